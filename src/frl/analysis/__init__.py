@@ -1,0 +1,1 @@
+"""Everything whose change must only redraw: curves, statistics, figures, tables, report."""

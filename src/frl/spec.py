@@ -1,0 +1,449 @@
+"""The specification of runs and scenarios: the one place of every setting, default, path and seed stream.
+
+A :class:`Scenario` (one YAML file in ``config/``) resolves to many :class:`RunSpec`, one per
+(environment, algorithm, N, seed). A run is a pure function of its RunSpec. Every model is frozen and
+refuses unknown keys. The string under a field is its help text (``frl schema`` prints them all).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+
+from frl.training.servers.a3c import A3C
+from frl.training.servers.afedpg import AFedPG
+from frl.training.servers.async_pg import AsyncPG
+from frl.training.servers.base import Server, ServerSettings, Settings
+from frl.training.servers.fedpg import FedPG
+
+# One line an algorithm: its name in configs, paths and figures, and its server.
+SERVERS: dict[str, type[Server]] = {
+    "afedpg": AFedPG,
+    "fedpg": FedPG,
+    "async_pg": AsyncPG,
+    "a3c": A3C,
+}
+
+EnvironmentName = Literal["Swimmer", "Hopper", "Walker2d", "Humanoid", "HalfCheetah", "Ant"]
+ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SpecError(ValueError):
+    """A scenario or run specification that cannot be used; the message names key, value and what is allowed."""
+
+
+# --------------------------------------------------------------------------------------------------
+# Learner
+
+
+class PolicySpec(Settings):
+    """Gaussian policy: tanh MLP for the mean, state-independent standard deviation."""
+
+    hidden: tuple[Count, ...] = (64, 64)
+    """Widths of the hidden layers."""
+    log_std_init: Annotated[float, Field(ge=-5, le=2)] = 0.0
+    """Initial log standard deviation of every action dimension."""
+
+
+class EstimatorSpec(Settings):
+    """How advantages, and from them the policy gradient, are estimated."""
+
+    name: Literal["reinforce", "gpomdp", "gae", "nstep"] = "gae"
+    """reinforce: reward-to-go; gpomdp: the same weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
+    discount: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Discount factor per environment step."""
+    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """Bias-variance trade-off of `gae`; the other estimators ignore it."""
+    n_steps: Count = 20
+    """Length of the n-step returns of `nstep`; the other estimators ignore it."""
+    standardize: bool = True
+    """Scale each batch's advantages to mean 0 and standard deviation 1."""
+    entropy_coefficient: NonNegative = 0.0
+    """Weight of the policy's entropy in the objective (A3C)."""
+
+
+class CriticSpec(Settings):
+    """The value function: one for all agents, one for each, or none."""
+
+    mode: Literal["federated", "local", "none"] = "federated"
+    """federated: agents send changes of one shared critic; local: each keeps its own; none: no baseline."""
+    hidden: tuple[Count, ...] = (64, 64)
+    """Widths of the hidden layers."""
+    learning_rate: Positive = 1e-3
+    """Adam's step size."""
+    epochs: Count = 2
+    """Passes over each batch."""
+    minibatches: Count = 2
+    """Minibatches a pass."""
+    mixing: Annotated[float, Field(gt=0, le=1)] | None = None
+    """rho in phi <- phi + rho * delta phi on the server; empty means 1/N."""
+
+
+class NormalizerSpec(Settings):
+    """Running mean and variance of the observations."""
+
+    mode: Literal["federated", "local", "none"] = "federated"
+    """federated: agents send sums of new data and share the result; local: each keeps its own; none: raw observations."""
+    clip: Positive = 10.0
+    """Normalised observations are clipped to [-clip, clip]."""
+    freeze_after_steps: Count | None = None
+    """Stop updating after this many (counted) environment steps of all agents; empty means never."""
+
+
+class SamplingSpec(Settings):
+    """What one task asks of an agent: `lanes` x `segment_steps` steps, or whole episodes."""
+
+    lanes: Count = 64
+    """Environments that an agent steps in lockstep and keeps running across tasks."""
+    segment_steps: Count = 32
+    """Steps of every lane in one task."""
+    trajectories: Count | None = None
+    """If set, a task is this many whole episodes instead of lanes x segment_steps."""
+
+
+# --------------------------------------------------------------------------------------------------
+# Clock
+
+
+class ConstantFleet(Settings):
+    """Every agent needs the same time."""
+
+    kind: Literal["constant"] = "constant"
+    seconds_per_1000_steps: Positive = 1.6
+    """tau: simulated compute time of 1,000 environment steps."""
+    overhead_s: NonNegative = 0.0
+    """Simulated time added to each task."""
+
+
+class StragglerFleet(ConstantFleet):
+    """(tau, ..., tau, ratio * tau): the last of N > 1 agents is slow. The poster's fleet has ratio 4."""
+
+    kind: Literal["straggler"] = "straggler"  # type: ignore[assignment]
+    ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4.0
+    """t_max / t_min."""
+
+
+class LinearFleet(ConstantFleet):
+    """Agent i = 1..N needs i * tau."""
+
+    kind: Literal["linear"] = "linear"  # type: ignore[assignment]
+
+
+class SqrtFleet(ConstantFleet):
+    """Agent i = 1..N needs sqrt(i) * tau."""
+
+    kind: Literal["sqrt"] = "sqrt"  # type: ignore[assignment]
+
+
+class LognormalFleet(ConstantFleet):
+    """Each task takes tau times a lognormal factor of mean 1, drawn anew for every task."""
+
+    kind: Literal["lognormal"] = "lognormal"  # type: ignore[assignment]
+    sigma: Positive = 0.5
+    """Standard deviation of the factor's logarithm."""
+
+
+FleetSpec = Annotated[
+    ConstantFleet | StragglerFleet | LinearFleet | SqrtFleet | LognormalFleet, Field(discriminator="kind")
+]
+
+
+class LinkSpec(Settings):
+    """Communication time of a message = latency + bytes / bandwidth."""
+
+    uplink_bytes_per_s: Positive | None = None
+    """Bandwidth from agent to server; empty means infinite."""
+    downlink_bytes_per_s: Positive | None = None
+    """Bandwidth from server to agent; empty means infinite."""
+    latency_s: NonNegative = 0.0
+    """Added to every message, either way."""
+
+
+# --------------------------------------------------------------------------------------------------
+# Run
+
+
+class EvaluationSpec(Settings):
+    """Returns of the server's policy, measured outside the sample budget."""
+
+    points: Count = 50
+    """Evaluations along a run, at equal distances in environment steps (one more before the first step)."""
+    episodes: Count = 10
+    """Episodes of the stochastic policy at each point."""
+    mean_action_every: Count = 25
+    """Every this many points (and at the last) the mean action is evaluated as well."""
+
+
+class RunSpec(Settings):
+    """One training run, fully resolved."""
+
+    environment: EnvironmentName
+    """MuJoCo task."""
+    env_version: Literal["v4", "v5"] = "v4"
+    """Gymnasium's version of the task; the paper uses v4."""
+    algorithm: str
+    """One of the keys of frl.spec.SERVERS."""
+    n_agents: Count
+    """N."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """Seed of every stream of this run."""
+    steps_per_agent: Count
+    """Budget: the run ends when all agents together made N times as many environment steps."""
+    server: SerializeAsAny[ServerSettings]
+    """The algorithm's own settings (see its file in training/servers/)."""
+    policy: PolicySpec = PolicySpec()
+    estimator: EstimatorSpec = EstimatorSpec()
+    critic: CriticSpec = CriticSpec()
+    normalizer: NormalizerSpec = NormalizerSpec()
+    sampling: SamplingSpec = SamplingSpec()
+    fleet: FleetSpec = StragglerFleet()
+    link: LinkSpec = LinkSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _server_settings_of_the_algorithm(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            name = data.get("algorithm")
+            if name not in SERVERS:
+                raise ValueError(f"algorithm = {name!r}: allowed are {', '.join(SERVERS)}")
+            if isinstance(given := data.get("server", {}), dict):
+                try:
+                    data = {**data, "server": SERVERS[name].Settings(**given)}
+                except ValidationError as error:
+                    raise ValueError(explain(error, SERVERS[name].Settings, prefix="server")) from None
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunSpec:
+        if self.estimator.name == "nstep" and self.critic.mode == "none":
+            raise ValueError("estimator.name = 'nstep' needs a critic: critic.mode must be federated or local")
+        if self.estimator.name == "gae" and self.critic.mode == "none":
+            raise ValueError("estimator.name = 'gae' needs a critic; without one use 'reinforce' or 'gpomdp'")
+        return self
+
+    @property
+    def run_id(self) -> str:
+        """Path of the run below ``results/<scenario>/runs``, without suffix."""
+        return f"{self.environment}/{self.algorithm}/n{self.n_agents}/seed{self.seed}"
+
+    @property
+    def env_steps_budget(self) -> int:
+        """Environment steps of all agents together at which the run ends."""
+        return self.n_agents * self.steps_per_agent
+
+    def to_json(self) -> str:
+        """Canonical JSON: every setting, defaults included, keys sorted."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def digest(self, code_digest: str) -> str:
+        """Hex SHA-256 of this spec and of the code that runs it (:func:`frl.provenance.code_digest`)."""
+        return hashlib.sha256(f"{self.to_json()}\n{code_digest}".encode()).hexdigest()
+
+    def stream(self, *name: str | int) -> np.random.Generator:
+        """The random stream of that name: equal for equal (seed, name), whatever N, algorithm or order of use.
+
+        So agent i of seed s draws the same resets and noise for every N (common random numbers).
+        """
+        words = tuple(int.from_bytes(hashlib.sha256(str(part).encode()).digest()[:4], "big") for part in name)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=words)))
+
+
+# --------------------------------------------------------------------------------------------------
+# Scenario
+
+
+class Method(Settings):
+    """One algorithm with its settings, at one or more N."""
+
+    algorithm: str
+    """One of the keys of frl.spec.SERVERS."""
+    n_agents: tuple[Count, ...]
+    """The values of N to run."""
+    server: dict[str, Any] = {}
+    """The algorithm's own settings."""
+
+    @field_validator("algorithm")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in SERVERS:
+            raise ValueError(f"unknown algorithm; allowed are {', '.join(SERVERS)}")
+        return name
+
+
+class Where(Settings):
+    """Which runs an override touches: those that match every list given."""
+
+    environment: tuple[EnvironmentName, ...] | None = None
+    algorithm: tuple[str, ...] | None = None
+    n_agents: tuple[int, ...] | None = None
+
+    def matches(self, environment: str, algorithm: str, n_agents: int) -> bool:
+        """Whether a run of this identity is touched."""
+        return (
+            (self.environment is None or environment in self.environment)
+            and (self.algorithm is None or algorithm in self.algorithm)
+            and (self.n_agents is None or n_agents in self.n_agents)
+        )
+
+
+class Override(Settings):
+    """Settings for some of the runs; later overrides win."""
+
+    where: Where
+    set: dict[str, Any]
+    """A part of a RunSpec, merged over what came before."""
+
+
+class Scenario(Settings):
+    """A grid of runs and how to look at it: one complete YAML file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+    """Folder below results/."""
+    title: str
+    """Heading of the report."""
+    tuned: str
+    """Where the settings come from, in a sentence that the report prints."""
+    environments: Annotated[tuple[EnvironmentName, ...], Field(min_length=1)]
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+    thresholds: dict[EnvironmentName, str]
+    """For each environment the return whose crossing is timed, with its unit: "100 return"."""
+    run: dict[str, Any]
+    """The part of a RunSpec common to all runs."""
+    overrides: tuple[Override, ...] = ()
+
+    @field_validator("thresholds")
+    @classmethod
+    def _threshold_has_a_unit(cls, thresholds: dict[str, str]) -> dict[str, str]:
+        for environment, text in thresholds.items():
+            if not re.fullmatch(r"-?\d+(\.\d+)? return", text):
+                raise ValueError(f"{environment}: {text!r} needs a number and the unit, as in '100 return'")
+        return thresholds
+
+    @model_validator(mode="after")
+    def _every_run_is_valid(self) -> Scenario:
+        if missing := [name for name in self.environments if name not in self.thresholds]:
+            raise ValueError(f"thresholds: no entry for {', '.join(missing)}")
+        pairs = [(m.algorithm, n) for m in self.methods for n in m.n_agents]
+        for what, values in (("methods", pairs), ("environments", self.environments), ("seeds", self.seeds)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{what}: an entry is listed twice in {list(values)}")
+        for environment in self.environments:
+            for algorithm, n_agents in pairs:
+                self.resolve(environment, algorithm, n_agents, self.seeds[0])
+        return self
+
+    def resolve(self, environment: str, algorithm: str, n_agents: int, seed: int) -> RunSpec:
+        """The RunSpec of one cell of the grid.
+
+        Raises:
+            SpecError: if the merged settings are no valid RunSpec; names the run, the key and what is allowed.
+        """
+        method = next((m for m in self.methods if m.algorithm == algorithm and n_agents in m.n_agents), None)
+        if method is None:
+            raise SpecError(f"{algorithm} with N = {n_agents} is not in scenario {self.name!r}")
+        settings = merge(self.run, {"server": method.server})
+        for override in self.overrides:
+            if override.where.matches(environment, algorithm, n_agents):
+                settings = merge(settings, override.set)
+        identity = {"environment": environment, "algorithm": algorithm, "n_agents": n_agents, "seed": seed}
+        if clash := sorted(identity.keys() & settings.keys()):
+            raise SpecError(f"run.{clash[0]}: the grid sets this, not `run` or an override")
+        try:
+            return RunSpec(**settings, **identity)
+        except ValidationError as error:
+            where = f"run ({environment}, {algorithm}, N = {n_agents})"
+            raise SpecError(explain(error, RunSpec, prefix=where)) from None
+
+    def runs(self) -> Iterator[RunSpec]:
+        """Every run of the grid: environments, then methods, then N, then seeds."""
+        for environment in self.environments:
+            for method in self.methods:
+                for n_agents in method.n_agents:
+                    first = self.resolve(environment, method.algorithm, n_agents, self.seeds[0])
+                    for seed in self.seeds:
+                        yield first.model_copy(update={"seed": seed})
+
+    def threshold(self, environment: str) -> float:
+        """The return whose crossing is timed in this environment."""
+        return float(self.thresholds[environment].split()[0])  # type: ignore[index]
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `over` merged in, dictionaries key by key (a fleet of another kind replaces the whole fleet)."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(value, dict) and isinstance(old, dict)
+        merged[key] = merge(old, value) if both and value.get("kind", old.get("kind")) == old.get("kind") else value
+    return merged
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Read one scenario file; nothing else is read or merged in.
+
+    Raises:
+        SpecError: if the file is missing, no YAML mapping, or not a valid scenario.
+    """
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path}: cannot read the scenario: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise SpecError(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
+    try:
+        return Scenario(**data)
+    except ValidationError as error:
+        raise SpecError(f"{path}: {explain(error, Scenario)}") from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """One line for each thing wrong: key = value, and what is allowed."""
+    lines = []
+    for item in error.errors():
+        key = ".".join([prefix, *map(str, item["loc"])] if prefix else map(str, item["loc"]))
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = f"unknown key; allowed here: {', '.join(_allowed_keys(model, item['loc']))}"
+        elif item["type"] == "missing":
+            message = "required, but not given"
+        shown = "" if item["type"] in ("missing", "value_error") and not item["loc"] else f" = {item['input']!r}"
+        lines.append(f"{key}{'' if item['type'] == 'missing' else shown}: {message}" if key else message)
+    return "\n".join(lines)
+
+
+def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Field names of the (nested) model in which the key at the end of `loc` was given."""
+    for part in loc[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue
+        nested = [m for m in _models_in(field.annotation) if "kind" not in m.model_fields or _kind(m) in loc]
+        model = nested[0] if nested else model
+    return sorted(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _kind(model: type[BaseModel]) -> Any:
+    return model.model_fields["kind"].default

@@ -1,0 +1,1 @@
+"""Everything whose change must retrain: physics, learner, servers, clock, loop."""

@@ -1,0 +1,122 @@
+"""The rows of a run's log: one for each evaluation point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+IDENTITY = ("environment", "env_version", "algorithm", "n_agents", "seed")
+AXES = (
+    "point",
+    "env_steps_total",
+    "env_steps_per_agent",
+    "env_steps_agent_min",
+    "env_steps_agent_max",
+    "sim_time_s",
+    "server_step",
+    "uploads",
+    "uplink_bytes",
+    "downlink_bytes",
+)
+EVALUATION = (
+    "eval_return_mean",
+    "eval_return_std",
+    "eval_episodes",
+    "eval_length_mean",
+    "eval_return_mean_action",
+)
+TRAINING = (
+    "train_return_mean",
+    "train_episodes",
+    "staleness_mean",
+    "staleness_max",
+    "gradient_norm_mean",
+    "direction_norm",
+    "policy_std",
+    "status",
+)
+COLUMNS: tuple[str, ...] = IDENTITY + AXES + EVALUATION + TRAINING
+
+
+class Recorder:
+    """Collects what arrives between two rows and turns it into the next row.
+
+    `staleness` of an arrival is delta_k = k - k': server steps from dispatch to the step that uses it.
+    """
+
+    def __init__(self, identity: dict[str, object], n_agents: int):
+        self.identity = identity
+        self.rows: list[dict[str, object]] = []
+        self.env_steps = np.zeros(n_agents, dtype=np.int64)
+        self.uploads = 0
+        self.uplink_bytes = 0
+        self.downlink_bytes = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self.returns: list[float] = []
+        self.staleness: list[int] = []
+        self.gradient_norms: list[float] = []
+
+    @property
+    def env_steps_total(self) -> int:
+        """Environment steps of all agents whose updates have arrived."""
+        return int(self.env_steps.sum())
+
+    def sent(self, nbytes: int) -> None:
+        """A task left the server."""
+        self.downlink_bytes += nbytes
+
+    def arrived(
+        self, agent: int, env_steps: int, nbytes: int, staleness: int, gradient_norm: float, returns: Iterable[float]
+    ) -> None:
+        """An update reached the server; `returns` are those of the training episodes that ended in the task."""
+        self.env_steps[agent] += env_steps
+        self.uploads += 1
+        self.uplink_bytes += nbytes
+        self.staleness.append(staleness)
+        self.gradient_norms.append(gradient_norm)
+        self.returns.extend(returns)
+
+    def write(
+        self,
+        *,
+        sim_time_s: float,
+        server_step: int,
+        evaluation: dict[str, object],
+        direction_norm: float,
+        policy_std: float,
+        status: str = "ok",
+    ) -> None:
+        """Append a row with the axes as they stand, the evaluation, and the means since the previous row."""
+        total, n_agents = self.env_steps_total, len(self.env_steps)
+        axes = (
+            len(self.rows),
+            total,
+            total / n_agents,
+            int(self.env_steps.min()),
+            int(self.env_steps.max()),
+            sim_time_s,
+            server_step,
+            self.uploads,
+            self.uplink_bytes,
+            self.downlink_bytes,
+        )
+        training = (
+            _mean(self.returns),
+            len(self.returns),
+            _mean(self.staleness),
+            max(self.staleness, default=None),
+            _mean(self.gradient_norms),
+            direction_norm if np.isfinite(direction_norm) else None,
+            policy_std,
+            status,
+        )
+        row = {**self.identity, **dict(zip(AXES, axes, strict=True)), **dict.fromkeys(EVALUATION), **evaluation}
+        self.rows.append({**row, **dict(zip(TRAINING, training, strict=True))})
+        self._forget()
+
+
+def _mean(values: list[float] | list[int]) -> float | None:
+    return float(np.mean(values)) if values else None

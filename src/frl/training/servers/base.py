@@ -1,0 +1,181 @@
+"""The contract between a server and its agents: two messages and two methods.
+
+A server has :meth:`Server.start` and :meth:`Server.receive`, both returning the tasks to send out, and nothing
+else: no clock, no sockets, no sampling. Time and transport belong to the caller, so an algorithm reads like its
+box in the paper and can be tested on a quadratic.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Array = NDArray[Any]
+
+
+class Settings(BaseModel):
+    """Base of every settings model: frozen, unknown keys refused, help text in the string under a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ServerSettings(Settings):
+    """Base of an algorithm's own settings."""
+
+
+class Message:
+    """What crosses between server and agent; its size is that of its arrays and counters."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the wire: the arrays in their own dtype, 8 for each counter, nothing for an absent field."""
+        values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+        return sum(8 if isinstance(value, int) else value.nbytes for value in values if value is not None)
+
+
+@dataclass(frozen=True)
+class Task(Message):
+    """Server to agent: sample at these parameters. Snapshots, never views of the server's state."""
+
+    agent: int
+    """Index of the agent, 0..N-1."""
+    step: int
+    """k', the server step at which the task was sent."""
+    parameters: Array
+    """theta~, shape (d,): the point at which to sample and differentiate."""
+    critic: Array | None = None
+    """phi, shape (c,), if the critic is federated."""
+    normalizer: Array | None = None
+    """Sums over all observations so far, shape (1 + 2 O,): count, sum, sum of squares; if federated."""
+
+
+@dataclass(frozen=True)
+class Update(Message):
+    """Agent to server: all that may leave an agent. No observation, action, reward or trajectory is among it."""
+
+    agent: int
+    """Index of the agent."""
+    step: int
+    """k' of the task that this answers."""
+    gradient: Array
+    """g, shape (d,): estimate of the gradient of J at the task's parameters (ascent direction)."""
+    critic: Array | None = None
+    """Change of phi against the task's snapshot, shape (c,)."""
+    normalizer: Array | None = None
+    """Sums over this task's new observations only, shape (1 + 2 O,)."""
+
+
+class SharedState:
+    """The federated critic and observation normaliser, kept by the server beside the policy's parameters.
+
+    Args:
+        critic: initial phi, shape (c,), or None if the critic is local or absent.
+        mixing: rho in phi <- phi + rho * delta; 1/N makes N agents that fit the same residual count as one.
+        normalizer: initial sums, shape (1 + 2 O,), or None.
+        freeze_after: observation count after which the normaliser no longer changes; None means never.
+    """
+
+    def __init__(
+        self,
+        critic: Array | None = None,
+        mixing: float = 1.0,
+        normalizer: Array | None = None,
+        freeze_after: int | None = None,
+    ):
+        self.critic = critic
+        self.mixing = mixing
+        self.normalizer = normalizer
+        self.freeze_after = freeze_after
+
+    def absorb(self, update: Update) -> None:
+        """Merge one update's critic change (scaled by rho) and normaliser sums (exactly)."""
+        if self.critic is not None and update.critic is not None:
+            self.critic = self.critic + self.critic.dtype.type(self.mixing) * update.critic
+        if self.normalizer is not None and update.normalizer is not None:
+            if self.freeze_after is None or self.normalizer[0] < self.freeze_after:
+                self.normalizer = self.normalizer + update.normalizer
+
+
+class Server(ABC):
+    """State of one algorithm on the server.
+
+    Args:
+        parameters: theta_0, shape (d,); the server works in its dtype.
+        n_agents: N.
+        settings: an instance of the class's own `Settings`.
+        shared: federated critic and normaliser, if any.
+
+    Attributes:
+        parameters: theta_k, shape (d,): the policy that is evaluated.
+        step: k, the number of server updates so far.
+        direction_norm: norm of the last step's direction before normalisation; nan before the first.
+    """
+
+    Settings: ClassVar[type[ServerSettings]]
+
+    def __init__(self, parameters: Array, n_agents: int, settings: Any, shared: SharedState | None = None):
+        self.parameters = parameters.copy()
+        self.n_agents = n_agents
+        self.settings = settings
+        self.shared = shared if shared is not None else SharedState()
+        self.step = 0
+        self.direction_norm = float("nan")
+
+    def start(self) -> list[Task]:
+        """Broadcast theta_0 to all N agents."""
+        return [self.task(agent, self.parameters) for agent in range(self.n_agents)]
+
+    @abstractmethod
+    def receive(self, update: Update) -> list[Task]:
+        """Take one agent's answer; return the tasks to send now (none while a round is incomplete)."""
+
+    def task(self, agent: int, parameters: Array) -> Task:
+        """A task for `agent` at `parameters`, stamped with the current step and the shared state."""
+        return Task(agent, self.step, parameters, self.shared.critic, self.shared.normalizer)
+
+    @classmethod
+    def agent_gradient(cls, gradient: Array, memory: dict[str, Array], settings: Any) -> Array:
+        """The agent's side of the method: what is uploaded for the gradient g that the agent computed.
+
+        Most methods upload g itself. `memory` belongs to the agent and survives from task to task.
+        """
+        del memory, settings
+        return gradient
+
+
+Schedule = Literal["constant", "global", "first_order"]
+StepSize = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Momentum = Annotated[float, Field(gt=0, le=1)]
+
+# Exponents (of alpha, of eta) in c * (2 / (k + 2))^p: rates K^-2/5 (global) and K^-2/7 (first order).
+_EXPONENTS = {"constant": (0.0, 0.0), "global": (4 / 5, 1.0), "first_order": (4 / 7, 5 / 7)}
+
+
+class MomentumSettings(ServerSettings):
+    """Step sizes eta_k and momentum weights alpha_k of the normalised momentum recursion."""
+
+    step_size: StepSize = 0.02
+    """eta_0: length of a normalised step in parameter space."""
+    momentum: Momentum = 0.2
+    """alpha_0: weight of the arriving gradient in d."""
+    schedule: Schedule = "constant"
+    """constant; global: alpha ~ k^-4/5, eta ~ k^-1; first_order: alpha ~ k^-4/7, eta ~ k^-5/7."""
+
+    def alpha(self, k: int) -> float:
+        """alpha_k, in (0, 1]."""
+        return float(self.momentum * (2 / (k + 2)) ** _EXPONENTS[self.schedule][0])
+
+    def eta(self, k: int) -> float:
+        """eta_k > 0."""
+        return float(self.step_size * (2 / (k + 2)) ** _EXPONENTS[self.schedule][1])
+
+
+def normalized(direction: Array) -> tuple[Array, float]:
+    """d / ||d|| and ||d||; d = 0 stays 0, so that no step is taken."""
+    norm = float(np.linalg.norm(direction))
+    return (direction / direction.dtype.type(norm) if norm > 0 else direction), norm

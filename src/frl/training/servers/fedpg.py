@@ -1,0 +1,57 @@
+"""FedPG: synchronous federated policy gradient, the server waits for the slowest agent of each round.
+
+Two readings, since the paper's code is not public: `nigt` applies AFedPG's recursion (momentum, normalised step,
+lookahead) to the averaged gradient, so that a comparison isolates asynchrony; `plain` is averaged gradient ascent.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized
+
+
+class FedPG(Server):
+    """One server step per round of N gradients computed at the same point."""
+
+    class Settings(MomentumSettings):
+        """Settings of FedPG."""
+
+        variant: Literal["nigt", "plain"] = "nigt"
+        """nigt: AFedPG's recursion on the mean gradient; plain: theta + eta * mean gradient."""
+
+    settings: Settings
+    d: Array | None = None
+
+    def __init__(self, *args: object, **kwargs: object):
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.round: dict[int, Array] = {}
+
+    def receive(self, update: Update) -> list[Task]:
+        """Collect; when all N are in, step once and broadcast."""
+        self.shared.absorb(update)
+        self.round[update.agent] = update.gradient
+        if len(self.round) < self.n_agents:
+            return []
+
+        # mean over agents in index order, so that the order of arrival cannot change the sum
+        g = np.mean([self.round[agent] for agent in range(self.n_agents)], axis=0, dtype=self.parameters.dtype)
+        self.round.clear()
+        self.step += 1
+        alpha = self.settings.alpha(self.step - 1)
+        eta = self.settings.eta(self.step - 1)
+        previous = self.parameters
+
+        if self.settings.variant == "plain":
+            self.direction_norm = float(np.linalg.norm(g))
+            self.parameters = previous + eta * g
+            point = self.parameters
+        else:
+            self.d = g if self.d is None else (1 - alpha) * self.d + alpha * g
+            direction, self.direction_norm = normalized(self.d)
+            self.parameters = previous + eta * direction
+            point = self.parameters + (1 - alpha) / alpha * (self.parameters - previous)
+
+        return [self.task(agent, point) for agent in range(self.n_agents)]
