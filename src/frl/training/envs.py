@@ -17,6 +17,8 @@ from frl.training.physics import Float, Physics
 
 Bool = NDArray[np.bool_]
 Index = NDArray[np.intp]
+Lanes = Index | slice  # a slice makes the rows below views instead of copies
+_ALL = slice(None)
 
 MAX_EPISODE_STEPS = 1000
 
@@ -84,37 +86,36 @@ class Environment:
         self.limit[lanes] = MAX_EPISODE_STEPS
         return self.observe(lanes)
 
-    def step(self, action: Float, lanes: Index | None = None) -> tuple[Float, Float, Bool, Bool]:
+    def step(self, action: Float, lanes: Lanes = _ALL) -> tuple[Float, Float, Bool, Bool]:
         """Advance `lanes` (default: all) under `action` (L, A), taken as is: MuJoCo clamps the controls.
 
         Returns:
             observation (L, O), reward (L,), terminated (L,), truncated (L,). Lanes that ended must be reset
             by the caller before their next step.
         """
-        lanes = self.all_lanes if lanes is None else lanes
-        before = self.position(lanes)
+        before = self.position(lanes).copy()
         self.physics.ctrl[lanes] = action
-        self.physics.step(lanes.tolist())
+        self.physics.step(self.all_lanes[lanes].tolist())
         self.elapsed[lanes] += 1
         velocity = (self.position(lanes) - before) / self.physics.dt
         healthy = self.healthy(lanes)
         reward = self.reward(velocity, healthy, action, lanes)
         return self.observe(lanes), reward, ~healthy, self.elapsed[lanes] >= self.limit[lanes]
 
-    def observe(self, lanes: Index) -> Float:
+    def observe(self, lanes: Lanes) -> Float:
         """Observations, (L, O)."""
         qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
         return np.concatenate((qpos[:, self.skipped_positions :], qvel), axis=1)
 
-    def position(self, lanes: Index) -> Float:
+    def position(self, lanes: Lanes) -> Float:
         """The x position whose change is rewarded, (L,)."""
         return self.physics.qpos[lanes, 0]
 
-    def healthy(self, lanes: Index) -> Bool:
+    def healthy(self, lanes: Lanes) -> Bool:
         """Whether the episode goes on, (L,)."""
-        return np.ones(len(lanes), dtype=bool)
+        return np.ones(len(self.all_lanes[lanes]), dtype=bool)
 
-    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Index) -> Float:
+    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Lanes) -> Float:
         """Reward of the step just made, (L,)."""
         return velocity - self.control_cost(action)
 
@@ -162,18 +163,18 @@ class Hopper(Environment):
 
     xml, frame_skip, reset_noise, ctrl_cost = "hopper.xml", 4, 5e-3, 1e-3
 
-    def observe(self, lanes: Index) -> Float:
+    def observe(self, lanes: Lanes) -> Float:
         """Positions without x, velocities clipped to [-10, 10]."""
         qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
         return np.concatenate((qpos[:, 1:], np.clip(qvel, -10, 10)), axis=1)
 
-    def healthy(self, lanes: Index) -> Bool:
+    def healthy(self, lanes: Lanes) -> Bool:
         """Height above 0.7, angle within 0.2, every other state within 100."""
         qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
         bounded = (np.abs(qpos[:, 2:]) < 100).all(axis=1) & (np.abs(qvel) < 100).all(axis=1)
         return bounded & (qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.2)
 
-    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Index) -> Float:
+    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Lanes) -> Float:
         """Forward velocity plus healthy bonus minus control cost."""
         return velocity + self.healthy_bonus(healthy) - self.control_cost(action)
 
@@ -188,7 +189,7 @@ class Walker2d(Hopper):
         if self.version == "v5":
             self.xml = "walker2d_v5.xml"  # type: ignore[misc]
 
-    def healthy(self, lanes: Index) -> Bool:
+    def healthy(self, lanes: Lanes) -> Bool:
         """Height within (0.8, 2), angle within 1."""
         qpos = self.physics.qpos[lanes]
         return (qpos[:, 1] > 0.8) & (qpos[:, 1] < 2.0) & (np.abs(qpos[:, 2]) < 1.0)
@@ -205,11 +206,11 @@ class Ant(Environment):
         self.contact_forces = self.version == "v5"
         self.fields = ("xpos", "cfrc_ext") if self.contact_forces else ("xpos",)
 
-    def position(self, lanes: Index) -> Float:
+    def position(self, lanes: Lanes) -> Float:
         """x of the torso (body 1) as of the last internal Runge-Kutta stage, which is what Gymnasium reads."""
         return self.physics.derived["xpos"][lanes, 3]
 
-    def observe(self, lanes: Index) -> Float:
+    def observe(self, lanes: Lanes) -> Float:
         """v5 appends the clipped contact forces of all bodies but the world."""
         observation = super().observe(lanes)
         if not self.contact_forces:
@@ -217,13 +218,13 @@ class Ant(Environment):
         forces = np.clip(self.physics.derived["cfrc_ext"][lanes, 6:], -1, 1)
         return np.concatenate((observation, forces), axis=1)
 
-    def healthy(self, lanes: Index) -> Bool:
+    def healthy(self, lanes: Lanes) -> Bool:
         """Finite state, torso height within [0.2, 1]."""
         qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
         finite = np.isfinite(qpos).all(axis=1) & np.isfinite(qvel).all(axis=1)
         return finite & (qpos[:, 2] >= 0.2) & (qpos[:, 2] <= 1.0)
 
-    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Index) -> Float:
+    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Lanes) -> Float:
         """Forward velocity plus healthy bonus minus control and (v5) contact cost."""
         cost = self.control_cost(action)
         if self.contact_forces:
@@ -239,13 +240,13 @@ class Humanoid(Environment):
     fields = ("xipos", "cinert", "cvel", "qfrc_actuator", "cfrc_ext")
     contact_forces = True
 
-    def position(self, lanes: Index) -> Float:
+    def position(self, lanes: Lanes) -> Float:
         """x of the centre of mass."""
         mass = self.physics.model.body_mass
-        xipos = self.physics.derived["xipos"][lanes].reshape(len(lanes), mass.size, 3)
+        xipos = self.physics.derived["xipos"][lanes].reshape(-1, mass.size, 3)
         return (np.einsum("b,lbj->lj", mass, xipos) / mass.sum())[:, 0]
 
-    def observe(self, lanes: Index) -> Float:
+    def observe(self, lanes: Lanes) -> Float:
         """v5 drops the entries of the world body and of the unactuated root."""
         derived = self.physics.derived
         skip = (10, 6, 6, 6) if self.version == "v5" else (0, 0, 0, 0)
@@ -253,12 +254,12 @@ class Humanoid(Environment):
         parts = [derived[name][lanes, start:] for name, start in zip(names, skip, strict=True)]
         return np.concatenate((super().observe(lanes), *parts), axis=1)
 
-    def healthy(self, lanes: Index) -> Bool:
+    def healthy(self, lanes: Lanes) -> Bool:
         """Torso height within (1, 2)."""
         height = self.physics.qpos[lanes, 2]
         return (height > 1.0) & (height < 2.0)
 
-    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Index) -> Float:
+    def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Lanes) -> Float:
         """Forward velocity plus healthy bonus minus control and (v5) contact cost."""
         cost = self.control_cost(action)
         if self.version == "v5":

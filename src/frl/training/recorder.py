@@ -82,6 +82,7 @@ class Recorder:
     def write(
         self,
         *,
+        point: int,
         sim_time_s: float,
         server_step: int,
         evaluation: dict[str, object],
@@ -92,7 +93,7 @@ class Recorder:
         """Append a row with the axes as they stand, the evaluation, and the means since the previous row."""
         total, n_agents = self.env_steps_total, len(self.env_steps)
         axes = (
-            len(self.rows),
+            point,
             total,
             total / n_agents,
             int(self.env_steps.min()),

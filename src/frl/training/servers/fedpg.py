@@ -6,7 +6,7 @@ lookahead) to the averaged gradient, so that a comparison isolates asynchrony; `
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,20 +25,21 @@ class FedPG(Server):
     settings: Settings
     d: Array | None = None
 
-    def __init__(self, *args: object, **kwargs: object):
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.round: dict[int, Array] = {}
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.round: dict[int, Update] = {}
 
     def receive(self, update: Update) -> list[Task]:
         """Collect; when all N are in, step once and broadcast."""
-        self.shared.absorb(update)
-        self.round[update.agent] = update.gradient
+        self.round[update.agent] = update
         if len(self.round) < self.n_agents:
             return []
 
-        # mean over agents in index order, so that the order of arrival cannot change the sum
-        g = np.mean([self.round[agent] for agent in range(self.n_agents)], axis=0, dtype=self.parameters.dtype)
-        self.round.clear()
+        # in the order of agents, so that the order of arrival cannot change a sum
+        updates = [self.round.pop(agent) for agent in range(self.n_agents)]
+        for each in updates:
+            self.shared.absorb(each)
+        g = np.mean([each.gradient for each in updates], axis=0, dtype=self.parameters.dtype)
         self.step += 1
         alpha = self.settings.alpha(self.step - 1)
         eta = self.settings.eta(self.step - 1)

@@ -1,0 +1,171 @@
+"""An agent: a private environment and private data; it takes a Task and gives back an Update, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from frl.spec import SERVERS, RunSpec
+from frl.training import normalizer as observations
+from frl.training.critic import Adam, Critic
+from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
+from frl.training.estimators import estimate
+from frl.training.mlp import Float32
+from frl.training.normalizer import Normalizer
+from frl.training.policy import GaussianPolicy
+from frl.training.sampler import Batch, Sampler
+from frl.training.servers.base import Array, Task, Update
+
+
+@dataclass(frozen=True)
+class Work:
+    """An update, and what the simulation (not the server) measures about how it came to be."""
+
+    update: Update
+    env_steps: int
+    returns: list[float]
+
+
+class Agent:
+    """Agent `index` of a run.
+
+    Its streams depend on the run's seed and on `index` alone, so it meets the same resets and noise for every N.
+    A result is a function of the task and of the agent's state when the task is begun.
+    """
+
+    def __init__(self, spec: RunSpec, index: int, policy: GaussianPolicy, critic: Critic):
+        self.spec = spec
+        self.index = index
+        self.policy = policy
+        self.critic = critic
+        self.sampler = Sampler(make_environment(spec, index))
+        self.noise = spec.stream("agent", index, "noise")
+        self.shuffle = spec.stream("agent", index, "minibatches")
+        self.adam = Adam(critic.size, spec.critic.learning_rate)
+        self.memory: dict[str, Array] = {}
+        # used where critic or normaliser are local; every agent starts from the same phi_0
+        self.phi = critic.init(spec.stream("critic"))
+        self.sums = observations.empty_sums(self.sampler.env.observation_size)
+
+    def work(self, task: Task) -> Work:
+        """Sample at the task's parameters, estimate the gradient there, fit the critic."""
+        spec = self.spec
+        sums = task.normalizer if spec.normalizer.mode == "federated" else self.sums
+        phi = task.critic if spec.critic.mode == "federated" else self.phi
+        normalizer = Normalizer(None if spec.normalizer.mode == "none" else sums, spec.normalizer.clip)
+        batch = self._sample(task.parameters, normalizer)
+        advantage, target = self._advantages(batch, phi)
+
+        rows = batch.valid_TB.reshape(-1)
+        observation = _rows(batch.observation_TBO, rows)
+        gradient = self.policy.gradient(
+            task.parameters,
+            observation,
+            _rows(batch.action_TBA, rows),
+            advantage.reshape(-1)[rows],
+            spec.estimator.entropy_coefficient,
+        )
+        gradient = SERVERS[spec.algorithm].agent_gradient(gradient, self.memory, spec.server)
+        update = Update(
+            agent=task.agent,
+            step=task.step,
+            gradient=gradient,
+            critic=self._fit_critic(phi, observation, target.reshape(-1)[rows]),
+            normalizer=self._new_sums(sums, _rows(batch.raw_TBO, rows)),
+        )
+        return Work(update, batch.env_steps, batch.returns)
+
+    def _sample(self, theta: Float32, normalizer: Normalizer) -> Batch:
+        actor = self.policy.actor(theta)
+
+        def act(observation: Float32) -> Float32:
+            noise = self.noise.standard_normal((len(observation), self.policy.action_size), np.float32)
+            return self.policy.act(actor, observation, noise)
+
+        if self.spec.sampling.trajectories is not None:
+            return self.sampler.episodes(normalizer, act)
+        return self.sampler.segments(self.spec.sampling.segment_steps, normalizer, act)
+
+    def _advantages(self, batch: Batch, phi: Float32 | None) -> tuple[Float32, Float32]:
+        """Advantages (standardised over the batch if asked) and value targets, both float32 (T, B)."""
+        settings = self.spec.estimator
+        value_TB, next_value_TB = self._values(batch, phi)
+        advantage_TB, target_TB = estimate(
+            settings.name,
+            batch.reward_TB,
+            value_TB,
+            next_value_TB,
+            batch.terminated_TB | batch.truncated_TB,
+            batch.elapsed_TB,
+            discount=settings.discount,
+            gae_lambda=settings.gae_lambda,
+            n_steps=settings.n_steps,
+        )
+        if settings.standardize:
+            valid = advantage_TB[batch.valid_TB]
+            advantage_TB = (advantage_TB - valid.mean()) / (valid.std() + 1e-8)
+        return advantage_TB.astype(np.float32), target_TB.astype(np.float32)
+
+    def _values(self, batch: Batch, phi: Float32 | None) -> tuple[Array, Array]:
+        """V of each state and of each step's next state, (T, B); 0 after termination and without a critic."""
+        steps, lanes = batch.reward_TB.shape
+        value_TB, next_value_TB = np.zeros((steps, lanes)), np.zeros((steps, lanes))
+        if self.spec.critic.mode == "none" or phi is None:
+            return value_TB, next_value_TB
+        states = batch.observation_TBO.reshape(steps * lanes, -1)
+        values = self.critic.value(phi, np.concatenate((states, batch.last_BO)))
+        value_TB[:] = values[: steps * lanes].reshape(steps, lanes)
+        next_value_TB[:-1] = value_TB[1:]
+        next_value_TB[-1] = values[steps * lanes :]
+        for t, cut, last in batch.truncations:
+            next_value_TB[t, cut] = self.critic.value(phi, last)
+        next_value_TB[batch.terminated_TB] = 0
+        value_TB[~batch.valid_TB] = 0
+        next_value_TB[~batch.valid_TB] = 0
+        return value_TB, next_value_TB
+
+    def _fit_critic(self, phi: Float32 | None, observation: Float32, target: Float32) -> Float32 | None:
+        """Change of phi to send, or None if the critic stays here or there is none."""
+        settings = self.spec.critic
+        if settings.mode == "none" or phi is None:
+            return None
+        fitted = self.critic.fit(
+            phi, observation, target, self.adam, settings.epochs, settings.minibatches, self.shuffle
+        )
+        if settings.mode == "local":
+            self.phi = fitted
+            return None
+        return fitted - phi
+
+    def _new_sums(self, sums: observations.Sums | None, raw: Float32) -> observations.Sums | None:
+        """Sums of the new observations to send, or None if they stay here or are no longer wanted."""
+        settings = self.spec.normalizer
+        if settings.mode == "none" or sums is None:
+            return None
+        # a local normaliser counts its own steps only: 1/N of all
+        share = 1 if settings.mode == "federated" else self.spec.n_agents
+        if settings.freeze_after_steps is not None and sums[0] * share >= settings.freeze_after_steps:
+            return None
+        new = observations.sums_of(raw)
+        if settings.mode == "local":
+            self.sums = self.sums + new
+            return None
+        return new
+
+
+def make_environment(spec: RunSpec, index: int) -> Environment:
+    """The lanes of agent `index`; running segments start staggered, whole episodes from a reset."""
+    whole_episodes = spec.sampling.trajectories
+    lanes = whole_episodes if whole_episodes is not None else spec.sampling.lanes
+    streams = [spec.stream("agent", index, "lane", lane) for lane in range(lanes)]
+    phases = None
+    if whole_episodes is None:
+        phases = spec.stream("agent", index, "phases").integers(1, MAX_EPISODE_STEPS + 1, lanes).tolist()
+    return MAKE[spec.environment](spec.env_version, streams, phases)
+
+
+def _rows(array: Float32, rows: Array) -> Float32:
+    """(T, B, X) to the valid rows of (T * B, X)."""
+    flat = array.reshape(len(rows), -1)
+    return flat if rows.all() else flat[rows]

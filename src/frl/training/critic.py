@@ -1,0 +1,73 @@
+"""Value function on one flat parameter vector phi, fitted by the agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from frl.training.mlp import MLP, Float32, Layers, forward
+
+
+class Critic:
+    """V_phi(s) = f_phi(s) / (1 - discount): the network predicts the discounted average reward.
+
+    That is of order one in every task and for every discount, so that one learning rate serves all, and needs no
+    running statistics of returns, which would be another thing to federate.
+    """
+
+    def __init__(self, observation_size: int, hidden: tuple[int, ...], discount: float):
+        self.mlp = MLP((observation_size, *hidden, 1))
+        self.size = self.mlp.size
+        self.scale = 1 / (1 - discount)
+
+    def init(self, stream: np.random.Generator) -> Float32:
+        """phi_0, shape (c,); V is near 0 everywhere."""
+        return self.mlp.init(stream, output_gain=0.01)
+
+    def value(self, phi: Float32, observation: Float32) -> Float32:
+        """V, shape (n,), for normalised observations (n, O)."""
+        layers: Layers = self.mlp.layers(phi)
+        return forward(layers, observation)[:, 0] * np.float32(self.scale)
+
+    def fit(
+        self,
+        phi: Float32,
+        observation: Float32,
+        target: Float32,
+        adam: Adam,
+        epochs: int,
+        minibatches: int,
+        stream: np.random.Generator,
+    ) -> Float32:
+        """phi after `epochs` passes of squared-error regression on `target` (n,), starting from `phi`."""
+        x, y = torch.from_numpy(observation), torch.from_numpy(target / np.float32(self.scale))
+        for _ in range(epochs):
+            for rows in np.array_split(stream.permutation(len(target)), minibatches):
+                index = torch.from_numpy(rows)
+                leaf = torch.from_numpy(phi).requires_grad_()
+                loss = 0.5 * (self.mlp.torch(leaf, x[index])[:, 0] - y[index]).square().mean()
+                (gradient,) = torch.autograd.grad(loss, leaf)
+                phi = phi - adam.step(gradient.numpy())
+        return phi
+
+
+class Adam:
+    """Kingma and Ba 2015, on one flat vector. (torch.optim's costs five seconds of imports at its first step.)"""
+
+    def __init__(self, size: int, learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)):
+        self.learning_rate = learning_rate
+        self.betas = betas
+        self.first = np.zeros(size, dtype=np.float32)
+        self.second = np.zeros(size, dtype=np.float32)
+        self.steps = 0
+
+    def step(self, gradient: Float32) -> Float32:
+        """What to subtract from the parameters, same shape as the gradient."""
+        (b1, b2), self.steps = self.betas, self.steps + 1
+        self.first = b1 * self.first + (1 - b1) * gradient
+        self.second = b2 * self.second + (1 - b2) * gradient * gradient
+        root = np.sqrt(self.second / (1 - b2**self.steps))
+        step: Any = self.learning_rate / (1 - b1**self.steps) * self.first / (root + 1e-8)
+        return step

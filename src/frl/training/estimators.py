@@ -1,0 +1,65 @@
+"""Advantage estimators over segments of T steps of B lanes, as pure functions of arrays.
+
+All four are one backward recursion: reinforce is GAE with lambda = 1 (reward-to-go, bootstrapped where the data
+end), gpomdp weights it by discount^t, and nstep cuts it every n steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+def generalized_advantage(
+    reward_TB: Float, value_TB: Float, next_value_TB: Float, cut_TB: Bool, discount: float, gae_lambda: float
+) -> Float:
+    """A_t = delta_t + discount * lambda * A_{t+1}, where nothing is carried back over a cut; shape (T, B).
+
+    delta_t = r_t + discount * next_value_t - value_t (Schulman et al. 2016, equations 11 and 16).
+
+    Args:
+        next_value_TB: V of the state after the step: 0 where it terminated, V of the episode's true last
+            observation where it was truncated.
+        cut_TB: steps after which the recursion starts anew (an episode's end, or an n-step return's).
+    """
+    delta_TB = reward_TB + discount * next_value_TB - value_TB
+    carry_TB = discount * gae_lambda * ~cut_TB
+    advantage_TB = np.empty_like(delta_TB)
+    advantage_B = np.zeros_like(delta_TB[0])
+    for t in reversed(range(len(delta_TB))):
+        advantage_B = delta_TB[t] + carry_TB[t] * advantage_B
+        advantage_TB[t] = advantage_B
+    return advantage_TB
+
+
+def estimate(
+    name: str,
+    reward_TB: Float,
+    value_TB: Float,
+    next_value_TB: Float,
+    end_TB: Bool,
+    elapsed_TB: NDArray[np.int64],
+    *,
+    discount: float,
+    gae_lambda: float,
+    n_steps: int,
+) -> tuple[Float, Float]:
+    """Advantages and value targets, both (T, B), of the estimator called `name`.
+
+    Args:
+        end_TB: steps that ended an episode, by termination or truncation.
+        elapsed_TB: steps of the episode before this one (0 at its first step); weighs `gpomdp`.
+    """
+    cut_TB = end_TB
+    if name == "nstep":
+        cut_TB = end_TB.copy()
+        cut_TB[n_steps - 1 :: n_steps] = True
+    gae_lambda = gae_lambda if name == "gae" else 1.0
+    advantage_TB = generalized_advantage(reward_TB, value_TB, next_value_TB, cut_TB, discount, gae_lambda)
+    target_TB = advantage_TB + value_TB
+    if name == "gpomdp":
+        advantage_TB = advantage_TB * discount**elapsed_TB
+    return advantage_TB, target_TB

@@ -1,0 +1,171 @@
+"""spec -> clock + server + agents -> rows: one training run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from frl.spec import SERVERS, RunSpec
+from frl.training import normalizer as observations
+from frl.training.agent import Agent, Work
+from frl.training.clock import Clock
+from frl.training.critic import Critic
+from frl.training.envs import MAKE
+from frl.training.evaluation import Evaluator
+from frl.training.normalizer import Normalizer
+from frl.training.policy import GaussianPolicy
+from frl.training.recorder import Recorder
+from frl.training.servers.base import SharedState, Task
+
+NUMERICS_VERSION = 1
+"""Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: its log, and facts for the meta file."""
+
+    rows: list[dict[str, object]]
+    status: str
+    facts: dict[str, Any]
+
+
+def train(spec: RunSpec, progress: Progress | None = None) -> Result:
+    """Train until `spec.env_steps_budget` environment steps have arrived at the server, or the run diverges.
+
+    Args:
+        progress: called a few times a second with env_steps_total, env_steps_budget, sim_time_s, server_step
+            and eval_return_mean (the latest).
+    """
+    run = Training(spec)
+    run.begin()
+    shown = time.monotonic()
+    while not run.finished:
+        run.advance()
+        if progress is not None and (run.finished or time.monotonic() - shown > 0.5):
+            shown = time.monotonic()
+            progress(run.progress())
+    facts = {
+        "env_steps_total": run.recorder.env_steps_total,
+        "env_steps_agents": run.recorder.env_steps.tolist(),
+        "eval_steps": run.evaluator.env_steps,
+        "numerics_version": NUMERICS_VERSION,
+    }
+    return Result(run.recorder.rows, run.status, facts)
+
+
+class Training:
+    """The whole state of a run between two arrivals."""
+
+    def __init__(self, spec: RunSpec):
+        self.spec = spec
+        self.status = "ok"
+        self.finished = False
+        self._next_point = 0
+        self.clock = Clock(spec)
+        self.evaluator, self.policy, critic = _build(spec)
+        self.agents = [Agent(spec, index, self.policy, critic) for index in range(spec.n_agents)]
+        self.server = SERVERS[spec.algorithm](
+            self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
+        )
+        identity = spec.model_dump(include={"environment", "env_version", "algorithm", "n_agents", "seed"})
+        self.recorder = Recorder(identity, spec.n_agents)
+
+    def begin(self) -> None:
+        """Evaluate theta_0 and send the first tasks."""
+        self._write_row()
+        self._dispatch(self.server.start())
+
+    def advance(self) -> None:
+        """One arrival: the server takes it, sends what it sends, and a row is written if one is due."""
+        work: Work = self.clock.receive()
+        update, recorder = work.update, self.recorder
+        gradient_norm = float(np.linalg.norm(update.gradient))
+        staleness = self.server.step + 1 - update.step
+        recorder.arrived(update.agent, work.env_steps, update.nbytes, staleness, gradient_norm, work.returns)
+        tasks = self.server.receive(update)
+        if not (np.isfinite(gradient_norm) and self._server_is_finite()):
+            self.status, self.finished = "diverged", True
+            self._write_row()
+            return
+        spec, points = self.spec, self.spec.evaluation.points
+        self.finished = recorder.env_steps_total >= spec.env_steps_budget
+        if recorder.env_steps_total * points >= self._next_point * spec.env_steps_budget:
+            self._write_row()
+        if not self.finished:
+            self._dispatch(tasks)
+
+    def progress(self) -> dict[str, Any]:
+        """Where the run stands."""
+        return {
+            "env_steps_total": self.recorder.env_steps_total,
+            "env_steps_budget": self.spec.env_steps_budget,
+            "sim_time_s": self.clock.now,
+            "server_step": self.server.step,
+            "eval_return_mean": self.recorder.rows[-1]["eval_return_mean"],
+        }
+
+    def _dispatch(self, tasks: list[Task]) -> None:
+        """Send tasks. An answer is a function of task and agent, so it is computed here and arrives when due."""
+        for task in tasks:
+            work = self.agents[task.agent].work(task)
+            self.recorder.sent(task.nbytes)
+            self.clock.send(task.agent, work.env_steps, task.nbytes, work.update.nbytes, work)
+
+    def _server_is_finite(self) -> bool:
+        critic = self.server.shared.critic
+        return bool(np.isfinite(self.server.parameters).all() and (critic is None or np.isfinite(critic).all()))
+
+    def _write_row(self) -> None:
+        total, spec = self.recorder.env_steps_total, self.spec
+        point = total * spec.evaluation.points // spec.env_steps_budget  # the last grid point reached
+        point = min(point, spec.evaluation.points)
+        self._next_point = point + 1
+        evaluation: dict[str, object] = {}
+        if self.status == "ok":
+            evaluation = self.evaluator.evaluate(point, self.server.parameters, self._normalizer())
+        self.recorder.write(
+            point=point,
+            sim_time_s=self.clock.now,
+            server_step=self.server.step,
+            evaluation=evaluation,
+            direction_norm=self.server.direction_norm,
+            policy_std=float(self.policy.std(self.server.parameters).mean()),
+            status=self.status,
+        )
+
+    def _normalizer(self) -> Normalizer:
+        """The evaluated policy's normaliser: the server's, or all local ones pooled (the server sees none)."""
+        settings = self.spec.normalizer
+        if settings.mode == "none":
+            return Normalizer(None, settings.clip)
+        if settings.mode == "local":
+            return Normalizer(np.sum([agent.sums for agent in self.agents], axis=0), settings.clip)
+        return Normalizer(self.server.shared.normalizer, settings.clip)
+
+
+def _build(spec: RunSpec) -> tuple[Evaluator, GaussianPolicy, Critic]:
+    """Evaluator, policy and critic; their sizes are the environment's."""
+    probe = MAKE[spec.environment](spec.env_version, [spec.stream("probe")])
+    policy = GaussianPolicy(
+        probe.observation_size, probe.action_size, spec.policy.hidden, spec.policy.log_std_init
+    )
+    critic = Critic(probe.observation_size, spec.critic.hidden, spec.estimator.discount)
+    return Evaluator(spec, policy), policy, critic
+
+
+def _shared_state(spec: RunSpec, critic: Critic) -> SharedState:
+    """What the server keeps beside theta: federated critic and normaliser."""
+    observation_size = critic.mlp.shapes[0][0]
+    return SharedState(
+        critic=critic.init(spec.stream("critic")) if spec.critic.mode == "federated" else None,
+        mixing=spec.critic.mixing if spec.critic.mixing is not None else 1 / spec.n_agents,
+        normalizer=observations.empty_sums(observation_size) if spec.normalizer.mode == "federated" else None,
+        freeze_after=spec.normalizer.freeze_after_steps,
+    )
