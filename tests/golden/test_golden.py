@@ -1,0 +1,60 @@
+"""Golden traces: a few updates of every algorithm, so that no refactoring changes what is computed.
+
+Regenerate (in a commit of its own, with NUMERICS_VERSION raised) by `python tests/golden/test_golden.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frl.spec import SERVERS, RunSpec
+from frl.training.loop import NUMERICS_VERSION, train
+
+FILE = Path(__file__).with_name("traces.json")
+COLUMNS = (
+    "env_steps_total",
+    "sim_time_s",
+    "server_step",
+    "uplink_bytes",
+    "downlink_bytes",
+    "eval_return_mean",
+    "gradient_norm_mean",
+    "direction_norm",
+    "staleness_max",
+    "policy_std",
+)
+
+
+def trace(algorithm):
+    """Rows of a small Hopper run as lists of numbers."""
+    run = RunSpec(
+        environment="Hopper",
+        algorithm=algorithm,
+        n_agents=3,
+        seed=7,
+        steps_per_agent=256,
+        policy={"hidden": (16,)},
+        critic={"hidden": (16,)},
+        sampling={"lanes": 8, "segment_steps": 8},
+        evaluation={"points": 3, "episodes": 2},
+    )
+    return [[row[column] for column in COLUMNS] for row in train(run).rows]
+
+
+@pytest.mark.parametrize("algorithm", SERVERS)
+def test_trace_is_the_golden_one(algorithm):
+    golden = json.loads(FILE.read_text())
+    assert golden["numerics_version"] == NUMERICS_VERSION
+    assert golden["columns"] == list(COLUMNS)
+    measured = np.array(trace(algorithm), dtype=float)
+    # tolerances: other CPU types round differently; a real change is orders of magnitude larger
+    np.testing.assert_allclose(measured, np.array(golden["traces"][algorithm], dtype=float), rtol=1e-3, atol=1e-6)
+
+
+if __name__ == "__main__":
+    content = {"numerics_version": NUMERICS_VERSION, "columns": list(COLUMNS)}
+    FILE.write_text(json.dumps({**content, "traces": {name: trace(name) for name in SERVERS}}, indent=1) + "\n")

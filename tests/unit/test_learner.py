@@ -1,0 +1,192 @@
+"""Policy, critic, normaliser and estimators against finite differences, plain loops and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from frl.training import normalizer as observations
+from frl.training.critic import Adam, Critic
+from frl.training.estimators import estimate, generalized_advantage
+from frl.training.mlp import MLP, forward
+from frl.training.normalizer import Normalizer
+from frl.training.policy import GaussianPolicy
+from frl.training.servers.base import SharedState, Update
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def float32(*shape, seed=0):
+    return rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def test_numpy_and_torch_forward_are_the_same_function():
+    mlp = MLP((5, 16, 8, 3))
+    flat = mlp.init(rng(), output_gain=1.0) + 0.1 * float32(mlp.size)
+    x = float32(7, 5, seed=1)
+    np.testing.assert_allclose(
+        forward(mlp.layers(flat), x), mlp.torch(torch.from_numpy(flat), torch.from_numpy(x)).numpy(), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("sizes", [(8, 64, 2), (376, 64, 17)])
+def test_initial_weights_are_orthogonal(sizes):
+    mlp = MLP(sizes)
+    weight = mlp.layers(mlp.init(rng(), output_gain=0.01))[0][0]
+    gram = weight @ weight.T if sizes[0] <= sizes[1] else weight.T @ weight
+    np.testing.assert_allclose(gram, 2 * np.eye(len(gram)), atol=1e-5)
+    assert np.abs(mlp.layers(mlp.init(rng(), output_gain=0.01))[1][0]).max() < 0.011
+
+
+@pytest.mark.parametrize("entropy_coefficient", [0.0, 0.3])
+def test_policy_gradient_against_finite_differences(entropy_coefficient):
+    policy = GaussianPolicy(4, 2, (6,), log_std_init=-0.3)
+    theta = (policy.init(rng()) + 0.3 * float32(policy.size)).astype(np.float64)
+    observation, action, advantage = float32(9, 4), float32(9, 2, seed=1), float32(9, seed=2)
+
+    def objective(theta):
+        log_prob = policy.log_prob(torch.from_numpy(theta), torch.from_numpy(observation).double(), torch.from_numpy(action).double())
+        entropy = theta[policy.mlp.size :].sum() + 0.5 * policy.action_size * (1 + np.log(2 * np.pi))
+        return float((log_prob.numpy() * advantage).mean() + entropy_coefficient * entropy)
+
+    step = 1e-5
+    numeric = [(objective(theta + step * e) - objective(theta - step * e)) / (2 * step) for e in np.eye(policy.size)]
+    gradient = policy.gradient(theta.astype(np.float32), observation, action, advantage, entropy_coefficient)
+    np.testing.assert_allclose(gradient, numeric, atol=3e-5)
+
+
+def test_log_prob_is_the_normal_density():
+    policy = GaussianPolicy(3, 2, (4,), log_std_init=0.4)
+    theta = policy.init(rng())
+    observation, action = float32(5, 3), float32(5, 2, seed=3)
+    layers, std = policy.actor(theta)
+    expected = torch.distributions.Normal(torch.from_numpy(forward(layers, observation)), torch.from_numpy(std))
+    log_prob = policy.log_prob(torch.from_numpy(theta), torch.from_numpy(observation), torch.from_numpy(action))
+    torch.testing.assert_close(log_prob, expected.log_prob(torch.from_numpy(action)).sum(1))
+
+
+def test_adam_is_torchs():
+    gradients = float32(5, 7)
+    mine, adam = float32(7, seed=9), Adam(7, 0.01)
+    parameter = torch.nn.Parameter(torch.from_numpy(mine.copy()))
+    reference = torch.optim.Adam([parameter], lr=0.01)
+    for gradient in gradients:
+        mine = mine - adam.step(gradient)
+        parameter.grad = torch.from_numpy(gradient)
+        reference.step()
+    np.testing.assert_allclose(mine, parameter.detach().numpy(), rtol=1e-5)
+
+
+def test_critic_learns_values_of_the_discounts_size():
+    critic = Critic(3, (32,), discount=0.99)
+    observation = float32(512, 3)
+    target = 80 + 30 * observation[:, 0]
+    phi = critic.init(rng())
+    phi = critic.fit(phi, observation, target, Adam(critic.size, 3e-3), epochs=60, minibatches=4, stream=rng(1))
+    error = critic.value(phi, observation) - target
+    assert np.sqrt(np.mean(error**2)) < 0.1 * target.std()
+
+
+def test_agents_with_identical_data_move_the_shared_critic_as_far_as_one_does():
+    critic = Critic(3, (8,), discount=0.9)
+    phi = critic.init(rng())
+    observation, target = float32(64, 3), float32(64, seed=1)
+
+    def delta():
+        return critic.fit(phi, observation, target, Adam(critic.size, 1e-2), 2, 2, rng(5)) - phi
+
+    shared = SharedState(critic=phi, mixing=1 / 8)
+    for agent in range(8):
+        shared.absorb(Update(agent, 0, np.zeros(1), critic=delta()))
+    np.testing.assert_allclose(shared.critic, phi + delta(), atol=1e-6)
+
+
+def test_merged_normaliser_sums_equal_one_pass_over_all_data():
+    parts = [3 + 5 * float32(n, 4, seed=n) for n in (100, 1, 37)]
+    shared = SharedState(normalizer=observations.empty_sums(4))
+    for part in parts:
+        shared.absorb(Update(0, 0, np.zeros(1), normalizer=observations.sums_of(part)))
+    everything = np.concatenate(parts).astype(np.float64)
+    expected = (everything - everything.mean(axis=0)) / everything.std(axis=0)
+    np.testing.assert_allclose(Normalizer(shared.normalizer, clip=100)(np.concatenate(parts)), expected, atol=1e-5)
+
+
+def test_normaliser_clips_freezes_and_is_the_identity_without_data():
+    raw = float32(10, 2)
+    np.testing.assert_array_equal(Normalizer(observations.empty_sums(2), clip=0.1)(raw), raw)
+    np.testing.assert_array_equal(Normalizer(None, clip=0.1)(raw), raw)
+    assert np.abs(Normalizer(observations.sums_of(raw), clip=0.5)(raw)).max() == 0.5
+    shared = SharedState(normalizer=observations.sums_of(raw), freeze_after=10)
+    shared.absorb(Update(0, 0, np.zeros(1), normalizer=observations.sums_of(raw)))
+    assert shared.normalizer[0] == 10
+
+
+# --- estimators -----------------------------------------------------------------------------------
+
+T, B, DISCOUNT, LAMBDA = 12, 3, 0.9, 0.8
+
+
+@pytest.fixture
+def segment():
+    r = rng(3)
+    terminated, truncated = r.random((T, B)) < 0.15, r.random((T, B)) < 0.15
+    value, next_value = r.standard_normal((T, B)), r.standard_normal((T, B))
+    next_value[:-1] = np.where(truncated[:-1], next_value[:-1], value[1:])  # V of the same state, but for cuts
+    next_value[terminated] = 0
+    return r.standard_normal((T, B)), value, next_value, terminated | truncated
+
+
+def test_gae_against_a_plain_loop(segment):
+    reward, value, next_value, end = segment
+    expected = np.zeros((T, B))
+    for b in range(B):
+        for t in range(T):
+            weight = 1.0
+            for s in range(t, T):  # equation 16: sum of (discount lambda)^l delta_{t+l}, up to the episode's end
+                expected[t, b] += weight * (reward[s, b] + DISCOUNT * next_value[s, b] - value[s, b])
+                weight *= DISCOUNT * LAMBDA
+                if end[s, b]:
+                    break
+    np.testing.assert_allclose(generalized_advantage(reward, value, next_value, end, DISCOUNT, LAMBDA), expected)
+
+
+@pytest.mark.parametrize(("name", "n_steps"), [("reinforce", 99), ("nstep", 5)])
+def test_returns_against_a_plain_loop(segment, name, n_steps):
+    reward, value, next_value, end = segment
+    advantage, target = estimate(
+        name, reward, value, next_value, end, np.zeros((T, B), int), discount=DISCOUNT, gae_lambda=LAMBDA, n_steps=n_steps
+    )
+    for b in range(B):
+        for t in range(T):
+            stop = min((t // n_steps + 1) * n_steps, T) - 1
+            total, weight, s = 0.0, 1.0, t
+            while True:
+                total += weight * reward[s, b]
+                weight *= DISCOUNT
+                if end[s, b] or s == stop:
+                    total += weight * next_value[s, b]
+                    break
+                s += 1
+            assert target[t, b] == pytest.approx(total)
+            assert advantage[t, b] == pytest.approx(total - value[t, b])
+
+
+def test_gpomdp_is_the_gradient_of_the_discounted_objective():
+    """On a one-parameter problem with known J: pi = N(theta, 1), reward -(a - 1)^2 at each of 3 steps."""
+    discount, theta, episodes = 0.7, 0.2, 200_000
+    actions = theta + rng(0).standard_normal((3, episodes))
+    reward = -((actions - 1) ** 2)
+    end = np.zeros_like(reward, dtype=bool)
+    end[-1] = True
+    elapsed = np.broadcast_to(np.arange(3)[:, None], reward.shape)
+    zeros = np.zeros_like(reward)
+    advantage, _ = estimate(
+        "gpomdp", reward, zeros, zeros, end, elapsed, discount=discount, gae_lambda=0.0, n_steps=1
+    )
+    score = actions - theta
+    measured = (score * advantage).sum(axis=0)
+    exact = 2 * (1 - theta) * (1 + discount + discount**2)
+    assert abs(measured.mean() - exact) < 4 * measured.std() / np.sqrt(episodes)

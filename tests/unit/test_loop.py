@@ -1,0 +1,95 @@
+"""One run end to end: repeatable, on its grid, and honest when it diverges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from frl.spec import SERVERS, RunSpec
+from frl.training.loop import Training, train
+from frl.training.recorder import COLUMNS
+
+
+def spec(algorithm="afedpg", **settings):
+    base = {"environment": "Swimmer", "n_agents": 3, "seed": 0, "steps_per_agent": 512}
+    small = {
+        "policy": {"hidden": (8,)},
+        "critic": {"hidden": (8,)},
+        "sampling": {"lanes": 8, "segment_steps": 8},
+        "evaluation": {"points": 4, "episodes": 1},
+    }
+    return RunSpec(**{**base, **small, "algorithm": algorithm, **settings})
+
+
+@pytest.mark.parametrize("algorithm", SERVERS)
+def test_two_runs_of_a_spec_are_equal(algorithm):
+    first, second = train(spec(algorithm)), train(spec(algorithm))
+    assert first == second
+    assert first.status == "ok"
+    assert first.rows[-1]["eval_return_mean"] != train(spec(algorithm, seed=1)).rows[-1]["eval_return_mean"]
+
+
+@pytest.mark.parametrize("algorithm", SERVERS)
+def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
+    result = train(spec(algorithm))
+    rows = result.rows
+    assert all(tuple(row) == COLUMNS for row in rows)
+    assert [row["point"] for row in rows] == [0, 1, 2, 3, 4]
+    for row in rows:
+        assert row["env_steps_total"] >= row["point"] * 1536 // 4
+        assert row["env_steps_per_agent"] == row["env_steps_total"] / 3
+        assert row["uploads"] * 64 == row["env_steps_total"]
+        assert row["env_steps_agent_min"] <= row["env_steps_per_agent"] <= row["env_steps_agent_max"]
+    for before, after in zip(rows, rows[1:], strict=False):
+        for column in ("env_steps_total", "sim_time_s", "server_step", "uplink_bytes", "downlink_bytes"):
+            assert after[column] > before[column]
+    assert rows[0]["eval_return_mean_action"] is not None and rows[4]["eval_return_mean_action"] is not None
+    assert rows[1]["eval_return_mean_action"] is None
+    assert sum(result.facts["env_steps_agents"]) == result.facts["env_steps_total"] == rows[-1]["env_steps_total"]
+    assert result.facts["eval_steps"] == (5 + 2) * 1000
+
+
+def test_synchronous_agents_make_equal_steps_and_the_straggler_fewer_in_asynchronous_runs():
+    synchronous, asynchronous = train(spec("fedpg")), train(spec("afedpg"))
+    assert len(set(synchronous.facts["env_steps_agents"])) == 1
+    steps = asynchronous.facts["env_steps_agents"]
+    assert steps[2] < steps[0]
+    assert asynchronous.rows[-1]["sim_time_s"] < synchronous.rows[-1]["sim_time_s"]
+    assert {row["staleness_max"] for row in synchronous.rows[1:]} == {1}
+    assert max(row["staleness_max"] for row in asynchronous.rows[1:]) > 3
+
+
+def test_fedpg_learns_the_same_on_every_fleet():
+    columns = ("env_steps_total", "eval_return_mean", "gradient_norm_mean", "uplink_bytes")
+    fleets = ({"kind": "constant"}, {"kind": "straggler", "ratio": 10.0}, {"kind": "lognormal", "sigma": 1.0})
+    runs = [train(spec("fedpg", fleet=fleet)).rows for fleet in fleets]
+    # gradient_norm_mean is over arrivals between rows, which are the same whole rounds on every fleet
+    curves = [[[row[column] for column in columns] for row in rows] for rows in runs]
+    np.testing.assert_allclose(np.array(curves[1], dtype=float), np.array(curves[0], dtype=float), rtol=1e-12)
+    np.testing.assert_allclose(np.array(curves[2], dtype=float), np.array(curves[0], dtype=float), rtol=1e-12)
+    assert runs[0][-1]["sim_time_s"] < runs[1][-1]["sim_time_s"]
+
+
+@pytest.mark.parametrize("where", ["gradient", "parameters"])
+def test_a_diverged_run_ends_with_a_status(monkeypatch, where):
+    training = Training(spec())
+    training.begin()
+    for _ in range(10):
+        training.advance()
+    agent = training.agents[0]
+    if where == "gradient":
+        monkeypatch.setattr(agent.policy, "gradient", lambda theta, *_: np.full_like(theta, np.nan))
+    else:
+        monkeypatch.setattr(agent.critic, "fit", lambda phi, *_: np.full_like(phi, np.inf))
+    while not training.finished:
+        training.advance()
+    last = training.recorder.rows[-1]
+    assert (training.status, last["status"], last["eval_return_mean"]) == ("diverged", "diverged", None)
+    assert training.recorder.env_steps_total < training.spec.env_steps_budget
+    assert {row["status"] for row in training.recorder.rows[:-1]} == {"ok"}
+
+
+def test_progress_reports_the_end():
+    seen = []
+    train(spec(), seen.append)
+    assert seen[-1]["env_steps_total"] >= seen[-1]["env_steps_budget"] == 1536

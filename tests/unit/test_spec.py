@@ -1,0 +1,153 @@
+"""The specification: streams, digests, scenarios, and what bad input gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from frl.spec import RunSpec, Scenario, SpecError, load_scenario, merge
+
+RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
+SCENARIO = {
+    "name": "mini",
+    "title": "A test",
+    "tuned": "not at all",
+    "environments": ["Swimmer", "Hopper"],
+    "methods": [
+        {"algorithm": "afedpg", "n_agents": [1, 2], "server": {"step_size": 0.1}},
+        {"algorithm": "a3c", "n_agents": [2]},
+    ],
+    "seeds": [0, 1],
+    "thresholds": {"Swimmer": "30 return", "Hopper": "1000 return"},
+    "run": {"steps_per_agent": 1000},
+}
+
+
+def write(tmp_path, **changes):
+    path = tmp_path / "scenario.yaml"
+    path.write_text(yaml.safe_dump({**SCENARIO, **changes}))
+    return path
+
+
+def test_streams_depend_on_seed_and_name_only():
+    first, many = RunSpec(**RUN), RunSpec(**{**RUN, "n_agents": 8, "algorithm": "a3c"})
+    draw = first.stream("agent", 3, "noise").random(4)
+    np.testing.assert_array_equal(draw, many.stream("agent", 3, "noise").random(4))
+    others = [
+        RunSpec(**{**RUN, "seed": 1}).stream("agent", 3, "noise"),
+        first.stream("agent", 4, "noise"),
+        first.stream("agent", 3, "lane", 0),
+    ]
+    for other in others:
+        assert not np.array_equal(draw, other.random(4))
+
+
+def test_all_streams_of_ten_seeds_and_eight_agents_are_distinct():
+    draws = {
+        RunSpec(**{**RUN, "seed": seed}).stream("agent", agent, "lane", lane).integers(2**63)
+        for seed in range(10)
+        for agent in range(8)
+        for lane in range(4)
+    }
+    assert len(draws) == 320
+
+
+def test_digest_changes_with_every_setting_and_with_the_code():
+    run = RunSpec(**RUN)
+    assert run.digest("a") == RunSpec(**RUN).digest("a")
+    changes = [{"seed": 1}, {"steps_per_agent": 1001}, {"server": {"momentum": 0.3}}, {"critic": {"epochs": 3}}]
+    digests = {run.digest("a"), run.digest("b")} | {RunSpec(**{**RUN, **change}).digest("a") for change in changes}
+    assert len(digests) == 2 + len(changes)
+
+
+def test_specs_are_frozen_and_round_trip():
+    run = RunSpec(**RUN, server={"step_size": 0.3})
+    with pytest.raises(ValidationError, match="frozen"):
+        run.seed = 3
+    assert RunSpec.model_validate_json(run.to_json()) == run
+    assert run.run_id == "Swimmer/afedpg/n4/seed0"
+    assert run.env_steps_budget == 4000
+
+
+def test_grid_and_overrides(tmp_path):
+    overrides = [
+        {"where": {"environment": ["Hopper"]}, "set": {"estimator": {"discount": 0.9}}},
+        {"where": {"algorithm": ["afedpg"], "n_agents": [2]}, "set": {"server": {"momentum": 0.7}}},
+        {"where": {}, "set": {"fleet": {"kind": "linear"}}},
+    ]
+    scenario = load_scenario(write(tmp_path, overrides=overrides))
+    runs = {run.run_id: run for run in scenario.runs()}
+    assert len(runs) == 2 * 3 * 2
+    assert runs["Hopper/a3c/n2/seed1"].estimator.discount == 0.9
+    assert runs["Swimmer/a3c/n2/seed1"].estimator.discount == 0.99
+    assert runs["Swimmer/afedpg/n2/seed0"].server.model_dump() == {
+        "step_size": 0.1,
+        "momentum": 0.7,
+        "schedule": "constant",
+        "lookahead_alpha": "arrival",
+    }
+    assert runs["Swimmer/afedpg/n1/seed0"].server.momentum == 0.2
+    assert {run.fleet.kind for run in runs.values()} == {"linear"}
+    assert scenario.threshold("Hopper") == 1000
+    assert runs["Hopper/a3c/n2/seed1"] == scenario.resolve("Hopper", "a3c", 2, 1)
+
+
+def test_merge_replaces_a_fleet_of_another_kind():
+    merged = merge({"fleet": {"kind": "straggler", "ratio": 4}}, {"fleet": {"kind": "constant"}})
+    assert merged == {"fleet": {"kind": "constant"}}
+    assert merge({"a": {"x": 1}}, {"a": {"y": 2}}) == {"a": {"x": 1, "y": 2}}
+
+
+BAD = {
+    "unknown key": ({"sedes": [1]}, ["sedes", "unknown key", "seeds"]),
+    "unknown nested key": ({"run": {"steps_per_agent": 1, "critic": {"epoch": 2}}}, ["critic.epoch", "epochs"]),
+    "unknown server key": (
+        {"methods": [{"algorithm": "a3c", "n_agents": [1], "server": {"momentum": 1}}]},
+        ["server.momentum", "learning_rate"],
+    ),
+    "wrong type": ({"run": {"steps_per_agent": "many"}}, ["steps_per_agent", "'many'", "integer"]),
+    "N < 1": ({"methods": [{"algorithm": "a3c", "n_agents": [0]}]}, ["n_agents.0", "= 0", "greater than or equal to 1"]),
+    "environment": ({"environments": ["Cartpole"]}, ["Cartpole", "'Swimmer'", "'Ant'"]),
+    "algorithm": ({"methods": [{"algorithm": "ppo", "n_agents": [1]}]}, ["ppo", "afedpg", "a3c"]),
+    "negative rate": (
+        {"methods": [{"algorithm": "a3c", "n_agents": [1], "server": {"learning_rate": -1}}]},
+        ["server.learning_rate", "-1", "greater than 0"],
+    ),
+    "threshold without unit": ({"thresholds": {"Swimmer": "30", "Hopper": "1 return"}}, ["Swimmer", "'30'", "100 return"]),
+    "threshold missing": ({"thresholds": {"Swimmer": "30 return"}}, ["thresholds", "Hopper"]),
+    "seed twice": ({"seeds": [1, 1]}, ["seeds", "twice"]),
+    "no seeds": ({"seeds": []}, ["seeds", "at least 1"]),
+    "path in name": ({"name": "../etc"}, ["name", "../etc"]),
+    "identity in run": ({"run": {"steps_per_agent": 5, "seed": 3}}, ["run.seed"]),
+    "missing budget": ({"run": {}}, ["steps_per_agent", "required"]),
+    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reinforce"]),
+    "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
+    "infinite": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "ratio": float("inf")}}}, ["ratio", "finite"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_names_key_value_and_what_is_allowed(tmp_path, case):
+    changes, words = BAD[case]
+    with pytest.raises(SpecError) as error:
+        load_scenario(write(tmp_path, **changes))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(SpecError, match=r"nowhere.yaml: cannot read"):
+        load_scenario(tmp_path / "nowhere.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(SpecError, match="mapping"):
+        load_scenario(tmp_path / "list.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [\n")
+    with pytest.raises(SpecError, match="not valid YAML"):
+        load_scenario(tmp_path / "broken.yaml")
+
+
+def test_seeds_of_a_scenario_share_everything_else():
+    runs = list(Scenario(**SCENARIO).runs())
+    assert runs[0].model_copy(update={"seed": 1}) == runs[1]
