@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import mujoco
@@ -27,7 +28,7 @@ def recorded(physics: Physics, advance: Any) -> list[Float]:
     states: list[Float] = []
     step = physics.step
 
-    def recording(lanes: list[int]) -> None:
+    def recording(lanes: Iterable[int]) -> None:
         states.append(physics.state.copy())
         step(lanes)
 

@@ -61,7 +61,7 @@ class EstimatorSpec(Settings):
     """How advantages, and from them the policy gradient, are estimated."""
 
     name: Literal["reinforce", "gpomdp", "gae", "nstep"] = "gae"
-    """reinforce: reward-to-go; gpomdp: the same weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
+    """reinforce: reward-to-go; gpomdp: weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
     discount: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Discount factor per environment step."""
     gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
@@ -95,7 +95,7 @@ class NormalizerSpec(Settings):
     """Running mean and variance of the observations."""
 
     mode: Literal["federated", "local", "none"] = "federated"
-    """federated: agents send sums of new data and share the result; local: each keeps its own; none: raw observations."""
+    """federated: agents send sums of new data and share the result; local: each its own; none: raw observations."""
     clip: Positive = 10.0
     """Normalised observations are clipped to [-clip, clip]."""
     freeze_after_steps: Count | None = None
@@ -117,40 +117,45 @@ class SamplingSpec(Settings):
 # Clock
 
 
-class ConstantFleet(Settings):
-    """Every agent needs the same time."""
+class Fleet(Settings):
+    """What all fleets have."""
 
-    kind: Literal["constant"] = "constant"
     seconds_per_1000_steps: Positive = 1.6
     """tau: simulated compute time of 1,000 environment steps."""
     overhead_s: NonNegative = 0.0
     """Simulated time added to each task."""
 
 
-class StragglerFleet(ConstantFleet):
+class ConstantFleet(Fleet):
+    """Every agent needs the same time."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class StragglerFleet(Fleet):
     """(tau, ..., tau, ratio * tau): the last of N > 1 agents is slow. The poster's fleet has ratio 4."""
 
-    kind: Literal["straggler"] = "straggler"  # type: ignore[assignment]
+    kind: Literal["straggler"] = "straggler"
     ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4.0
     """t_max / t_min."""
 
 
-class LinearFleet(ConstantFleet):
+class LinearFleet(Fleet):
     """Agent i = 1..N needs i * tau."""
 
-    kind: Literal["linear"] = "linear"  # type: ignore[assignment]
+    kind: Literal["linear"] = "linear"
 
 
-class SqrtFleet(ConstantFleet):
+class SqrtFleet(Fleet):
     """Agent i = 1..N needs sqrt(i) * tau."""
 
-    kind: Literal["sqrt"] = "sqrt"  # type: ignore[assignment]
+    kind: Literal["sqrt"] = "sqrt"
 
 
-class LognormalFleet(ConstantFleet):
+class LognormalFleet(Fleet):
     """Each task takes tau times a lognormal factor of mean 1, drawn anew for every task."""
 
-    kind: Literal["lognormal"] = "lognormal"  # type: ignore[assignment]
+    kind: Literal["lognormal"] = "lognormal"
     sigma: Positive = 0.5
     """Standard deviation of the factor's logarithm."""
 
@@ -359,7 +364,12 @@ class Scenario(Settings):
         for override in self.overrides:
             if override.where.matches(environment, algorithm, n_agents):
                 settings = merge(settings, override.set)
-        identity = {"environment": environment, "algorithm": algorithm, "n_agents": n_agents, "seed": seed}
+        identity: dict[str, Any] = {
+            "environment": environment,
+            "algorithm": algorithm,
+            "n_agents": n_agents,
+            "seed": seed,
+        }
         if clash := sorted(identity.keys() & settings.keys()):
             raise SpecError(f"run.{clash[0]}: the grid sets this, not `run` or an override")
         try:
@@ -387,8 +397,10 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        both = isinstance(value, dict) and isinstance(old, dict)
-        merged[key] = merge(old, value) if both and value.get("kind", old.get("kind")) == old.get("kind") else value
+        if isinstance(value, dict) and isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -25,7 +25,9 @@ def first_tasks(run):
     return Training(run).server.start()
 
 
-@pytest.mark.parametrize("sampling", [{"lanes": 4, "segment_steps": 8}, {"lanes": 9, "segment_steps": 31}, {"trajectories": 3}])
+@pytest.mark.parametrize(
+    "sampling", [{"lanes": 4, "segment_steps": 8}, {"lanes": 9, "segment_steps": 31}, {"trajectories": 3}]
+)
 def test_what_leaves_an_agent_does_not_depend_on_how_much_it_sampled(sampling):
     training = Training(spec(sampling=sampling))
     work = training.agents[0].work(training.server.start()[0])
@@ -47,9 +49,11 @@ def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_fed
     run = spec(critic={"mode": mode, "hidden": (8,)}, normalizer={"mode": mode}, estimator={"name": "reinforce"})
     training = Training(run)
     task = training.server.start()[0]
-    assert task.critic is None and task.normalizer is None
+    assert task.critic is None
+    assert task.normalizer is None
     update = training.agents[0].work(task).update
-    assert update.critic is None and update.normalizer is None
+    assert update.critic is None
+    assert update.normalizer is None
     moved = not np.array_equal(training.agents[0].phi, training.agents[1].phi)
     assert moved == (mode == "local")
     assert (training.agents[0].sums[0] > 0) == (mode == "local")

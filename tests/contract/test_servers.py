@@ -119,7 +119,8 @@ class TestContract:
     def test_agents_gradient_is_an_ascent_direction_of_the_same_shape(self, name):
         gradient = np.arange(D, dtype=np.float32)
         uploaded = SERVERS[name].agent_gradient(gradient, {}, SERVERS[name].Settings())
-        assert uploaded.shape == gradient.shape and uploaded.dtype == gradient.dtype
+        assert uploaded.shape == gradient.shape
+        assert uploaded.dtype == gradient.dtype
         assert uploaded @ gradient > 0
 
     def test_refuses_settings_it_does_not_know(self, name):

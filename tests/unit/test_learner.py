@@ -48,7 +48,9 @@ def test_policy_gradient_against_finite_differences(entropy_coefficient):
     observation, action, advantage = float32(9, 4), float32(9, 2, seed=1), float32(9, seed=2)
 
     def objective(theta):
-        log_prob = policy.log_prob(torch.from_numpy(theta), torch.from_numpy(observation).double(), torch.from_numpy(action).double())
+        log_prob = policy.log_prob(
+            torch.from_numpy(theta), torch.from_numpy(observation).double(), torch.from_numpy(action).double()
+        )
         entropy = theta[policy.mlp.size :].sum() + 0.5 * policy.action_size * (1 + np.log(2 * np.pi))
         return float((log_prob.numpy() * advantage).mean() + entropy_coefficient * entropy)
 
@@ -157,7 +159,15 @@ def test_gae_against_a_plain_loop(segment):
 def test_returns_against_a_plain_loop(segment, name, n_steps):
     reward, value, next_value, end = segment
     advantage, target = estimate(
-        name, reward, value, next_value, end, np.zeros((T, B), int), discount=DISCOUNT, gae_lambda=LAMBDA, n_steps=n_steps
+        name,
+        reward,
+        value,
+        next_value,
+        end,
+        np.zeros((T, B), int),
+        discount=DISCOUNT,
+        gae_lambda=LAMBDA,
+        n_steps=n_steps,
     )
     for b in range(B):
         for t in range(T):
@@ -183,9 +193,7 @@ def test_gpomdp_is_the_gradient_of_the_discounted_objective():
     end[-1] = True
     elapsed = np.broadcast_to(np.arange(3)[:, None], reward.shape)
     zeros = np.zeros_like(reward)
-    advantage, _ = estimate(
-        "gpomdp", reward, zeros, zeros, end, elapsed, discount=discount, gae_lambda=0.0, n_steps=1
-    )
+    advantage, _ = estimate("gpomdp", reward, zeros, zeros, end, elapsed, discount=discount, gae_lambda=0.0, n_steps=1)
     score = actions - theta
     measured = (score * advantage).sum(axis=0)
     exact = 2 * (1 - theta) * (1 + discount + discount**2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -40,10 +42,11 @@ def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
         assert row["env_steps_per_agent"] == row["env_steps_total"] / 3
         assert row["uploads"] * 64 == row["env_steps_total"]
         assert row["env_steps_agent_min"] <= row["env_steps_per_agent"] <= row["env_steps_agent_max"]
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         for column in ("env_steps_total", "sim_time_s", "server_step", "uplink_bytes", "downlink_bytes"):
             assert after[column] > before[column]
-    assert rows[0]["eval_return_mean_action"] is not None and rows[4]["eval_return_mean_action"] is not None
+    assert rows[0]["eval_return_mean_action"] is not None
+    assert rows[4]["eval_return_mean_action"] is not None
     assert rows[1]["eval_return_mean_action"] is None
     assert sum(result.facts["env_steps_agents"]) == result.facts["env_steps_total"] == rows[-1]["env_steps_total"]
     assert result.facts["eval_steps"] == (5 + 2) * 1000

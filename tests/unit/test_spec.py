@@ -108,14 +108,20 @@ BAD = {
         ["server.momentum", "learning_rate"],
     ),
     "wrong type": ({"run": {"steps_per_agent": "many"}}, ["steps_per_agent", "'many'", "integer"]),
-    "N < 1": ({"methods": [{"algorithm": "a3c", "n_agents": [0]}]}, ["n_agents.0", "= 0", "greater than or equal to 1"]),
+    "N < 1": (
+        {"methods": [{"algorithm": "a3c", "n_agents": [0]}]},
+        ["n_agents.0", "= 0", "greater than or equal to 1"],
+    ),
     "environment": ({"environments": ["Cartpole"]}, ["Cartpole", "'Swimmer'", "'Ant'"]),
     "algorithm": ({"methods": [{"algorithm": "ppo", "n_agents": [1]}]}, ["ppo", "afedpg", "a3c"]),
     "negative rate": (
         {"methods": [{"algorithm": "a3c", "n_agents": [1], "server": {"learning_rate": -1}}]},
         ["server.learning_rate", "-1", "greater than 0"],
     ),
-    "threshold without unit": ({"thresholds": {"Swimmer": "30", "Hopper": "1 return"}}, ["Swimmer", "'30'", "100 return"]),
+    "threshold without unit": (
+        {"thresholds": {"Swimmer": "30", "Hopper": "1 return"}},
+        ["Swimmer", "'30'", "100 return"],
+    ),
     "threshold missing": ({"thresholds": {"Swimmer": "30 return"}}, ["thresholds", "Hopper"]),
     "seed twice": ({"seeds": [1, 1]}, ["seeds", "twice"]),
     "no seeds": ({"seeds": []}, ["seeds", "at least 1"]),
@@ -124,7 +130,10 @@ BAD = {
     "missing budget": ({"run": {}}, ["steps_per_agent", "required"]),
     "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reinforce"]),
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
-    "infinite": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "ratio": float("inf")}}}, ["ratio", "finite"]),
+    "infinite": (
+        {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "ratio": float("inf")}}},
+        ["ratio", "finite"],
+    ),
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -69,5 +67,5 @@ class Adam:
         self.first = b1 * self.first + (1 - b1) * gradient
         self.second = b2 * self.second + (1 - b2) * gradient * gradient
         root = np.sqrt(self.second / (1 - b2**self.steps))
-        step: Any = self.learning_rate / (1 - b1**self.steps) * self.first / (root + 1e-8)
+        step: Float32 = self.learning_rate / (1 - b1**self.steps) * self.first / (root + 1e-8)
         return step

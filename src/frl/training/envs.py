@@ -48,9 +48,7 @@ class Environment:
     fields: tuple[str, ...] = ()
     contact_forces: bool = False
 
-    def __init__(
-        self, version: str, streams: Sequence[np.random.Generator], first_limits: Sequence[int] | None = None
-    ):
+    def __init__(self, version: str, streams: Sequence[np.random.Generator], first_limits: Sequence[int] | None = None):
         self.version = version
         self.streams = list(streams)
         lanes = len(self.streams)
@@ -121,7 +119,8 @@ class Environment:
 
     def control_cost(self, action: Float) -> Float:
         """Weight times squared action, (L,)."""
-        return self.ctrl_cost * np.square(action).sum(axis=1)
+        cost: Float = self.ctrl_cost * np.square(action).sum(axis=1)
+        return cost
 
     def healthy_bonus(self, healthy: Bool) -> Float | float:
         """v4 pays for the terminal step too, v5 does not."""
@@ -244,7 +243,8 @@ class Humanoid(Environment):
         """x of the centre of mass."""
         mass = self.physics.model.body_mass
         xipos = self.physics.derived["xipos"][lanes].reshape(-1, mass.size, 3)
-        return (np.einsum("b,lbj->lj", mass, xipos) / mass.sum())[:, 0]
+        centre: Float = np.einsum("b,lbj->lj", mass, xipos) / mass.sum()
+        return centre[:, 0]
 
     def observe(self, lanes: Lanes) -> Float:
         """v5 drops the entries of the world body and of the unactuated root."""

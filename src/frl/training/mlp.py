@@ -6,6 +6,7 @@ than half of torch's time, and torch where derivatives are wanted. tests/unit/te
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ class MLP:
     """sizes = (inputs, hidden..., outputs); weights are (in, out), flattened layer by layer, weight before bias."""
 
     def __init__(self, sizes: Sequence[int]):
-        self.shapes = [shape for a, b in zip(sizes, sizes[1:], strict=False) for shape in ((a, b), (b,))]
+        self.shapes = [shape for a, b in itertools.pairwise(sizes) for shape in ((a, b), (b,))]
         self.splits = [int(np.prod(shape)) for shape in self.shapes]
         self.size = sum(self.splits)
 
@@ -46,7 +47,7 @@ class MLP:
 
     def torch(self, flat: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Outputs (n, out) for inputs (n, in), differentiable in `flat`."""
-        tensors = [p.view(shape) for p, shape in zip(flat.split(self.splits), self.shapes, strict=True)]
+        tensors = [p.view(shape) for p, shape in zip(torch.split(flat, self.splits), self.shapes, strict=True)]
         last = len(tensors) - 2
         for index in range(0, len(tensors), 2):
             x = torch.addmm(tensors[index + 1], x, tensors[index])

@@ -65,9 +65,7 @@ class Physics:
         dt: seconds per environment step.
     """
 
-    def __init__(
-        self, xml: str, lanes: int, frame_skip: int, fields: Iterable[str] = (), contact_forces: bool = False
-    ):
+    def __init__(self, xml: str, lanes: int, frame_skip: int, fields: Iterable[str] = (), contact_forces: bool = False):
         self.model, self.data = _load(xml)
         self.frame_skip = frame_skip
         self.contact_forces = contact_forces

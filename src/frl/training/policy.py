@@ -42,7 +42,7 @@ class GaussianPolicy:
 
     def log_prob(self, theta: torch.Tensor, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """log pi_theta(a | s), shape (n,)."""
-        mean_part, log_std = theta.split([self.mlp.size, self.action_size])
+        mean_part, log_std = torch.split(theta, [self.mlp.size, self.action_size])
         scaled = (action - self.mlp.torch(mean_part, observation)) * torch.exp(-log_std)
         return -0.5 * scaled.square().sum(1) - log_std.sum() - 0.5 * self.action_size * _LOG_2PI
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.training.envs import MAX_EPISODE_STEPS, Bool, Environment, Float, Lanes
+from frl.training.envs import MAX_EPISODE_STEPS, Bool, Environment, Lanes
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
+from frl.training.physics import Float
 
 Act = Callable[[Float32], Float32]
 """Normalised observations (L, O) to actions (L, A)."""
@@ -127,9 +128,7 @@ class Sampler:
         self.running_return[lanes] += reward
         return after.astype(np.float32), terminated | truncated
 
-    def _finish(
-        self, batch: Batch, t: int, lanes: NDArray[np.intp], last: Float32, normalizer: Normalizer
-    ) -> None:
+    def _finish(self, batch: Batch, t: int, lanes: NDArray[np.intp], last: Float32, normalizer: Normalizer) -> None:
         """Book the episodes of `lanes` that ended at t with the raw observations `last` (len(lanes), O)."""
         cut = batch.truncated_TB[t, lanes] & ~batch.terminated_TB[t, lanes]
         if cut.any():

@@ -42,7 +42,8 @@ class A3C(Server):
         norm = float(np.linalg.norm(gradient))
         if settings.max_gradient_norm is None or norm <= settings.max_gradient_norm:
             return gradient
-        return gradient * gradient.dtype.type(settings.max_gradient_norm / norm)
+        clipped: Array = gradient * gradient.dtype.type(settings.max_gradient_norm / norm)
+        return clipped
 
     def receive(self, update: Update) -> list[Task]:
         """g2 <- decay g2 + (1 - decay) g^2;  theta <- theta + lr g / (sqrt(g2) + epsilon)."""

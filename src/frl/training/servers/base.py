@@ -96,9 +96,11 @@ class SharedState:
         """Merge one update's critic change (scaled by rho) and normaliser sums (exactly)."""
         if self.critic is not None and update.critic is not None:
             self.critic = self.critic + self.critic.dtype.type(self.mixing) * update.critic
-        if self.normalizer is not None and update.normalizer is not None:
-            if self.freeze_after is None or self.normalizer[0] < self.freeze_after:
-                self.normalizer = self.normalizer + update.normalizer
+        frozen = (
+            self.freeze_after is not None and self.normalizer is not None and self.normalizer[0] >= self.freeze_after
+        )
+        if self.normalizer is not None and update.normalizer is not None and not frozen:
+            self.normalizer = self.normalizer + update.normalizer
 
 
 class Server(ABC):
