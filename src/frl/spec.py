@@ -87,6 +87,8 @@ class CriticSpec(Settings):
     """Passes over each batch."""
     minibatches: Count = 2
     """Minibatches a pass."""
+    value_scale: Positive = 100.0
+    """Typical size of a discounted return: the network predicts V / value_scale, which should be of order one."""
     mixing: Annotated[float, Field(gt=0, le=1)] | None = None
     """rho in phi <- phi + rho * delta phi on the server; empty means 1/N."""
 

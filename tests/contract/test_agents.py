@@ -86,7 +86,7 @@ def test_agents_sample_different_data():
 
 def test_the_gradient_is_taken_at_the_tasks_parameters():
     run = spec()
-    policy, critic = GaussianPolicy(11, 3, (8,), 0.0), Critic(11, (8,), 0.99)
+    policy, critic = GaussianPolicy(11, 3, (8,), 0.0), Critic(11, (8,), 100.0)
     theta, phi = policy.init(run.stream("policy")), critic.init(run.stream("critic"))
 
     def gradient(shift):

@@ -82,8 +82,8 @@ def test_adam_is_torchs():
     np.testing.assert_allclose(mine, parameter.detach().numpy(), rtol=1e-5)
 
 
-def test_critic_learns_values_of_the_discounts_size():
-    critic = Critic(3, (32,), discount=0.99)
+def test_critic_learns_values_of_its_scale():
+    critic = Critic(3, (32,), value_scale=100.0)
     observation = float32(512, 3)
     target = 80 + 30 * observation[:, 0]
     phi = critic.init(rng())
@@ -93,7 +93,7 @@ def test_critic_learns_values_of_the_discounts_size():
 
 
 def test_agents_with_identical_data_move_the_shared_critic_as_far_as_one_does():
-    critic = Critic(3, (8,), discount=0.9)
+    critic = Critic(3, (8,), value_scale=1.0)
     phi = critic.init(rng())
     observation, target = float32(64, 3), float32(64, seed=1)
 

@@ -9,16 +9,15 @@ from frl.training.mlp import MLP, Float32, Layers, forward
 
 
 class Critic:
-    """V_phi(s) = f_phi(s) / (1 - discount): the network predicts the discounted average reward.
+    """V_phi(s) = value_scale * f_phi(s), with a network f whose outputs are then of order one.
 
-    That is of order one in every task and for every discount, so that one learning rate serves all, and needs no
-    running statistics of returns, which would be another thing to federate.
+    A constant in place of running statistics of the returns, which would be another thing to federate.
     """
 
-    def __init__(self, observation_size: int, hidden: tuple[int, ...], discount: float):
+    def __init__(self, observation_size: int, hidden: tuple[int, ...], value_scale: float):
         self.mlp = MLP((observation_size, *hidden, 1))
         self.size = self.mlp.size
-        self.scale = 1 / (1 - discount)
+        self.scale = np.float32(value_scale)
 
     def init(self, stream: np.random.Generator) -> Float32:
         """phi_0, shape (c,); V is near 0 everywhere."""
@@ -27,7 +26,7 @@ class Critic:
     def value(self, phi: Float32, observation: Float32) -> Float32:
         """V, shape (n,), for normalised observations (n, O)."""
         layers: Layers = self.mlp.layers(phi)
-        return forward(layers, observation)[:, 0] * np.float32(self.scale)
+        return forward(layers, observation)[:, 0] * self.scale
 
     def fit(
         self,
@@ -40,7 +39,7 @@ class Critic:
         stream: np.random.Generator,
     ) -> Float32:
         """phi after `epochs` passes of squared-error regression on `target` (n,), starting from `phi`."""
-        x, y = torch.from_numpy(observation), torch.from_numpy(target / np.float32(self.scale))
+        x, y = torch.from_numpy(observation), torch.from_numpy(target / self.scale)
         for _ in range(epochs):
             for rows in np.array_split(stream.permutation(len(target)), minibatches):
                 index = torch.from_numpy(rows)

@@ -154,7 +154,7 @@ def _build(spec: RunSpec) -> tuple[Evaluator, GaussianPolicy, Critic]:
     """Evaluator, policy and critic; their sizes are the environment's."""
     probe = MAKE[spec.environment](spec.env_version, [spec.stream("probe")])
     policy = GaussianPolicy(probe.observation_size, probe.action_size, spec.policy.hidden, spec.policy.log_std_init)
-    critic = Critic(probe.observation_size, spec.critic.hidden, spec.estimator.discount)
+    critic = Critic(probe.observation_size, spec.critic.hidden, spec.critic.value_scale)
     return Evaluator(spec, policy), policy, critic
 
 

@@ -96,11 +96,13 @@ class SharedState:
         """Merge one update's critic change (scaled by rho) and normaliser sums (exactly)."""
         if self.critic is not None and update.critic is not None:
             self.critic = self.critic + self.critic.dtype.type(self.mixing) * update.critic
-        frozen = (
-            self.freeze_after is not None and self.normalizer is not None and self.normalizer[0] >= self.freeze_after
-        )
-        if self.normalizer is not None and update.normalizer is not None and not frozen:
+        if self.normalizer is not None and update.normalizer is not None and not self.frozen:
             self.normalizer = self.normalizer + update.normalizer
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the normaliser has seen all the observations it is to see."""
+        return self.freeze_after is not None and self.normalizer is not None and self.normalizer[0] >= self.freeze_after
 
 
 class Server(ABC):

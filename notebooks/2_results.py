@@ -1,0 +1,87 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% tags=["parameters"]
+from pathlib import Path
+
+from frl.spec import load_scenario
+
+scenario = load_scenario("config/quick.yaml")
+base = Path("results/quick")
+
+# %%
+from frl.analysis import show
+
+# %% [markdown]
+# # Results
+#
+# ## Sample complexity
+#
+# How much must *one* agent sample until the shared policy is good? If N agents help, each should need less.
+
+# %%
+show.figure(
+    base,
+    "sample_complexity",
+    "Evaluation return against environment steps per agent (all agents' steps divided by N). Thick: mean over seeds; "
+    "band: 95 % confidence interval of the mean at each point (none below 3 seeds); thin: every seed; dashed: the "
+    "poster's mean, digitised, where it has the curve and as far as ours goes.",
+)
+
+# %%
+show.table(base, "samples_to_threshold")
+
+# %% [markdown]
+# ## Time complexity
+#
+# The same runs against simulated time, in which agents differ in speed and a synchronous server waits for the slowest.
+
+# %%
+show.figure(
+    base,
+    "time_complexity",
+    "Evaluation return against simulated time. Colour: method; shade and marker: N. Each curve ends when its budget of "
+    "environment steps is spent, so a method that wastes no time ends early.",
+)
+
+# %%
+show.table(base, "time_to_threshold")
+
+# %%
+show.table(base, "time_ratio")
+
+# %% [markdown]
+# ## Final returns
+
+# %%
+show.table(base, "final_return")
+
+# %% [markdown]
+# ## Communication
+
+# %%
+show.table(base, "communication")
+
+# %% [markdown]
+# ## Missing and diverged runs
+#
+# No run is dropped: one that is missing is listed, one that diverged is kept in every mean at its last finite return
+# and marked by a cross in the figures.
+
+# %%
+show.incomplete(base)
+
+# %% [markdown]
+# ## How far to trust an interval
+#
+# A 95 % interval from few seeds holds the truth less often than 95 % of the time if the seeds are not normally
+# distributed. On Swimmer they often are not: some leave a plateau near 40 and some do not. This table simulates how
+# often the intervals used here hold the true mean.
+
+# %%
+show.interval_coverage(scenario)

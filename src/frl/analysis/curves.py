@@ -1,0 +1,114 @@
+"""Runs of one (environment, algorithm, N) aligned on a common grid of one axis.
+
+Two seeds never log at exactly the same x (a synchronous method jumps by whole rounds), so every run is interpolated
+linearly between its own evaluations. Nothing is extrapolated: a grid ends where the shortest run ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from frl.analysis.stats import Array
+
+STEPS = "env_steps_per_agent"
+TIME = "sim_time_s"
+GRID_POINTS = 201  # four times as fine as the default 50 evaluations
+FINAL_SHARE = 0.1  # "final return" is the mean over the last tenth of the axis
+
+Cell = tuple[str, str, int]
+"""environment, algorithm, N."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed's own evaluations: x and returns of shape (P,), `diverged_at` in units of x or nan."""
+
+    seed: int
+    x: Array
+    returns: Array
+    diverged_at: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All seeds of one cell of the grid.
+
+    Attributes:
+        axis: column of x, `env_steps_per_agent` (environment steps) or `sim_time_s` (simulated seconds).
+        runs: the seeds' own evaluations, in order of seed.
+        x: common grid, (G,).
+        returns_SG: evaluation return of every seed on the grid.
+
+    A run that diverged is kept: from the divergence on, its value is its last finite evaluation. That is kind to
+    the method, which is why every table and figure also says how many runs diverged.
+    """
+
+    environment: str
+    algorithm: str
+    n_agents: int
+    axis: str
+    runs: tuple[Run, ...]
+    x: Array
+    returns_SG: Array
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds in the order of the rows."""
+        return tuple(run.seed for run in self.runs)
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Which runs diverged: (S,)."""
+        return np.array([np.isfinite(run.diverged_at) for run in self.runs])
+
+    @property
+    def final_S(self) -> Array:
+        """Final return of every seed: mean over the last `FINAL_SHARE` of the axis, (S,)."""
+        tail = self.x >= self.x[-1] - FINAL_SHARE * (self.x[-1] - self.x[0])
+        return np.asarray(self.returns_SG[:, tail].mean(axis=1))
+
+    def rows_of(self, seeds: tuple[int, ...]) -> Array:
+        """The curves of these seeds, in this order: (len(seeds), G)."""
+        return self.returns_SG[[self.seeds.index(seed) for seed in seeds]]
+
+
+def all_curves(frame: pd.DataFrame, axis: str) -> dict[Cell, Curves]:
+    """The aligned curves of every (environment, algorithm, N) in a table of collected runs."""
+    cells = {}
+    for key, group in frame.groupby(["environment", "algorithm", "n_agents"], sort=False):
+        cell = (str(key[0]), str(key[1]), int(key[2]))
+        cells[cell] = align(group, axis)
+    return cells
+
+
+def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
+    """Put the runs of one cell on a common grid.
+
+    Args:
+        group: rows of curves.csv of one (environment, algorithm, N).
+        axis: column to use as x.
+        points: size of the grid, evenly spaced over what every seed reached.
+    """
+    runs = tuple(_run(rows, axis) for _, rows in group.groupby("seed", sort=True))
+    # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.
+    whole = [run.x[-1] for run in runs if np.isnan(run.diverged_at)]
+    end = min(whole) if whole else max(run.diverged_at for run in runs)
+    x = np.linspace(max(run.x[0] for run in runs), end, points)
+    # np.interp holds the last value beyond a run's end: by construction of the grid only a diverged run has such an x.
+    returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in runs])
+    first = group.iloc[0]
+    identity = (str(first["environment"]), str(first["algorithm"]), int(first["n_agents"]))
+    return Curves(*identity, axis, runs, x, returns_SG)
+
+
+def _run(rows: pd.DataFrame, axis: str) -> Run:
+    rows = rows.sort_values("point")
+    diverged = rows["status"].iloc[-1] == "diverged"
+    diverged_at = float(rows[axis].iloc[-1]) if diverged else float("nan")
+    returns = rows["eval_return_mean"].to_numpy(dtype=np.float64)
+    finite = np.isfinite(returns)
+    return Run(int(rows["seed"].iloc[0]), rows[axis].to_numpy(dtype=np.float64)[finite], returns[finite], diverged_at)

@@ -1,0 +1,207 @@
+"""From the runs' own files to three tables: curves.csv, runs.csv and missing.csv.
+
+Every run is validated before it is used: a file that was cut short, edited or put at the wrong place is refused by
+name instead of bending a curve.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frl.analysis.files import write_atomic, write_csv
+from frl.spec import RunSpec, Scenario
+from frl.training.recorder import AXES, COLUMNS, IDENTITY
+
+Meta = dict[str, Any]
+
+_TEXT = ("environment", "env_version", "algorithm", "status")
+_WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
+DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in COLUMNS}
+
+MISSING_COLUMNS = ("environment", "algorithm", "n_agents", "seed", "run_id", "reason")
+# Flat facts of a run taken from its meta file; "a.b" is key b of the mapping a.
+META_KEYS = (
+    "status",
+    "digest",
+    "code_digest",
+    "numerics_version",
+    "wall_time_s",
+    "cpu_time_s",
+    "peak_memory_mb",
+    "env_steps_total",
+    "eval_steps",
+    "env_steps_per_s",
+    "started",
+    "cpu",
+    "cpu_capability",
+    "platform",
+    "git.commit",
+    "git.dirty",
+    "versions.frl",
+    "versions.python",
+    "versions.numpy",
+    "versions.torch",
+    "versions.mujoco",
+    "versions.gymnasium",
+)
+
+
+class DataError(ValueError):
+    """Results that cannot be used; the message names the file and what is wrong with it."""
+
+
+def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> None:
+    """Write curves.csv (every row of every run), runs.csv (one row a run) and missing.csv into `base`.
+
+    Args:
+        scenario: the grid whose runs are wanted.
+        results: folder that holds ``<scenario>/runs``.
+        base: folder for the three tables.
+        partial: accept absent runs and list them in missing.csv.
+
+    Raises:
+        DataError: if a file is damaged, or if runs are missing and `partial` is false.
+    """
+    bodies: list[str] = []
+    facts: list[dict[str, object]] = []
+    missing: list[tuple[object, ...]] = []
+    for spec in scenario.runs():
+        path = results / scenario.name / "runs" / f"{spec.run_id}.csv"
+        if reason := _absent(path, spec):
+            missing.append((spec.environment, spec.algorithm, spec.n_agents, spec.seed, spec.run_id, reason))
+            continue
+        read_run(path, spec)
+        bodies.append(path.read_text(encoding="utf-8").split("\n", 1)[1])
+        facts.append(_flat(spec, _read_meta(path)))
+    if missing and not partial:
+        raise DataError(_missing_message(scenario, missing))
+    if not facts:
+        raise DataError(f"{scenario.name}: no finished run below {results / scenario.name / 'runs'}")
+    # The text of the files is copied as it is: no float is parsed and printed again.
+    write_atomic(base / "curves.csv", ",".join(COLUMNS) + "\n" + "".join(bodies))
+    write_csv(base / "runs.csv", pd.DataFrame(facts))
+    write_csv(base / "missing.csv", pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
+
+
+def _missing_message(scenario: Scenario, missing: list[tuple[object, ...]]) -> str:
+    shown = "\n".join(f"  {run_id} ({reason})" for *_, run_id, reason in missing[:50])
+    more = f"\n  and {len(missing) - 50} more" if len(missing) > 50 else ""
+    return f"{scenario.name}: {len(missing)} runs are missing (--partial goes on without them):\n{shown}{more}"
+
+
+def _absent(path: Path, spec: RunSpec) -> str | None:
+    """Why the run at `path` cannot count as a run of `spec`, or None if it can."""
+    if not path.exists():
+        return "not run"
+    if not meta_path(path).exists():
+        return "no meta file"
+    if _read_meta(path).get("spec") != json.loads(spec.to_json()):
+        return "made with other settings"
+    return None
+
+
+def meta_path(path: Path) -> Path:
+    """The meta file beside a run's CSV."""
+    return path.with_name(f"{path.stem}.meta.json")
+
+
+def _read_meta(path: Path) -> Meta:
+    try:
+        meta = json.loads(meta_path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{meta_path(path)}: not valid JSON ({error})") from None
+    if not isinstance(meta, dict):
+        raise DataError(f"{meta_path(path)}: expected a mapping, got {type(meta).__name__}")
+    return meta
+
+
+def _flat(spec: RunSpec, meta: Meta) -> dict[str, object]:
+    """One row of runs.csv."""
+    row: dict[str, object] = {key: getattr(spec, key) for key in IDENTITY}
+    for key in META_KEYS:
+        value: Any = meta
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        row[key.replace(".", "_")] = value
+    return row
+
+
+def read_run(path: Path, spec: RunSpec) -> pd.DataFrame:
+    """Read and check one run's CSV: columns, types, identity, axes, end of the run.
+
+    Raises:
+        DataError: names the file, and the line where that is known.
+    """
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        raise DataError(f"{path}: truncated: the last line has no end")
+    header = text.split("\n", 1)[0]
+    if tuple(header.split(",")) != COLUMNS:
+        raise DataError(f"{path}: columns are {header!r}, expected {','.join(COLUMNS)!r}")
+    frame = _parse(path, text)
+    for problem in _problems(frame, spec):
+        raise DataError(f"{path}: {problem}")
+    return frame
+
+
+def _parse(path: Path, text: str) -> pd.DataFrame:
+    for number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
+        if line.count(",") != len(COLUMNS) - 1:
+            raise DataError(f"{path}: line {number} has {line.count(',') + 1} fields, expected {len(COLUMNS)}")
+    try:
+        frame = pd.read_csv(io.StringIO(text), dtype=DTYPES)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from None
+    return frame
+
+
+def _problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
+    """What is wrong with a parsed run, in words; nothing if it is sound."""
+    if frame.empty:
+        yield "truncated: no row below the header"
+        return
+    for column in IDENTITY:
+        if (wrong := frame[column] != getattr(spec, column)).any():
+            value = frame[column][wrong].iloc[0]
+            yield f"{column} is {value} in the file, {getattr(spec, column)} by its path"
+    if list(frame["point"]) != list(range(len(frame))):
+        yield "column point does not count 0, 1, 2, ...: rows are missing or out of order"
+    for axis in AXES:
+        steps = np.diff(frame[axis].to_numpy(dtype=np.float64))
+        if not (np.isfinite(frame[axis]).all() and (steps >= 0).all()):
+            yield f"column {axis} decreases or is empty in line {int(np.argmin(steps >= 0)) + 3}"
+    yield from _status_problems(frame, spec)
+
+
+def _status_problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
+    status, returns = list(frame["status"]), frame["eval_return_mean"]
+    if set(status[:-1]) - {"ok"} or status[-1] not in ("ok", "diverged"):
+        yield "column status must be 'ok', or 'diverged' in the last line only"
+    finite = np.isfinite(returns.to_numpy(dtype=np.float64))
+    if not finite[0] or not finite[: len(status) - (status[-1] == "diverged")].all():
+        yield "column eval_return_mean is empty or not finite before the run diverged"
+    last = int(frame["env_steps_total"].iloc[-1])
+    if status[-1] == "ok" and last < spec.env_steps_budget:
+        yield f"truncated: ends at {last} of {spec.env_steps_budget} environment steps"
+
+
+def read_curves(base: Path) -> pd.DataFrame:
+    """The collected evaluation points of every run, columns as in a run's CSV."""
+    return pd.read_csv(base / "curves.csv", dtype=DTYPES)
+
+
+def read_runs(base: Path) -> pd.DataFrame:
+    """The collected facts: identity, status, digests, times, memory, speed, versions; one row a run."""
+    return pd.read_csv(base / "runs.csv", dtype={"digest": "str", "git_commit": "str"})
+
+
+def read_missing(base: Path) -> pd.DataFrame:
+    """The runs of the scenario that were not there, with the reason."""
+    return pd.read_csv(base / "missing.csv")

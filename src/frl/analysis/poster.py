@@ -1,0 +1,41 @@
+"""The poster's two figures, digitised: the reference that ours are drawn over."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from frl.analysis.curves import Curves, Run
+from frl.analysis.stats import Array
+
+ENVIRONMENT = "Swimmer"
+STEPS_PER_TRAJECTORY = 1000  # Swimmer never terminates early: every trajectory has 1,000 steps
+_PANEL = {"env_steps_per_agent": "sample_complexity", "sim_time_s": "time_complexity"}
+
+
+def poster_curves() -> pd.DataFrame:
+    """Every digitised point: panel, algorithm, n_agents, x_unit, x, mean_return (source: data/README.md)."""
+    with resources.files("frl.data").joinpath("poster_curves.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def poster_curve(environment: str, algorithm: str, n_agents: int, axis: str) -> Curves | None:
+    """The poster's mean curve, in the units of our own axis, as if it were one seed; None where it has no such curve.
+
+    Its points are the digitised ones, unevenly spaced.
+    """
+    if environment != ENVIRONMENT or axis not in _PANEL:
+        return None
+    panel = _PANEL[axis]
+    key = "pg" if panel == "sample_complexity" and (algorithm, n_agents) == ("afedpg", 1) else algorithm
+    frame = poster_curves()
+    rows = (frame["panel"] == panel) & (frame["algorithm"] == key) & (frame["n_agents"] == n_agents)
+    if not rows.any():
+        return None
+    x: Array = frame.loc[rows, "x"].to_numpy(dtype=np.float64)
+    x = x * (STEPS_PER_TRAJECTORY if panel == "sample_complexity" else 1)
+    returns: Array = frame.loc[rows, "mean_return"].to_numpy(dtype=np.float64)
+    run = Run(0, x, returns, float("nan"))
+    return Curves(environment, algorithm, n_agents, axis, (run,), x, returns[None])

@@ -1,0 +1,118 @@
+"""What the report's notebooks display: figures, diagrams, tables, findings and warnings as HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from frl.analysis import diagrams, style
+from frl.analysis.findings import MEANING, Finding, findings, headline
+from frl.analysis.load import read_curves, read_missing, read_runs
+from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
+from frl.analysis.table import read_fragment
+from frl.spec import RunSpec, Scenario
+
+
+class Html(str):
+    """Text that a notebook shows as HTML."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def figure(base: Path, name: str, caption: str) -> Html:
+    """One of the drawn figures, inline."""
+    text = (base / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    return _figure(text[text.index("<svg") :], caption)
+
+
+def diagram(draw: Callable[[RunSpec], Figure], scenario: Scenario, caption: str) -> Html:
+    """One of :mod:`frl.analysis.diagrams`, drawn for the scenario's own fleet and messages."""
+    with style.paper_style():
+        return _figure(style.inline_svg(draw(diagrams.example(scenario))), caption)
+
+
+def _figure(svg: str, caption: str) -> Html:
+    label = html.escape(caption)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    return Html(
+        f'<figure class="frl-figure"><div class="frl-card">{svg}</div><figcaption>{label}</figcaption></figure>'
+    )
+
+
+def table(base: Path, name: str) -> Html:
+    """One of the written tables."""
+    return Html(read_fragment(base / "tables" / f"{name}.html"))
+
+
+def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> Html:
+    """A plain table; `empty` is the text if it has no row, `fold` the title behind which to hide it."""
+    if data.empty:
+        return Html(f"<p>{html.escape(empty)}</p>")
+    text = f'<div class="frl-scroll">{data.to_html(index=False, border=0, na_rep="–")}</div>'
+    return Html(f"<details><summary>{html.escape(fold)}</summary>{text}</details>" if fold else text)
+
+
+def summary(scenario: Scenario, base: Path) -> Html:
+    """The verdict on every claim, computed from the collected runs, and what the verdicts mean."""
+    found = findings(scenario, read_curves(base))
+    rows = "".join(_finding(finding) for finding in found)
+    meaning = "; ".join(f"<b>{verdict}</b>: {text}" for verdict, text in MEANING.items())
+    return Html(
+        f'<p class="frl-headline">{html.escape(headline(found))}</p>'
+        '<div class="frl-scroll"><table class="frl-findings"><thead><tr><th>environment</th><th>claim</th>'
+        "<th>measured here</th><th>on the poster</th><th>verdict</th></tr></thead>"
+        f'<tbody>{rows}</tbody></table></div><p class="frl-note">{meaning}. Each verdict stands alone: nothing is '
+        "corrected for testing several claims.</p>"
+    )
+
+
+def _finding(finding: Finding) -> str:
+    kind = finding.verdict.split(",")[0].replace(" ", "-")
+    texts = (finding.environment, finding.claim, finding.measured or "–", finding.poster or "–")
+    cells = "".join(f"<td>{html.escape(text)}</td>" for text in texts)
+    return f'<tr>{cells}<td><span class="frl-verdict {kind}">{html.escape(finding.verdict)}</span></td></tr>'
+
+
+def cautions(scenario: Scenario, base: Path) -> Html:
+    """What to keep in mind before believing a number: where the settings come from, seeds, gaps, divergence."""
+    runs, missing = read_runs(base), read_missing(base)
+    notes = [f"<b>Settings.</b> {html.escape(scenario.tuned)}"]
+    seeds = len(scenario.seeds)
+    if seeds < MIN_SEEDS:
+        notes.append(
+            f"<b>{seeds} seed{'s' * (seeds != 1)}.</b> Too few for any interval: read nothing into differences."
+        )
+    elif seeds < MIN_BOOTSTRAP:
+        notes.append(
+            f"<b>Only {seeds} seeds.</b> Intervals of means are Student's t, wide and trustworthy only if seeds are "
+            "roughly normal, which on Swimmer they are not; crossings and ratios get none."
+        )
+    if len(missing):
+        notes.append(f"<b>{len(missing)} of {len(missing) + len(runs)} runs are missing</b> (listed below).")
+    if diverged := int((runs["status"] == "diverged").sum()):
+        notes.append(f"<b>{diverged} of {len(runs)} runs diverged.</b> They are kept, at their last finite return.")
+    return Html('<div class="frl-caution"><ul>' + "".join(f"<li>{note}</li>" for note in notes) + "</ul></div>")
+
+
+def incomplete(base: Path) -> Html:
+    """The missing runs and the diverged ones, by name."""
+    runs, missing = read_runs(base), read_missing(base)
+    gone = missing[["run_id", "reason"]].rename(columns={"run_id": "missing run"})
+    columns = ["environment", "algorithm", "n_agents", "seed", "env_steps_total"]
+    diverged = runs.loc[runs["status"] == "diverged", columns].rename(columns={"n_agents": "N"})
+    heading = Html("<p>Diverged:</p>") if len(diverged) else Html()
+    parts = [frame(gone, "No run is missing."), heading, frame(diverged, "No run diverged.")]
+    return Html("".join(parts))
+
+
+def interval_coverage(scenario: Scenario) -> Html:
+    """How often a 95 % interval of as many seeds as this scenario has holds the truth, simulated."""
+    counts = sorted({n for n in (len(scenario.seeds), 10) if n >= MIN_SEEDS})
+    columns = {f"{n} seeds": [f"{100 * v:.0f} %" for v in coverage(n).values()] for n in counts}
+    names = list(coverage(MIN_SEEDS, trials=2))
+    return frame(pd.DataFrame({"returns of the seeds": names, **columns}))

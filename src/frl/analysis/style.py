@@ -1,0 +1,113 @@
+"""How methods are called and coloured, and how a figure becomes files: shared by figures, diagrams and tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from frl.analysis.files import write_atomic
+
+DISPLAY: dict[str, str] = {"afedpg": "AFedPG", "fedpg": "FedPG", "async_pg": "Vanilla", "a3c": "A3C"}
+
+# Okabe and Ito's palette, which stays distinct under the common colour-vision deficiencies.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+_METHOD_COLOURS = {"afedpg": BLUE, "fedpg": VERMILION, "async_pg": GREEN, "a3c": PURPLE}
+_OTHER_METHODS = (ORANGE, SKY, BLACK, YELLOW)
+_AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+
+_METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def display_name(algorithm: str) -> str:
+    """Name of a method for readers; one that the papers don't have is called by its key."""
+    return DISPLAY.get(algorithm, algorithm)
+
+
+def curve_name(algorithm: str, n_agents: int) -> str:
+    """Name of a curve: method and N; AFedPG with one agent is what the papers call PG."""
+    if (algorithm, n_agents) == ("afedpg", 1):
+        return "PG (N = 1)"
+    return f"{display_name(algorithm)}, N = {n_agents}"
+
+
+def method_colours(algorithms: Iterable[str]) -> dict[str, str]:
+    """A colour for every method; those that the papers don't have get the free ones in order."""
+    keys = list(dict.fromkeys(algorithms))
+    others = [key for key in keys if key not in _METHOD_COLOURS]
+    return {k: _METHOD_COLOURS.get(k) or _OTHER_METHODS[others.index(k) % len(_OTHER_METHODS)] for k in keys}
+
+
+def agent_colours(counts: Iterable[int]) -> dict[int, str]:
+    """A colour for every N, black for the smallest."""
+    return {n: _AGENT_COLOURS[i % len(_AGENT_COLOURS)] for i, n in enumerate(sorted(set(counts)))}
+
+
+def agent_markers(counts: Iterable[int]) -> dict[int, str]:
+    """A marker for every N."""
+    return {n: _MARKERS[i % len(_MARKERS)] for i, n in enumerate(sorted(set(counts)))}
+
+
+def shade(colour: str, n_agents: int, counts: Iterable[int]) -> tuple[float, float, float]:
+    """The method's colour, paler for smaller N: full for the largest."""
+    ordered = sorted(set(counts), reverse=True)
+    white = 0.6 * ordered.index(n_agents) / max(len(ordered) - 1, 1)
+    red, green, blue = to_rgb(colour)
+    return red + (1 - red) * white, green + (1 - green) * white, blue + (1 - blue) * white
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """The package's matplotlib style and nothing of the user's own settings."""
+    style = resources.files("frl.analysis").joinpath("frl.mplstyle")
+    with resources.as_file(style) as path, mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(mpl.rc_params_from_file(path, use_default_template=False))
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, inches, that belongs to no window and to no global state. Call it inside `paper_style`."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def image_bytes(figure: Figure, kind: str) -> bytes:
+    """The figure as svg, pdf or png; equal figures give equal bytes (no date, no random id)."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
+    return buffer.getvalue()
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.svg, .pdf and .png."""
+    for kind in _METADATA:
+        write_atomic(stem.with_name(f"{stem.name}.{kind}"), image_bytes(figure, kind))
+
+
+def inline_svg(figure: Figure) -> str:
+    """The figure as an <svg> element to put into HTML."""
+    text = image_bytes(figure, "svg").decode("utf-8")
+    return text[text.index("<svg") :]

@@ -1,0 +1,147 @@
+"""One table in three forms: CSV for machines (full precision), Markdown and HTML for readers."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from frl.analysis.files import write_atomic, write_csv
+from frl.analysis.stats import Quantity
+
+Value = str | int | float | Quantity | None
+Row = dict[str, Value]
+NOTHING = "–"
+
+_FORMATS: dict[str, Callable[[float], str]] = {
+    "text": str,
+    "count": lambda v: f"{v:,.0f}",
+    "return": lambda v: f"{v:.1f}",
+    "ratio": lambda v: f"{v:.2f}",
+    "seconds": lambda v: f"{v:,.0f}" if abs(v) >= 100 else f"{v:.1f}",
+    "share": lambda v: f"{100 * v:.0f} %",
+    "bytes": lambda v: _bytes(v),
+}
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(value) < 999.5:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name in the CSV, its heading for readers (with the unit), and how its values are printed.
+
+    `quantity`: the values are :class:`Quantity`; the CSV gets three more columns, _low, _high and _relation.
+    """
+
+    key: str
+    heading: str
+    format: str = "text"
+    quantity: bool = False
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it: "> x" if censored, the interval in brackets, a dash if unknown."""
+        if value is None:
+            return NOTHING
+        if not isinstance(value, Quantity):
+            return value if isinstance(value, str) else self._number(value)
+        if math.isnan(value.value):
+            return NOTHING
+        text = self._number(value.value) if value.relation == "=" else f"{value.relation} {self._number(value.value)}"
+        return f"{text} [{self._number(value.low)}, {self._number(value.high)}]" if value.has_interval else text
+
+    def _number(self, value: float) -> str:
+        if math.isnan(value):
+            return NOTHING
+        return "∞" if math.isinf(value) else _FORMATS[self.format](value)
+
+    def cells(self, value: Value) -> dict[str, object]:
+        """The value as one or four CSV cells."""
+        if not self.quantity:
+            return {self.key: value}
+        assert value is None or isinstance(value, Quantity)
+        q = value or Quantity(math.nan, relation="?")
+        parts = {"": q.value, "_low": q.low, "_high": q.high, "_relation": q.relation}
+        return {self.key + suffix: part for suffix, part in parts.items()}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; `note` says how its numbers are defined."""
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[Column, ...]
+    rows: list[Row]
+
+    def frame(self) -> pd.DataFrame:
+        """Numbers in full precision, one column for each CSV column."""
+        names = [name for column in self.columns for name in column.cells(None)]
+        data = [{k: v for c in self.columns for k, v in c.cells(row.get(c.key)).items()} for row in self.rows]
+        return pd.DataFrame(data, columns=names)
+
+    def texts(self) -> list[list[str]]:
+        """What a reader sees, row by row."""
+        return [[column.show(row.get(column.key)) for column in self.columns] for row in self.rows]
+
+    def markdown(self) -> str:
+        """GitHub-flavoured Markdown with title and note."""
+        head = [column.heading for column in self.columns]
+        rule = ["---" if self._left(column) else "---:" for column in self.columns]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *self.texts()])
+        return f"## {self.title}\n\n{body}\n\n{self.note}\n"
+
+    def html(self) -> str:
+        """An HTML page of its own; the report takes its <figure> (:func:`read_fragment`)."""
+        head = "".join(self._cell("th", column, column.heading) for column in self.columns)
+        rows = "".join(
+            "<tr>" + "".join(self._cell("td", c, text) for c, text in zip(self.columns, line, strict=True)) + "</tr>\n"
+            for line in self.texts()
+        )
+        return (
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(self.title)}</title>\n'
+            f"<style>{_CSS}</style></head><body>\n"
+            f'<figure class="frl-table" id="table-{self.name}"><figcaption>{html.escape(self.title)}</figcaption>\n'
+            f'<div class="frl-scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n'
+            f'<p class="frl-note">{html.escape(self.note)}</p></figure>\n</body></html>\n'
+        )
+
+    def _cell(self, tag: str, column: Column, text: str) -> str:
+        kind = "" if self._left(column) else ' class="num"'
+        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+
+    @staticmethod
+    def _left(column: Column) -> bool:
+        return column.format == "text"
+
+    def write(self, folder: Path) -> None:
+        """Write `name`.csv, .md and .html into `folder`."""
+        write_csv(folder / f"{self.name}.csv", self.frame())
+        write_atomic(folder / f"{self.name}.md", self.markdown())
+        write_atomic(folder / f"{self.name}.html", self.html())
+
+
+def read_fragment(path: Path) -> str:
+    """The <figure> of a written table, to put into another page."""
+    text = path.read_text(encoding="utf-8")
+    return text[text.index("<figure") : text.index("</figure>")] + "</figure>"
+
+
+_CSS = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color-scheme: light dark; }
+figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .5rem; }
+.frl-scroll { overflow-x: auto; }
+table { border-collapse: collapse; } th, td { padding: .3rem .8rem; border-bottom: 1px solid #8884; text-align: left; }
+.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.frl-note { max-width: 75ch; opacity: .8; font-size: .9em; }
+"""

@@ -1,0 +1,238 @@
+"""The command ``frl``: every step of the workflow, usable without Snakemake.
+
+Heavy imports happen inside the commands, so that ``frl --help`` and a refused argument answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frl.spec import RunSpec, Scenario
+
+EPILOG = """\
+A scenario is one YAML file that is complete by itself (config/README.md explains each key). Examples:
+
+  frl runs config/quick.yaml
+  frl train config/quick.yaml --environment Swimmer --algorithm afedpg --n-agents 4 --seed 0
+  frl collect config/quick.yaml && frl figures config/quick.yaml && frl tables config/quick.yaml
+  frl report config/quick.yaml
+
+The workflow runs these commands for a whole scenario: snakemake --cores 2 --configfile config/quick.yaml
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used."""
+    # before numpy and torch are imported: a run is one thread, and its bytes must not depend on the cores
+    for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `frl runs ... | head`
+    except OSError as error:
+        print(f"frl: error: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        if not type(error).__module__.startswith("frl."):
+            raise
+        print(f"frl: error: {error}", file=sys.stderr)  # one of our own: written for the user
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="frl",
+        description="Train, collect, draw and report federated policy gradient runs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from frl import __version__
+
+    top.add_argument("--version", action="version", version=f"frl {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_scenario_command(commands, "runs", _runs, "list every run of a scenario and its state")
+    analysis = {
+        "collect": (_collect, "join the runs into curves.csv, runs.csv and missing.csv"),
+        "figures": (_figures, "draw the sample-complexity and time-complexity figures (SVG, PDF, PNG)"),
+        "tables": (_tables, "write the summary tables (CSV, Markdown, HTML)"),
+        "report": (_report, "render the notebooks into one report.html that needs no network"),
+    }
+    for name, (function, text) in analysis.items():
+        command = _add_scenario_command(commands, name, function, text)
+        command.add_argument(
+            "--partial",
+            action="store_true",
+            help="use the runs finished so far; everything goes to RESULTS/<scenario>/partial",
+        )
+        if name == "report":
+            command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
+            command.add_argument(
+                "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
+            )
+    _add_others(commands)
+    return top
+
+
+Commands = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add_scenario_command(commands: Commands, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    command.add_argument("scenario", type=Path, metavar="SCENARIO.yaml", help="the scenario file")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    command.set_defaults(command=function)
+    return command
+
+
+def _add_train(commands: Commands) -> None:  # type: ignore[type-arg]
+    command = _add_scenario_command(commands, "train", _train, "train one run of a scenario")
+    command.description = (
+        "Train one run of a scenario and write its CSV and meta data below RESULTS/<scenario>/runs. A run that was "
+        "finished before with the same settings and the same code is taken from the store instead."
+    )
+    command.add_argument("--environment", required=True, metavar="E", help="one of the scenario's environments")
+    command.add_argument("--algorithm", required=True, metavar="A", help="one of the scenario's methods")
+    command.add_argument("--n-agents", required=True, type=int, metavar="N", help="number of agents")
+    command.add_argument("--seed", required=True, type=int, metavar="S", help="seed of the run")
+    command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _add_others(commands: Commands) -> None:  # type: ignore[type-arg]
+    schema = commands.add_parser(
+        "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
+    )
+    schema.add_argument(
+        "--check", type=Path, metavar="FILE", help="compare with FILE instead; exit code 2 if it differs"
+    )
+    schema.set_defaults(command=_schema)
+    store = commands.add_parser(
+        "store", help="pack or unpack finished runs", description="Pack or unpack finished runs."
+    )
+    store.add_argument("action", choices=("export", "import"))
+    store.add_argument("archive", type=Path, metavar="ARCHIVE", help="a tar file; .gz, .xz and .bz2 compress")
+    store.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    store.set_defaults(command=_store)
+    bench = commands.add_parser("bench", help="measure the speed of training on this machine", add_help=False)
+    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    bench.set_defaults(command=_bench)
+
+
+# --------------------------------------------------------------------------------------------------
+# Commands
+
+
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    from frl.spec import load_scenario
+
+    return load_scenario(arguments.scenario)
+
+
+def _spec(arguments: argparse.Namespace) -> RunSpec:
+    from frl.spec import SpecError
+
+    scenario = _scenario(arguments)
+    if arguments.environment not in scenario.environments:
+        allowed = ", ".join(scenario.environments)
+        raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
+    if arguments.seed not in scenario.seeds:
+        print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
+    return scenario.resolve(arguments.environment, arguments.algorithm, arguments.n_agents, arguments.seed)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from frl.progress import Progress
+    from frl.runner import run_one, run_paths
+
+    spec, name = _spec(arguments), _scenario(arguments).name
+    with Progress(spec.run_id) as progress:
+        outcome = run_one(spec, arguments.results, name, arguments.expect_digest, None if arguments.quiet else progress)
+    if not arguments.quiet:
+        print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
+
+
+def _runs(arguments: argparse.Namespace) -> None:
+    from collections import Counter
+
+    from frl.runner import state
+
+    scenario = _scenario(arguments)
+    states: Counter[str] = Counter()
+    for spec in scenario.runs():
+        now = state(spec, arguments.results, scenario.name)
+        states[now] += 1
+        print(f"{now:<10}{spec.run_id}")
+    print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
+
+
+def _base(arguments: argparse.Namespace, scenario: Scenario) -> Path:
+    base: Path = arguments.results / scenario.name
+    return base / "partial" if arguments.partial else base
+
+
+def _collect(arguments: argparse.Namespace) -> None:
+    from frl.analysis import load
+    from frl.runner import state
+
+    scenario = _scenario(arguments)
+    for spec in scenario.runs():
+        if state(spec, arguments.results, scenario.name) == "stale":
+            print(f"frl: note: {spec.run_id} was made by other settings or other training code", file=sys.stderr)
+    load.collect(scenario, arguments.results, _base(arguments, scenario), arguments.partial)
+
+
+def _figures(arguments: argparse.Namespace) -> None:
+    from frl.analysis import figures
+
+    scenario = _scenario(arguments)
+    figures.draw(scenario, _base(arguments, scenario))
+
+
+def _tables(arguments: argparse.Namespace) -> None:
+    from frl.analysis import tables
+
+    scenario = _scenario(arguments)
+    tables.write(scenario, _base(arguments, scenario))
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from frl.analysis import report
+
+    scenario = _scenario(arguments)
+    report.render(scenario, _base(arguments, scenario), arguments.notebooks, arguments.code)
+
+
+def _schema(arguments: argparse.Namespace) -> None:
+    from frl.schema import schema_text
+    from frl.spec import SpecError
+
+    text = schema_text()
+    if arguments.check is None:
+        print(text, end="")
+    elif arguments.check.read_text(encoding="utf-8") != text:
+        raise SpecError(f"{arguments.check} is out of date; write it anew: frl schema > {arguments.check}")
+
+
+def _store(arguments: argparse.Namespace) -> None:
+    from frl.store import Store
+
+    store = Store(arguments.results)
+    count = store.export(arguments.archive) if arguments.action == "export" else store.import_(arguments.archive)
+    print(f"{count} runs {arguments.action}ed: {arguments.archive}")
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    from frl import bench
+
+    bench.main(arguments.rest)

@@ -1,0 +1,79 @@
+"""How far a training run is: a bar on a terminal, a plain line now and then elsewhere (log files, clusters)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+INTERVAL_S = 15.0
+
+
+class Progress:
+    """Callback for :func:`frl.training.loop.train`; use as a context manager so that the bar is closed.
+
+    Args:
+        label: what is running, e.g. the run id.
+        stream: where to write.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, label: str, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic):
+        self.label = label
+        self.stream = stream
+        self.clock = clock
+        self.began = self.spoke = clock()
+        self.bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, facts: dict[str, Any]) -> None:
+        """Show the state of the run.
+
+        Args:
+            facts: ``env_steps_total``, ``env_steps_budget`` and ``eval_return_mean`` (None before the first).
+        """
+        if self.stream.isatty():
+            self._draw(facts)
+        elif self.clock() - self.spoke >= INTERVAL_S:
+            self.spoke = self.clock()
+            print(self.line(facts), file=self.stream, flush=True)
+
+    def line(self, facts: dict[str, Any]) -> str:
+        """Steps of budget, share, last return, steps per second and time to go, as one line."""
+        done, budget = facts["env_steps_total"], facts["env_steps_budget"]
+        rate = done / max(self.clock() - self.began, 1e-9)
+        left = max(budget - done, 0) / rate if rate > 0 else float("inf")
+        return (
+            f"{self.label}: {done:,} of {budget:,} steps ({done / budget:.0%}), return {_number(facts)}, "
+            f"{rate:,.0f} steps/s, {_clock_time(left)} to go"
+        )
+
+    def _draw(self, facts: dict[str, Any]) -> None:
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=facts["env_steps_budget"], desc=self.label, unit="step", unit_scale=True, file=self.stream
+            )
+        self.bar.set_postfix_str(f"return {_number(facts)}", refresh=False)
+        self.bar.update(min(facts["env_steps_total"], self.bar.total) - self.bar.n)
+
+
+def _number(facts: dict[str, Any]) -> str:
+    value = facts.get("eval_return_mean")
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _clock_time(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "unknown time"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,150 @@
+"""Made-up runs of a small scenario: the files a training run would leave, without training.
+
+The curves follow a known law (:func:`true_return`), so tests can compare what the analysis finds with closed forms.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frl.analysis import fleet
+from frl.spec import RunSpec, Scenario
+from frl.training.recorder import COLUMNS
+
+STEPS = 100_000
+POINTS = 20
+GRADIENT_BYTES = 19_000
+PACE = {"afedpg": 1.0, "fedpg": 0.8, "async_pg": 0.6, "a3c": 0.35}
+
+
+def scenario(
+    environments: tuple[str, ...] = ("Swimmer",),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    methods: dict[str, tuple[int, ...]] | None = None,
+    threshold: str = "60 return",
+) -> Scenario:
+    """A small scenario of the poster's shape."""
+    methods = methods or {"afedpg": (1, 2, 4, 8), "fedpg": (4,), "async_pg": (4,), "a3c": (4,)}
+    return Scenario(
+        name="toy",
+        title="Synthetic runs",
+        tuned="Nothing was tuned: these runs are made up.",
+        environments=environments,  # type: ignore[arg-type]
+        methods=[{"algorithm": a, "n_agents": n} for a, n in methods.items()],  # type: ignore[arg-type]
+        seeds=seeds,
+        thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
+        run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS}},
+    )
+
+
+def true_return(spec: RunSpec, steps_per_agent: float) -> float:
+    """Mean evaluation return after that many steps per agent: 20 at the start, towards 120, faster with N."""
+    pace = PACE[spec.algorithm] * spec.n_agents**0.75 / (1.5 * STEPS)
+    return float(120 - 100 * np.exp(-2 * pace * steps_per_agent))
+
+
+def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> list[dict[str, Any]]:
+    """The rows of one run; `diverge_at` is the point at which it diverges."""
+    rng = spec.stream("synthetic")
+    level = noise * rng.normal()
+    rate = float((1 / fleet.task_seconds(spec)).sum())
+    if spec.algorithm == "fedpg":
+        rate = spec.n_agents / fleet.round_seconds(spec)
+    steps_a_task = spec.sampling.lanes * spec.sampling.segment_steps
+    result = []
+    for point in range(POINTS + 1):
+        uploads = int(np.ceil(point * spec.env_steps_budget / POINTS / steps_a_task))
+        total = uploads * steps_a_task
+        value = true_return(spec, total / spec.n_agents) + level + 0.3 * noise * rng.normal()
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row |= {key: getattr(spec, key) for key in ("environment", "env_version", "algorithm", "n_agents", "seed")}
+        row |= {
+            "point": point,
+            "env_steps_total": total,
+            "env_steps_per_agent": total / spec.n_agents,
+            "env_steps_agent_min": int(0.4 * total / spec.n_agents),
+            "env_steps_agent_max": int(1.2 * total / spec.n_agents),
+            "sim_time_s": uploads / rate,
+            "server_step": uploads if spec.algorithm != "fedpg" else uploads // spec.n_agents,
+            "uploads": uploads,
+            "uplink_bytes": uploads * GRADIENT_BYTES,
+            "downlink_bytes": (uploads + spec.n_agents) * GRADIENT_BYTES,
+            "eval_return_mean": value,
+            "eval_return_std": 2.0,
+            "eval_episodes": 10,
+            "eval_length_mean": 1000.0,
+            "train_episodes": point,
+            "policy_std": 1.0 - 0.5 * point / POINTS,
+            "status": "ok",
+        }
+        if point:
+            row |= {"train_return_mean": value - 1, "staleness_mean": spec.n_agents, "staleness_max": 2 * spec.n_agents}
+            row |= {"gradient_norm_mean": 1.5, "direction_norm": 1.2}
+        result.append(row)
+        if diverge_at is not None and point == diverge_at:
+            row |= {"status": "diverged", "eval_return_mean": None, "eval_return_std": None, "eval_episodes": None}
+            break
+    return result
+
+
+def csv_text(data: list[dict[str, Any]]) -> str:
+    """The rows as the recorder's CSV."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(data)
+    return buffer.getvalue()
+
+
+def meta(spec: RunSpec, data: list[dict[str, Any]]) -> dict[str, Any]:
+    """The facts of one run."""
+    total = data[-1]["env_steps_total"]
+    return {
+        "spec": json.loads(spec.to_json()),
+        "digest": spec.digest("0" * 64),
+        "code_digest": "0" * 64,
+        "numerics_version": 1,
+        "status": data[-1]["status"],
+        "versions": {"python": "3.11.4", "numpy": "2.4.6", "torch": "2.13.0", "mujoco": "3.4.0", "gymnasium": "1.4.0",
+                     "frl": "0.1.0"},
+        "git": {"commit": "c0ffee", "dirty": False},
+        "cpu": "Imaginary CPU",
+        "cpu_capability": "AVX2",
+        "platform": "Linux-x86_64",
+        "started": "2026-01-01T00:00:00+00:00",
+        "wall_time_s": total / 20_000,
+        "cpu_time_s": total / 20_000,
+        "peak_memory_mb": 321.0,
+        "env_steps_total": total,
+        "env_steps_agents": [total // spec.n_agents] * spec.n_agents,
+        "eval_steps": 1000 * 10 * len(data),
+        "env_steps_per_s": 20_000.0,
+    }  # fmt: skip
+
+
+def run_path(results: Path, of: Scenario, spec: RunSpec) -> Path:
+    """Where the run's CSV belongs."""
+    return results / of.name / "runs" / f"{spec.run_id}.csv"
+
+
+def write_run(results: Path, of: Scenario, spec: RunSpec, **options: Any) -> Path:
+    """Write one run's CSV and meta file; options as for :func:`rows`."""
+    data = rows(spec, **options)
+    path = run_path(results, of, spec)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(csv_text(data), encoding="utf-8")
+    path.with_name(f"{path.stem}.meta.json").write_text(json.dumps(meta(spec, data)), encoding="utf-8")
+    return path
+
+
+def write_all(results: Path, of: Scenario, diverging: tuple[str, ...] = (), **options: Any) -> None:
+    """Write every run of the scenario; those whose run_id is in `diverging` diverge halfway."""
+    for spec in of.runs():
+        halfway = {"diverge_at": POINTS // 2} if spec.run_id in diverging else {}
+        write_run(results, of, spec, **options, **halfway)

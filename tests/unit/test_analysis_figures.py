@@ -1,0 +1,158 @@
+"""The figures: every curve, label and band is there, files exist and are the same when drawn twice."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from frl.analysis import diagrams, figures, load, style
+from frl.analysis.curves import TIME, all_curves
+from frl.spec import Scenario
+
+FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
+
+
+def frame_of(scenario: Scenario, **options: object) -> pd.DataFrame:
+    rows = [row for spec in scenario.runs() for row in synthetic.rows(spec, **options)]  # type: ignore[arg-type]
+    return pd.DataFrame(rows).astype({"eval_return_mean": "float64"})
+
+
+def draw(kind: str, scenario: Scenario, frame: pd.DataFrame | None = None) -> Figure:
+    with style.paper_style():
+        figure: Figure = getattr(figures, kind)(scenario, frame_of(scenario) if frame is None else frame)
+        figure.canvas.draw()
+    return figure
+
+
+def means(panel: Axes) -> list[str]:
+    return [str(line.get_gid()) for line in panel.get_lines() if line.get_gid()]
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def dashed(panel: Axes) -> int:
+    return sum(line.get_linestyle() == "--" for line in panel.get_lines())
+
+
+def test_sample_complexity_has_a_curve_for_each_n_and_both_axes() -> None:
+    figure = draw("sample_complexity", synthetic.scenario())
+    (panel,) = figure.axes
+    assert means(panel) == ["mean afedpg 1", "mean afedpg 2", "mean afedpg 4", "mean afedpg 8"]
+    assert legend(figure)[:4] == ["PG (N = 1)", "AFedPG, N = 2", "AFedPG, N = 4", "AFedPG, N = 8"]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("environment steps per agent", "evaluation return")
+    assert panel.get_title(loc="left") == "Swimmer-v4  (3 seeds)"
+    (top,) = panel.child_axes
+    assert top.get_xlabel() == "trajectories per agent (1,000 steps each)"
+    assert top.get_xlim()[1] == pytest.approx(panel.get_xlim()[1] / 1000)
+    assert dashed(panel) == 4  # the poster has all four
+    assert sum(isinstance(c, PolyCollection) for c in panel.collections) == 4
+    assert len({str(line.get_color()) for line in panel.get_lines() if line.get_gid()}) == 4
+
+
+def test_the_mean_curve_is_the_mean_of_the_aligned_seeds() -> None:
+    scenario = synthetic.scenario()
+    frame = frame_of(scenario)
+    (panel,) = draw("time_complexity", scenario, frame).axes
+    line = next(line for line in panel.get_lines() if line.get_gid() == "mean fedpg 4")
+    expected = all_curves(frame, TIME)[("Swimmer", "fedpg", 4)]
+    assert np.asarray(line.get_ydata()) == pytest.approx(expected.returns_SG.mean(axis=0))
+    assert np.asarray(line.get_xdata()) == pytest.approx(expected.x)
+
+
+def test_time_complexity_has_a_curve_for_each_method_and_n() -> None:
+    figure = draw("time_complexity", synthetic.scenario())
+    (panel,) = figure.axes
+    assert len(means(panel)) == 7
+    assert {"FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"} < set(legend(figure))
+    assert panel.get_xlabel() == "simulated time (s)"
+    assert dashed(panel) == 5  # the poster's time figure: AFedPG 4 and 8, FedPG, Vanilla, A3C
+
+
+def test_four_environments_are_two_by_two_and_only_swimmer_has_the_poster() -> None:
+    figure = draw("sample_complexity", synthetic.scenario(FOUR, seeds=(0, 1)))
+    assert [panel.get_title(loc="left").split("-")[0] for panel in figure.axes] == list(FOUR)
+    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == (2, 2)  # type: ignore[union-attr]
+    assert [dashed(panel) for panel in figure.axes] == [4, 0, 0, 0]
+    assert [len(panel.child_axes) for panel in figure.axes] == [1, 0, 0, 0]
+    assert "95 % CI of the mean" not in legend(figure)  # two seeds have none
+
+
+def test_the_legend_hides_no_curve() -> None:
+    figure = draw("time_complexity", synthetic.scenario(FOUR))
+    box = figure.legends[0].get_window_extent()
+    for panel in figure.axes:
+        assert not box.overlaps(panel.get_tightbbox())  # type: ignore[arg-type]
+    assert figure.bbox.containsx(box.x0)
+    assert figure.bbox.containsx(box.x1)
+
+
+def test_runs_that_end_before_the_posters_first_point_are_drawn_alone() -> None:
+    scenario = synthetic.scenario()
+    frame = frame_of(scenario)
+    short = frame.assign(env_steps_per_agent=frame["env_steps_per_agent"] / 100, sim_time_s=frame["sim_time_s"] / 100)
+    for kind in ("sample_complexity", "time_complexity"):
+        figure = draw(kind, scenario, short)
+        assert dashed(figure.axes[0]) == 0
+        assert "the poster's mean (digitised)" not in legend(figure)
+
+
+def test_missing_methods_an_empty_panel_and_a_method_of_ones_own() -> None:
+    scenario = synthetic.scenario(("Swimmer", "Hopper"), methods={"a3c": (2,)}, seeds=(3,))
+    frame = frame_of(scenario)
+    figure = draw("time_complexity", scenario, frame[frame["environment"] == "Swimmer"])
+    assert [len(means(panel)) for panel in figure.axes] == [1, 0]
+    assert figure.axes[1].texts[0].get_text() == "no finished run to draw"
+    assert draw("sample_complexity", scenario, frame).axes
+    assert style.curve_name("mine", 3) == "mine, N = 3"
+    colours = style.method_colours(["afedpg", "mine", "yours"])
+    assert len(set(colours.values())) == 3
+    assert colours["afedpg"] == style.method_colours(["afedpg"])["afedpg"]
+
+
+def test_a_diverged_run_is_drawn_and_explained() -> None:
+    scenario = synthetic.scenario(methods={"afedpg": (2,)})
+    rows = [r for spec in scenario.runs() for r in synthetic.rows(spec, diverge_at=10 if spec.seed == 1 else None)]
+    figure = draw("time_complexity", scenario, pd.DataFrame(rows).astype({"eval_return_mean": "float64"}))
+    assert sum(line.get_marker() == "x" for line in figure.axes[0].get_lines()) == 1
+    assert "diverged (last value held)" in legend(figure)
+
+
+def test_files_are_written_and_the_same_when_drawn_twice(tmp_path: Path) -> None:
+    scenario = synthetic.scenario()
+    synthetic.write_all(tmp_path, scenario)
+    base = tmp_path / scenario.name
+    load.collect(scenario, tmp_path, base, partial=False)
+
+    def digests() -> dict[str, str]:
+        figures.draw(scenario, base)
+        files = sorted((base / "figures").iterdir())
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    first = digests()
+    names = ("sample_complexity", "time_complexity")
+    assert set(first) == {f"{name}.{kind}" for name in names for kind in ("svg", "pdf", "png")}
+    assert digests() == first
+
+
+def test_diagrams_count_updates_as_the_fleet_gives_them() -> None:
+    spec = diagrams.example(synthetic.scenario())
+    assert (spec.algorithm, spec.n_agents) == ("fedpg", 4)
+    with style.paper_style():
+        titles = [panel.get_title(loc="left") for panel in diagrams.timeline(spec).axes]
+        texts = [text.get_text() for text in diagrams.messages(spec).axes[0].texts]
+    assert titles[0] == "Synchronous: 3 updates of the server from 12 tasks; agents wait 56 % of the time"
+    assert titles[1].startswith("Asynchronous: 39 updates")
+    assert any("change of the critic" in text for text in texts)
+    local = spec.model_copy(update={"critic": spec.critic.model_copy(update={"mode": "local"})})
+    with style.paper_style():
+        assert not any("critic" in text.get_text() for text in diagrams.messages(local).axes[0].texts)

@@ -1,0 +1,159 @@
+"""Collecting runs: what is accepted, what is refused by name, and that the result is the runs' own text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import synthetic
+
+from frl.analysis import load
+from frl.spec import Scenario
+from frl.training.recorder import COLUMNS
+
+SMALL = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 2)})
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    synthetic.write_all(tmp_path, SMALL)
+    return tmp_path
+
+
+def first_run(results: Path, scenario: Scenario = SMALL) -> Path:
+    return synthetic.run_path(results, scenario, next(scenario.runs()))
+
+
+def test_collects_every_row_in_order_of_the_grid_without_changing_a_digit(results: Path, tmp_path: Path) -> None:
+    load.collect(SMALL, results, tmp_path / "base", partial=False)
+    text = (tmp_path / "base" / "curves.csv").read_text()
+    parts = [synthetic.run_path(results, SMALL, spec).read_text().split("\n", 1)[1] for spec in SMALL.runs()]
+    assert text == ",".join(COLUMNS) + "\n" + "".join(parts)
+    frame = load.read_curves(tmp_path / "base")
+    assert tuple(frame.columns) == COLUMNS
+    assert frame["uplink_bytes"].dtype == "int64"
+    assert len(load.read_missing(tmp_path / "base")) == 0
+
+
+def test_runs_csv_has_one_flat_row_a_run(results: Path, tmp_path: Path) -> None:
+    load.collect(SMALL, results, tmp_path / "base", partial=False)
+    runs = load.read_runs(tmp_path / "base")
+    assert list(zip(runs["n_agents"], runs["seed"], strict=True)) == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    assert runs["versions_torch"].iloc[0] == "2.13.0"
+    assert runs["git_commit"].iloc[0] == "c0ffee"
+    assert runs["peak_memory_mb"].iloc[0] == 321
+
+
+def test_collecting_twice_gives_equal_bytes(results: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        load.collect(SMALL, results, tmp_path / name, partial=False)
+    for name in ("curves.csv", "runs.csv", "missing.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["curves.csv", "missing.csv", "runs.csv"]
+
+
+def test_a_missing_run_is_an_error_that_names_it_and_is_listed_if_partial(results: Path, tmp_path: Path) -> None:
+    first_run(results).unlink()
+    with pytest.raises(load.DataError, match=r"1 runs are missing(.|\n)*Swimmer/afedpg/n1/seed0 \(not run\)"):
+        load.collect(SMALL, results, tmp_path / "base", partial=False)
+    assert not (tmp_path / "base").exists()
+    load.collect(SMALL, results, tmp_path / "base", partial=True)
+    missing = load.read_missing(tmp_path / "base")
+    assert missing[["run_id", "reason"]].to_numpy().tolist() == [["Swimmer/afedpg/n1/seed0", "not run"]]
+    assert len(load.read_runs(tmp_path / "base")) == 3
+
+
+def test_a_run_of_other_settings_does_not_count(results: Path, tmp_path: Path) -> None:
+    path = load.meta_path(first_run(results))
+    meta = json.loads(path.read_text())
+    meta["spec"]["steps_per_agent"] += 1
+    path.write_text(json.dumps(meta))
+    with pytest.raises(load.DataError, match="made with other settings"):
+        load.collect(SMALL, results, tmp_path / "base", partial=False)
+
+
+def test_no_run_at_all_is_an_error_even_if_partial(tmp_path: Path) -> None:
+    with pytest.raises(load.DataError, match="no finished run"):
+        load.collect(SMALL, tmp_path, tmp_path / "base", partial=True)
+
+
+def cut_in_a_line(text: str) -> str:
+    return text[: len(text) - 40]
+
+
+def cut_after_a_line(text: str) -> str:
+    return "".join(text.splitlines(keepends=True)[:-3])
+
+
+def cut_in_a_line_but_closed(text: str) -> str:
+    return cut_in_a_line(text).rstrip() + "\n"
+
+
+def lacks_a_row(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[:5] + lines[6:])
+
+
+def lacks_a_column(text: str) -> str:
+    return text.replace("uplink_bytes,", "", 1)
+
+
+def other_seed(text: str) -> str:
+    return text.replace("Swimmer,v4,afedpg,1,0,", "Swimmer,v4,afedpg,1,7,")
+
+
+def time_runs_backwards(text: str) -> str:
+    lines = [line.split(",") for line in text.splitlines()]
+    lines[4][COLUMNS.index("sim_time_s")] = "0.0"
+    return "".join(",".join(line) + "\n" for line in lines)
+
+
+def no_number(text: str) -> str:
+    lines = [line.split(",") for line in text.splitlines()]
+    lines[4][COLUMNS.index("uploads")] = "many"
+    return "".join(",".join(line) + "\n" for line in lines)
+
+
+def empty_return(text: str) -> str:
+    lines = [line.split(",") for line in text.splitlines()]
+    lines[4][COLUMNS.index("eval_return_mean")] = ""
+    return "".join(",".join(line) + "\n" for line in lines)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (cut_in_a_line, "truncated"),
+        (cut_after_a_line, "truncated: ends at"),
+        (cut_in_a_line_but_closed, "line 22 has"),
+        (lacks_a_row, "column point"),
+        (lacks_a_column, "columns are"),
+        (other_seed, "seed is 7 in the file, 0 by its path"),
+        (time_runs_backwards, "column sim_time_s decreases or is empty in line 5"),
+        (no_number, "many"),
+        (empty_return, "eval_return_mean is empty"),
+        (lambda text: text.splitlines(keepends=True)[0], "no row"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(
+    results: Path, tmp_path: Path, damage, complaint: str, partial: bool
+) -> None:
+    path = first_run(results)
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(load.DataError, match=complaint) as error:
+        load.collect(SMALL, results, tmp_path / "base", partial=partial)
+    assert str(path) in str(error.value)
+
+
+def test_a_diverged_run_is_accepted_as_it_ends(results: Path, tmp_path: Path) -> None:
+    spec = next(SMALL.runs())
+    synthetic.write_run(results, SMALL, spec, diverge_at=7)
+    load.collect(SMALL, results, tmp_path / "base", partial=False)
+    frame = load.read_curves(tmp_path / "base")
+    last = frame[(frame["n_agents"] == 1) & (frame["seed"] == 0)].iloc[-1]
+    assert (last["point"], last["status"]) == (7, "diverged")
+    assert pd.isna(last["eval_return_mean"])
+    assert load.read_runs(tmp_path / "base")["status"].tolist() == ["diverged", "ok", "ok", "ok"]

@@ -1,0 +1,138 @@
+"""The report: one file, no network, formulas drawn, the same twice, a failing cell named and kept."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+import synthetic
+
+from frl.analysis import figures, load, report, tables
+from frl.spec import Scenario
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+EXTERNAL = re.compile(
+    r"""(?:src|href|data|action|poster)\s*=\s*["']?\s*(?:https?:)?//|@import|url\(\s*["']?(?:https?:)?//"""
+)
+
+
+class Page(HTMLParser):
+    """Tags, ids and link targets of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value for name, value in attrs if name == "href" and value and tag == "a"]
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, Path]:
+    root = tmp_path_factory.mktemp("results")
+    scenario = synthetic.scenario()
+    synthetic.write_all(root, scenario, diverging=("Swimmer/a3c/n4/seed1",))
+    synthetic.run_path(root, scenario, scenario.resolve("Swimmer", "async_pg", 4, 2)).unlink()
+    base = root / scenario.name / "partial"
+    load.collect(scenario, root, base, partial=True)
+    figures.draw(scenario, base)
+    tables.write(scenario, base)
+    return scenario, base
+
+
+@pytest.fixture(scope="module")
+def page(analysed: tuple[Scenario, Path]) -> str:
+    scenario, base = analysed
+    path = report.render(scenario, base, NOTEBOOKS, show_code=False)
+    assert path == base / "report.html"
+    return path.read_text(encoding="utf-8")
+
+
+def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
+    assert not EXTERNAL.findall(page)
+    tags = Page(page).tags
+    assert not {"script", "link", "iframe", "img", "object", "embed"} & set(tags)
+    assert tags.count("svg") == 4  # two diagrams, two figures
+
+
+def test_formulas_are_mathml_and_no_tex_is_left(page: str) -> None:
+    assert page.count('display="block"') == 4
+    assert "<mfrac" in page
+    assert not re.search(r"\\(frac|theta|alpha|tilde|leftarrow)", page)
+
+
+def test_the_table_of_contents_leads_to_every_section(page: str) -> None:
+    parsed = Page(page)
+    inner = [link[1:] for link in parsed.links if link.startswith("#")]
+    assert len(inner) >= 15
+    assert set(inner) <= set(parsed.ids)
+    nav = page[page.index("<nav") : page.index("</nav>")]
+    assert [t for t in ("Summary", "Background", "Results", "Provenance") if f">{t}</a>" in nav] == [
+        "Summary", "Background", "Results", "Provenance",
+    ]  # fmt: skip
+
+
+def test_what_a_busy_reader_needs_is_there(page: str) -> None:
+    for text in (
+        "Synthetic runs",  # the title
+        "Nothing was tuned: these runs are made up.",
+        "Only 3 seeds.",
+        "1 of 21 runs are missing",
+        "1 of 20 runs diverged",
+        "Swimmer/async_pg/n4/seed2",
+        "claims looked at:",
+        "LAPG",
+    ):
+        assert text in page, text
+    assert page.index("claims looked at") < page.index('id="Background"')
+    for name in tables.NAMES:
+        assert f'id="table-{name}"' in page
+
+
+def test_no_code_and_no_trace_of_the_hidden_cell(page: str, analysed: tuple[Scenario, Path]) -> None:
+    assert "show.figure(" not in page
+    assert "model_validate_json" not in page
+    assert str(analysed[1]) not in page
+
+
+def test_rendered_twice_it_is_the_same_and_code_is_shown_on_request(analysed: tuple[Scenario, Path], page: str) -> None:
+    scenario, base = analysed
+    notebook = report.assemble(scenario, base, NOTEBOOKS)
+    report.execute(notebook, base / "failed.ipynb")
+    assert report.to_html(notebook, scenario.title, show_code=False) == page
+    code = report.to_html(notebook, scenario.title, show_code=True)
+    assert 'class="highlight' in code
+    assert "cautions" in code
+    assert "model_validate_json" not in code
+    assert not EXTERNAL.findall(code)
+
+
+def test_notebooks_are_prose_and_calls(analysed: tuple[Scenario, Path]) -> None:
+    notebook = report.assemble(*analysed, NOTEBOOKS)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert not re.search(r"^\s*(def|for|if|while|class)\b", code, re.MULTILINE)
+    assert not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+def test_a_failing_cell_is_named_and_the_notebook_kept(analysed: tuple[Scenario, Path], tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "1_bad.py").write_text("# %%\nprint('fine')\n\n# %%\nscenario.no_such_thing\n")
+    base = tmp_path / "base"
+    with pytest.raises(report.ReportError, match=r"1_bad\.py, cell-2 \('scenario\.no_such_thing'\): AttributeError"):
+        report.render(analysed[0], base, tmp_path / "notebooks", show_code=False)
+    assert not (base / "report.html").exists()
+    kept = nbformat.read(base / "report.failed.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    assert kept.cells[1].outputs[0].text == "fine\n"
+
+
+def test_a_folder_without_notebooks_is_an_error(analysed: tuple[Scenario, Path], tmp_path: Path) -> None:
+    with pytest.raises(report.ReportError, match="no notebook"):
+        report.render(analysed[0], tmp_path, tmp_path, show_code=False)

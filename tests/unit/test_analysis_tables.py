@@ -1,0 +1,176 @@
+"""Tables and findings: numbers against the made-up runs' law, bounds and intervals as printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+
+from frl.analysis import findings, load, provenance, tables
+from frl.analysis.stats import Quantity
+from frl.analysis.table import Column, Table, read_fragment
+from frl.spec import Scenario
+
+NAN = float("nan")
+
+
+def collected(tmp_path: Path, scenario: Scenario, **options: object) -> Path:
+    synthetic.write_all(tmp_path, scenario, **options)  # type: ignore[arg-type]
+    base = tmp_path / scenario.name
+    load.collect(scenario, tmp_path, base, partial=False)
+    return base
+
+
+def rows_of(base: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(base / "tables" / f"{name}.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Quantity(1234.5), "1,234"),
+        (Quantity(1234.5, relation=">"), "> 1,234"),
+        (Quantity(10.0, 8.0, 12.0), "10 [8, 12]"),
+        (Quantity(10.0, 8.0, np.inf, ">"), "> 10 [8, ∞]"),
+        (Quantity(NAN, relation="?"), "–"),
+        (None, "–"),
+        (7, "7"),
+    ],
+)
+def test_how_values_are_printed(value: Quantity | int | None, text: str) -> None:
+    assert Column("x", "x", "count").show(value) == text
+
+
+def test_bytes_and_shares_have_units() -> None:
+    assert [Column("x", "x", "bytes").show(v) for v in (12.0, 19_000, 999_600, 7.4e6, 2e13)] == [
+        "12 B", "19 kB", "1 MB", "7.4 MB", "20 TB",
+    ]  # fmt: skip
+    assert Column("x", "x", "share").show(2 / 3) == "67 %"
+
+
+def test_html_is_escaped_and_markdown_is_a_table(tmp_path: Path) -> None:
+    columns = (Column("a", "a < b"), Column("b", "b", "ratio", quantity=True))
+    table = Table("t", "T & U", "note", columns, [{"a": "<x>", "b": Quantity(2.0, relation=">")}])
+    table.write(tmp_path)
+    assert "&lt;x&gt;" in table.html()
+    assert "&gt; 2.00" in table.html()
+    assert "| <x> | > 2.00 |" in table.markdown()
+    fragment = read_fragment(tmp_path / "t.html")
+    assert fragment.startswith("<figure")
+    assert fragment.endswith("</figure>")
+    assert (tmp_path / "t.csv").read_text() == "a,b,b_low,b_high,b_relation\n<x>,2.0,,,>\n"
+
+
+def test_every_table_in_every_form_and_twice_the_same(tmp_path: Path) -> None:
+    scenario = synthetic.scenario()
+    base = collected(tmp_path, scenario)
+    tables.write(scenario, base)
+    files = {path.name: path.read_bytes() for path in (base / "tables").iterdir()}
+    assert set(files) == {f"{name}.{kind}" for name in tables.NAMES for kind in ("csv", "md", "html")}
+    tables.write(scenario, base)
+    assert files == {path.name: path.read_bytes() for path in (base / "tables").iterdir()}
+
+
+def test_numbers_of_the_tables(tmp_path: Path) -> None:
+    scenario = synthetic.scenario(seeds=(0, 1, 2, 3, 4))
+    base = collected(tmp_path, scenario)
+    tables.write(scenario, base)
+    samples = rows_of(base, "samples_to_threshold").set_index(["method", "n_agents"])
+    # the law is a function of N^0.75 times the steps
+    assert samples.loc[("AFedPG", 8), "speedup"] == pytest.approx(8**0.75, rel=0.1)
+    assert samples.loc[("AFedPG", 8), "speedup_low"] <= samples.loc[("AFedPG", 8), "speedup"]
+    assert pd.isna(samples.loc[("AFedPG", 1), "speedup"])
+    assert samples.loc[("AFedPG", 1), "poster"] == pytest.approx(293_000, rel=0.02)
+    ratio = rows_of(base, "time_ratio").iloc[0]
+    # same law against steps but for the pace (0.8), so the time ratio is the waiting gain over it
+    assert ratio["to_threshold"] == pytest.approx(3.25 / 0.8, rel=0.1)
+    assert ratio["waiting_gain"] == pytest.approx(3.25)
+    bytes_ = rows_of(base, "communication").set_index(["method", "n_agents"])
+    assert (bytes_["bytes_per_upload"] == synthetic.GRADIENT_BYTES).all()
+    assert bytes_.loc[("AFedPG", 8), "uploads"] == np.ceil(8 * synthetic.STEPS / 2048)
+    speed = rows_of(base, "throughput")
+    assert (speed["env_steps_per_s"] == 20_000).all()
+    final = rows_of(base, "final_return").set_index(["method", "n_agents"])
+    assert final.loc[("AFedPG", 8), "share_above"] == 1
+    assert (final["final_return_low"] < final["final_return"]).all()
+
+
+def test_an_unreached_threshold_is_a_bound_and_a_missing_cell_a_row_of_dashes(tmp_path: Path) -> None:
+    scenario = synthetic.scenario(threshold="119.9 return")
+    base = collected(tmp_path, scenario, noise=0.0)
+    for seed in scenario.seeds:
+        synthetic.run_path(tmp_path, scenario, scenario.resolve("Swimmer", "a3c", 4, seed)).unlink()
+    load.collect(scenario, tmp_path, base, partial=True)
+    tables.write(scenario, base)
+    samples = rows_of(base, "samples_to_threshold").set_index(["method", "n_agents"])
+    assert samples.loc[("AFedPG", 1), "crossing_relation"] == ">"
+    assert samples.loc[("AFedPG", 1), "crossing"] == pytest.approx(synthetic.STEPS, rel=0.03)
+    assert samples.loc[("AFedPG", 1), "share_above"] == 0
+    assert samples.loc[("A3C", 4), "seeds"] == 0
+    text = (base / "tables" / "samples_to_threshold.md").read_text()
+    assert "| Swimmer | AFedPG | 1 | 119.9 | > 100,352 |" in text
+    assert "| Swimmer | A3C | 4 | 119.9 | – | – | – | – |" in text
+
+
+def test_diverged_runs_are_counted(tmp_path: Path) -> None:
+    scenario = synthetic.scenario()
+    base = collected(tmp_path, scenario, diverging=("Swimmer/fedpg/n4/seed1",))
+    tables.write(scenario, base)
+    final = rows_of(base, "final_return").set_index("method")
+    assert final.loc["FedPG", "diverged"] == 1
+    assert final.loc["FedPG", "seeds"] == 3
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [
+        (Quantity(2.0, 1.5, 2.5), findings.REPLICATED),
+        (Quantity(2.0, 0.5, 2.5), findings.SEEN),
+        (Quantity(2.0), findings.SEEN),
+        (Quantity(0.8), findings.NOT_SEEN),
+        (Quantity(0.8, 0.5, 1.2), findings.NOT_SEEN),
+        (Quantity(0.8, 0.5, 0.9), findings.CONTRADICTED),
+        (Quantity(3.0, relation=">"), findings.SEEN),
+        (Quantity(0.8, relation=">"), findings.NOT_SEEN),
+        (Quantity(1.3, relation="<"), findings.NOT_SEEN),
+        (Quantity(NAN, relation="?"), findings.NOT_SEEN),
+    ],
+)
+def test_verdicts(effect: Quantity, verdict: str) -> None:
+    assert findings.judge(effect, 1) == verdict
+
+
+def test_findings_come_from_the_data(tmp_path: Path) -> None:
+    scenario = synthetic.scenario()
+    base = collected(tmp_path, scenario)
+    frame = load.read_curves(base)
+    more, sooner, order = findings.findings(scenario, frame)
+    assert more.verdict == findings.REPLICATED
+    assert sooner.verdict == findings.SEEN  # three seeds give a ratio no interval
+    # made-up A3C and Vanilla wait for nobody and beat the made-up FedPG in equal time
+    assert order.verdict == findings.CONTRADICTED
+    names = [part.split()[0] for part in order.measured.split(" > ")]
+    assert names == ["AFedPG", "Vanilla", "A3C", "FedPG"]
+    swapped = frame.assign(n_agents=frame["n_agents"].replace({1: 8, 8: 1}))
+    assert findings.findings(scenario, swapped)[0].verdict == findings.CONTRADICTED
+    alone = frame[frame["algorithm"] == "afedpg"]
+    assert [f.verdict for f in findings.findings(scenario, alone)][1:] == [findings.UNTESTED] * 2
+    assert findings.headline([more, sooner, order]) == (
+        "3 claims looked at: 1 replicated; 1 seen, not established; 1 contradicted."
+    )
+
+
+def test_provenance_lists_every_setting_once(tmp_path: Path) -> None:
+    scenario = synthetic.scenario()
+    shared, different = provenance.settings(scenario)
+    spec = next(scenario.runs())
+    flat = provenance.flatten(spec.model_dump(mode="json", exclude={"environment", "algorithm", "n_agents", "seed"}))
+    assert set(flat) == (set(shared["setting"]) | set(different["setting"])) & set(flat)
+    assert list(different.columns[1:]) == ["AFedPG, N = 1, 2, 4, 8", "FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"]
+    assert "fleet.ratio" in set(shared["setting"])
+    runs = load.read_runs(collected(tmp_path, scenario))
+    assert provenance.versions(runs).set_index("what").loc["torch", "version"] == "2.13.0"
+    assert provenance.machines(runs)["runs"].tolist() == [21]

@@ -1,0 +1,144 @@
+"""The code digest covers what an algorithm's run executes, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frl import provenance
+from frl.provenance import SRC, closure, code_digest, imported_names, stripped
+from frl.spec import SERVERS
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A package with every kind of import."""
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/other.py": "x = 1",
+        "pkg/core/__init__.py": '"""Docstring only."""',
+        "pkg/core/loop.py": "from pkg.core import a\nimport pkg.other\nfrom .b import value\n",
+        "pkg/core/a.py": "def f():\n    from pkg.core.deep import leaf\n    return leaf\n",
+        "pkg/core/b.py": "import os.path\nvalue = 1\n",
+        "pkg/core/deep/__init__.py": "from ..c import other\n",
+        "pkg/core/deep/leaf.py": "from .. import b\n",
+        "pkg/core/c.py": "other = 2\n",
+        "pkg/core/unused.py": "import pkg.core.loop\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_closure_follows_every_kind_of_import_and_stays_inside(tree):
+    found = closure(tree, ["pkg.core.loop"], "pkg.core")
+    names = {name.removeprefix("pkg.") for name in found}
+    assert names == {"core", "core.loop", "core.a", "core.b", "core.c", "core.deep", "core.deep.leaf"}
+
+
+def test_closure_of_an_absent_module_is_an_error(tree):
+    with pytest.raises(FileNotFoundError, match=r"no module pkg\.core\.absent"):
+        closure(tree, ["pkg.core.absent"], "pkg.core")
+
+
+@pytest.mark.parametrize("algorithm", SERVERS)
+def test_closure_is_what_python_really_imports(algorithm):
+    """Modules of frl.training that are loaded by importing loop and server, without frl.spec's list of servers."""
+    server = SERVERS[algorithm].__module__
+    found = set(closure(SRC, ["frl.training.loop", server], "frl.training"))
+    code = f"import sys, frl.training.loop, {server}; print(*[m for m in sys.modules if m.startswith('frl.training')])"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    others = {cls.__module__ for name, cls in SERVERS.items() if name != algorithm}
+    assert found - loaded == set()
+    assert loaded - found <= others
+    assert not found & others, "an algorithm's digest must not depend on another's server"
+
+
+def test_training_imports_nothing_of_the_analysis():
+    """From frl only frl.training and, for types and settings, frl.spec: else an edit elsewhere would go unnoticed."""
+    for algorithm in SERVERS:
+        for name, path in closure(SRC, ["frl.training.loop", SERVERS[algorithm].__module__], "frl.training").items():
+            outside = {
+                n for n in imported_names(path, name) if n.startswith("frl.") and not n.startswith("frl.training")
+            }
+            assert all(n == "frl.spec" or n.startswith("frl.spec.") for n in outside), f"{name} imports {outside}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ('"""A."""\nx = 1', '"""B."""\n\n\nx = 1  # comment', True),
+        ('class A:\n    x: int = 1\n    """Help."""', "class A:\n    x: int = 1", True),
+        ('def f():\n    """Doc."""\n    return 1', "def f():\n    return 1", True),
+        ('async def f():\n    if f:\n        "note"\n        pass', "async def f():\n    if f:\n        pass", True),
+        ("x = [1,2]", "x = [\n    1,\n    2,\n]", True),
+        ("x = 1", "x = 2", False),
+        ('x = "a"', 'x = "b"', False),
+        ('raise ValueError("a")', 'raise ValueError("b")', False),
+    ],
+)
+def test_stripped_ignores_prose_and_layout_only(tmp_path, before, after, same):
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    first.write_text(before, encoding="utf-8")
+    second.write_text(after, encoding="utf-8")
+    assert (stripped(first) == stripped(second)) is same
+
+
+def test_code_digest_differs_between_algorithms_and_knows_the_seed_streams():
+    digests = [code_digest(algorithm) for algorithm in SERVERS]
+    assert len(set(digests)) == len(SERVERS)
+    assert all(len(digest) == 64 for digest in digests)
+    assert "spawn_key" in provenance.spec_streams()
+    assert "n_agents * self.steps_per_agent" in provenance.spec_streams()
+
+
+def test_code_digest_covers_library_versions_but_not_the_build(monkeypatch):
+    def versions(torch: str):
+        return lambda name: torch if name == "torch" else "1.0"
+
+    digests = []
+    for torch in ("2.13.0", "2.13.0+cpu", "2.14.0"):
+        monkeypatch.setattr("importlib.metadata.version", versions(torch))
+        digests.append(code_digest.__wrapped__("afedpg"))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_digests_need_no_heavy_import():
+    """The workflow computes them at its start, before it knows whether there is anything to do."""
+    code = (
+        "import sys; from frl.provenance import analysis_digest, code_digest; code_digest('afedpg'); analysis_digest();"
+        "print(*({'torch', 'mujoco', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_analysis_digest_of_all_covers_each_part():
+    parts = {provenance.analysis_digest(name) for name in ("load", "figures", "tables")}
+    assert len(parts) == 3
+    assert provenance.analysis_digest() not in parts
+
+
+def test_git_facts_of_a_checkout_and_of_no_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "SRC", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.git() == {"commit": None, "dirty": None}
+    (tmp_path / "file").write_text("1", encoding="utf-8")
+    commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first"]
+    for command in (["init", "-q"], ["add", "file"], commit):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    clean = provenance.git()
+    assert len(str(clean["commit"])) == 40
+    assert clean["dirty"] is False
+    (tmp_path / "file").write_text("2", encoding="utf-8")
+    assert provenance.git() == {"commit": clean["commit"], "dirty": True}
+
+
+def test_cpu_and_versions_are_named():
+    assert provenance.cpu_model()
+    assert set(provenance.versions()) == {"python", "numpy", "torch", "mujoco", "gymnasium", "frl"}

@@ -1,0 +1,109 @@
+"""The workflow's behaviour beyond the rerun boundary: which scenario, bad input, speed, partial results, style."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_default_scenario_is_config_yaml(project):
+    plan = project.planned(config=None)
+    scenario = yaml.safe_load((project.root / "config/config.yaml").read_text(encoding="utf-8"))
+    cells = sum(len(method["n_agents"]) for method in scenario["methods"])
+    assert plan.jobs["train"] == len(scenario["environments"]) * cells * len(scenario["seeds"])
+
+
+def test_quick_scenario_reads_no_other_file(project):
+    """The plan of the quick scale is the same with and without a config.yaml beside it."""
+    before = project.snakemake("-n", "-p", config="config/quick.yaml")
+    (project.root / "config/config.yaml").write_text("name: [broken", encoding="utf-8")
+    after = project.snakemake("-n", "-p", config="config/quick.yaml")
+    assert before.returncode == after.returncode == 0, after.stderr
+    digests = [sorted(re.findall(r"--expect-digest (\w{64})", text.stdout + text.stderr)) for text in (before, after)]
+    assert digests[0] == digests[1] != []
+    assert "results/quick/report.html" in after.stdout + after.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("run:", "run:\n  step_per_agent: 5", ["step_per_agent", "unknown key", "steps_per_agent"]),
+        ("n_agents: [1, 2]", "n_agents: [0, 2]", ["n_agents", "= 0", "greater than or equal to 1"]),
+        ("5 return", "'5'", ["thresholds", "Swimmer", "'5'", "'100 return'"]),
+    ],
+    ids=["unknown key", "N < 1", "threshold without unit"],
+)
+def test_bad_scenario_is_one_clear_error_before_any_job(project, old, new, told):
+    project.edit("config/tiny.yaml", old, new)
+    done = project.snakemake("--cores", "1")
+    assert done.returncode == 2
+    for piece in told:
+        assert piece in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project.root / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--config", "seeds=3"], "--config seeds: not supported"),
+        (["--configfile", "config/quick.yaml", "config/config.yaml"], "a scenario is one file, got 2"),
+        (["--configfile", "config/absent.yaml"], "absent.yaml"),
+    ],
+    ids=["--config", "two files", "no file"],
+)
+def test_other_ways_to_set_keys_are_refused(project, arguments, told):
+    done = project.snakemake("--cores", "1", *arguments, config=None)
+    assert done.returncode != 0
+    assert told in done.stdout + done.stderr
+    assert not (project.root / "results").exists()
+
+
+def test_partial_waits_for_no_run(finished):
+    plan = finished.planned("partial")
+    assert plan.jobs == {"collect": 1, "figures": 1, "tables": 1, "report": 1, "partial": 1}
+
+
+def test_a_run_outside_the_grid_is_refused(project):
+    done = project.snakemake("-n", "results/tiny/runs/Swimmer/fedpg/n1/seed0.csv")
+    assert done.returncode == 1
+    assert "Swimmer/fedpg/n1/seed0 is not a run of scenario 'tiny'" in done.stdout + done.stderr
+
+
+def test_thousand_jobs_are_planned_fast(project):
+    project.edit("config/tiny.yaml", "seeds: [0, 1]", f"seeds: {list(range(250))}")
+    began = time.monotonic()
+    plan = project.planned()
+    assert plan.jobs["train"] == 1000
+    assert time.monotonic() - began < 15  # 3 s on two idle cores; the margin is for a loaded machine
+
+
+def test_snakemake_lint(project):
+    done = project.snakemake("--lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_default_profile():
+    """Without these a finished grid is retrained for a comment, or 4,000 jobs take minutes to schedule."""
+    profile = yaml.safe_load((ROOT / "workflow/profiles/default/config.yaml").read_text(encoding="utf-8"))
+    assert profile["rerun-triggers"] == ["mtime", "input", "params"]
+    assert (profile["scheduler"], profile["keep-going"], profile["rerun-incomplete"]) == ("greedy", True, True)
+
+
+def test_every_rule_has_log_benchmark_and_memory():
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    rules = re.split(r"^rule ", text, flags=re.MULTILINE)[1:]
+    assert [rule.partition(":")[0] for rule in rules] == ["collect", "figures", "report", "tables", "train"]
+    for rule in rules:
+        for directive in ("log:", "benchmark:", "mem_mb=", "runtime=", "message:", 'shell:\n        "frl '):
+            assert directive in rule, f"{rule.splitlines()[0]} has no {directive}"
+
+
+def test_snakefile_reads_as_a_table_of_contents():
+    assert len((ROOT / "workflow/Snakefile").read_text(encoding="utf-8").splitlines()) <= 60

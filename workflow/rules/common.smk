@@ -1,0 +1,129 @@
+# The scenario and functions of it; no rules.
+
+import sys
+from functools import cache
+from pathlib import Path
+from shlex import quote
+
+from frl.provenance import analysis_digest, digest_of
+from frl.runner import run_digest
+from frl.spec import SpecError, load_scenario
+
+ROOT = Path(workflow.basedir).parent
+FIGURES = ("sample_complexity", "time_complexity")
+TABLES = (
+    "final_return",
+    "samples_to_threshold",
+    "time_to_threshold",
+    "time_ratio",
+    "communication",
+    "throughput",
+)
+
+# `frl` is found also where the environment was not activated (path/to/venv/bin/snakemake)
+shell.prefix(
+    f"set -euo pipefail; export PATH={quote(str(Path(sys.executable).parent))}:$PATH; "
+)
+
+
+def scenario_file() -> str:
+    """The one scenario file: what --configfile names, else config/config.yaml. Nothing is merged over it."""
+    given = workflow.config_settings.configfiles
+    if workflow.config_settings.config:
+        keys = ", ".join(workflow.config_settings.config)
+        raise SpecError(
+            f"--config {keys}: not supported; a scenario is one complete file, see config/README.md"
+        )
+    if len(given) > 1:
+        raise SpecError(
+            f"--configfile: a scenario is one file, got {len(given)}: {', '.join(map(str, given))}"
+        )
+    path = Path(given[0]) if given else ROOT / "config" / "config.yaml"
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+try:
+    SCENARIO_FILE = scenario_file()
+    SCENARIO = load_scenario(SCENARIO_FILE)
+except SpecError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+BASE = f"results/{SCENARIO.name}"
+RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
+RUN = "{environment}/{algorithm}/n{n_agents}/seed{seed}"
+RUN_FILES = [
+    f"{BASE}/runs/{run}{suffix}" for run in RUNS for suffix in (".csv", ".meta.json")
+]
+
+
+def products(part) -> list[str]:
+    """The final files of the scenario; of its finished part with "partial/"."""
+    base = f"{BASE}/{part}".rstrip("/")
+    return [
+        f"{base}/report.html",
+        *(f"{base}/figures/{name}.svg" for name in FIGURES),
+        *(f"{base}/tables/{name}.html" for name in TABLES),
+    ]
+
+
+@cache
+def _digest(run_id) -> str:
+    return run_digest(RUNS[run_id])
+
+
+def planned_digest(wildcards) -> str:
+    """Digest of a run's settings and code: when it changes the run is out of date."""
+    run_id = RUN.format(**wildcards)
+    if run_id not in RUNS:
+        raise SpecError(
+            f"{run_id} is not a run of scenario {SCENARIO.name!r} ({SCENARIO_FILE})"
+        )
+    return _digest(run_id)
+
+
+def runtime_minutes(wildcards, attempt) -> int:
+    """Time to ask a cluster for: 1,000 environment steps a second is slow even for Humanoid."""
+    return attempt * (10 + RUNS[RUN.format(**wildcards)].env_steps_budget // 60_000)
+
+
+def wanted_runs(wildcards) -> list[str]:
+    """What `collect` waits for: all runs, or with "partial/" none (it takes what is there)."""
+    return [] if wildcards.part else RUN_FILES
+
+
+def finished_runs(wildcards) -> str:
+    """With "partial/" a digest of the run files that exist, so that a new one rebuilds it."""
+    there = [Path(name) for name in RUN_FILES if wildcards.part and Path(name).exists()]
+    return digest_of(f"{path} {path.stat().st_mtime_ns}" for path in there)
+
+
+def partial_flag(wildcards) -> str:
+    return "--partial" if wildcards.part else ""
+
+
+@cache
+def version(*modules) -> str:
+    """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone."""
+    return digest_of([SCENARIO.model_dump_json(), analysis_digest(*modules)])
+
+
+def say_what_there_is() -> None:
+    """After a successful run: where the report is and, if it is of a part, what is missing."""
+    part = "partial/" if "partial" in workflow.dag_settings.targets else ""
+    report_file = Path(f"{BASE}/{part}report.html")
+    if part:
+        header, *missing = (
+            Path(f"{BASE}/{part}missing.csv").read_text(encoding="utf-8").splitlines()
+        )
+        print(
+            f"{len(missing)} of {len(RUNS)} runs are missing ({BASE}/{part}missing.csv)",
+            file=sys.stderr,
+        )
+        print(
+            "\n".join([*missing[:20], *(["..."] if len(missing) > 20 else [])]),
+            file=sys.stderr,
+        )
+    if report_file.exists():
+        print(f"Report: {report_file}", file=sys.stderr)

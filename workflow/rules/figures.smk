@@ -1,0 +1,37 @@
+rule figures:
+    input:
+        curves=rules.collect.output.curves,
+        runs=rules.collect.output.runs,
+        missing=rules.collect.output.missing,
+        scenario=ancient(SCENARIO_FILE),
+    output:
+        *[
+            report(
+                f"{BASE}/{{part}}figures/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                labels={"figure": name.replace("_", " ")},
+            )
+            for name in FIGURES
+        ],
+        *[
+            f"{BASE}/{{part}}figures/{name}.{kind}"
+            for name in FIGURES
+            for kind in ("pdf", "png")
+        ],
+    log:
+        f"{BASE}/{{part}}logs/figures.log",
+    benchmark:
+        f"{BASE}/{{part}}benchmarks/figures.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        partial=partial_flag,
+        version=version("figures"),
+    message:
+        "Draw the figures"
+    shell:
+        "frl figures {input.scenario:q} {params.partial} > {log} 2>&1"

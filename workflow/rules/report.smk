@@ -1,0 +1,30 @@
+rule report:
+    input:
+        collected=rules.collect.output,
+        figures=rules.figures.output,
+        tables=rules.tables.output,
+        notebooks=sorted(map(str, Path("notebooks").glob("*.py"))),
+        scenario=ancient(SCENARIO_FILE),
+    output:
+        report(
+            f"{BASE}/{{part}}report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
+    log:
+        f"{BASE}/{{part}}logs/report.log",
+    benchmark:
+        f"{BASE}/{{part}}benchmarks/report.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        partial=partial_flag,
+        version=version(),
+    message:
+        "Run the notebooks and render {output}"
+    shell:
+        "frl report {input.scenario:q} {params.partial} > {log} 2>&1"
