@@ -332,11 +332,11 @@ class Scenario(Settings):
     """The part of a RunSpec common to all runs."""
     overrides: tuple[Override, ...] = ()
 
-    @field_validator("thresholds")
+    @field_validator("thresholds", mode="before")
     @classmethod
-    def _threshold_has_a_unit(cls, thresholds: dict[str, str]) -> dict[str, str]:
-        for environment, text in thresholds.items():
-            if not re.fullmatch(r"-?\d+(\.\d+)? return", text):
+    def _threshold_has_a_unit(cls, thresholds: Any) -> Any:
+        for environment, text in thresholds.items() if isinstance(thresholds, dict) else ():
+            if not re.fullmatch(r"-?\d+(\.\d+)? return", str(text)):
                 raise ValueError(f"{environment}: {text!r} needs a number and the unit, as in '100 return'")
         return thresholds
 

@@ -122,6 +122,7 @@ BAD = {
         {"thresholds": {"Swimmer": "30", "Hopper": "1 return"}},
         ["Swimmer", "'30'", "100 return"],
     ),
+    "number as threshold": ({"thresholds": {"Swimmer": 30, "Hopper": "1 return"}}, ["Swimmer", "30", "100 return"]),
     "threshold missing": ({"thresholds": {"Swimmer": "30 return"}}, ["thresholds", "Hopper"]),
     "seed twice": ({"seeds": [1, 1]}, ["seeds", "twice"]),
     "no seeds": ({"seeds": []}, ["seeds", "at least 1"]),

@@ -53,7 +53,7 @@ def test_bad_scenario_is_one_clear_error_before_any_job(project, old, new, told)
     ("arguments", "told"),
     [
         (["--config", "seeds=3"], "--config seeds: not supported"),
-        (["--configfile", "config/quick.yaml", "config/config.yaml"], "a scenario is one file, got 2"),
+        (["--configfile", "config/tiny.yaml", "config/config.yaml"], "a scenario is one file, got 2"),
         (["--configfile", "config/absent.yaml"], "absent.yaml"),
     ],
     ids=["--config", "two files", "no file"],
@@ -65,9 +65,30 @@ def test_other_ways_to_set_keys_are_refused(project, arguments, told):
     assert not (project.root / "results").exists()
 
 
-def test_partial_waits_for_no_run(finished):
-    plan = finished.planned("partial")
-    assert plan.jobs == {"collect": 1, "figures": 1, "tables": 1, "report": 1, "partial": 1}
+def test_whole_graph_on_the_runs_finished_so_far(project):
+    """Real training, tables, figures and report, of 3 of 4 runs; from another folder, where the results go."""
+    project.edit("config/tiny.yaml", "n_agents: [1, 2]", "n_agents: [1]")
+    project.edit("config/tiny.yaml", "  - {algorithm: a3c, n_agents: [2]}\n", "")
+    elsewhere = project.root / "elsewhere"
+    arguments = ["--cores", "2", "--directory", str(elsewhere)]
+    runs = [f"results/tiny/runs/Swimmer/{run}.csv" for run in ("afedpg/n1/seed0", "afedpg/n1/seed1", "fedpg/n2/seed0")]
+    trained = project.snakemake(*arguments, *runs)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert sorted(map(str, elsewhere.glob("results/tiny/runs/**/*.csv"))) == sorted(
+        str(elsewhere / run) for run in runs
+    )
+
+    done = project.snakemake(*arguments, "partial")
+    assert done.returncode == 0, done.stdout + done.stderr
+    base = elsewhere / "results/tiny/partial"
+    assert (base / "report.html").stat().st_size > 10_000
+    assert "1 of 4 runs are missing" in done.stderr
+    assert "Swimmer/fedpg/n2/seed1" in done.stderr
+    assert "seed1" in (base / "missing.csv").read_text(encoding="utf-8")
+    assert not (elsewhere / "results/tiny/report.html").exists()
+    again = project.snakemake(*arguments, "partial")
+    assert "Nothing to be done" in again.stdout + again.stderr
+    assert not (project.root / "results").exists()
 
 
 def test_a_run_outside_the_grid_is_refused(project):

@@ -26,6 +26,13 @@ shell.prefix(
 )
 
 
+def from_here(path) -> str:
+    """The path as seen from the working directory, if it is below it: what the shell commands and logs show."""
+    return str(
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    )
+
+
 def scenario_file() -> str:
     """The one scenario file: what --configfile names, else config/config.yaml. Nothing is merged over it."""
     given = workflow.config_settings.configfiles
@@ -38,9 +45,7 @@ def scenario_file() -> str:
         raise SpecError(
             f"--configfile: a scenario is one file, got {len(given)}: {', '.join(map(str, given))}"
         )
-    path = Path(given[0]) if given else ROOT / "config" / "config.yaml"
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return from_here(Path(given[0]) if given else ROOT / "config" / "config.yaml")
 
 
 try:
@@ -53,6 +58,7 @@ except SpecError as error:
 BASE = f"results/{SCENARIO.name}"
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
 RUN = "{environment}/{algorithm}/n{n_agents}/seed{seed}"
+NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob("*.py"))]
 RUN_FILES = [
     f"{BASE}/runs/{run}{suffix}" for run in RUNS for suffix in (".csv", ".meta.json")
 ]

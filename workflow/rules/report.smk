@@ -3,7 +3,7 @@ rule report:
         collected=rules.collect.output,
         figures=rules.figures.output,
         tables=rules.tables.output,
-        notebooks=sorted(map(str, Path("notebooks").glob("*.py"))),
+        notebooks=NOTEBOOKS,
         scenario=ancient(SCENARIO_FILE),
     output:
         report(
@@ -23,8 +23,9 @@ rule report:
         runtime=30,
     params:
         partial=partial_flag,
+        notebooks=lambda wildcards, input: str(Path(input.notebooks[0]).parent),
         version=version(),
     message:
         "Run the notebooks and render {output}"
     shell:
-        "frl report {input.scenario:q} {params.partial} > {log} 2>&1"
+        "frl report {input.scenario:q} {params.partial} --notebooks {params.notebooks:q} > {log} 2>&1"
