@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
             )
+    _add_scenario_command(commands, "publish", _publish, "copy a finished scenario's results to RESULTS/published")
     _add_others(commands)
     return top
 
@@ -211,6 +212,13 @@ def _report(arguments: argparse.Namespace) -> None:
 
     scenario = _scenario(arguments)
     report.render(scenario, _base(arguments, scenario), arguments.notebooks, arguments.code)
+
+
+def _publish(arguments: argparse.Namespace) -> None:
+    from frl.analysis.publish import publish
+
+    for path in publish(_scenario(arguments), arguments.results):
+        print(path)
 
 
 def _schema(arguments: argparse.Namespace) -> None:

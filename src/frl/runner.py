@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from frl import provenance
+from frl.files import write_atomically
 from frl.spec import RunSpec
-from frl.store import Meta, Store, StoreError, checksum, dump_meta, verify, write_atomically
+from frl.store import Meta, Store, StoreError, checksum, dump_meta, verify
 
 State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
 Outcome = Literal["present", "restored", "trained"]

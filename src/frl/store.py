@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from frl.files import write_synced
+
 Meta = dict[str, Any]
 NAMES = ("run.csv", "meta.json")
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -192,31 +194,3 @@ def _read_archive(archive: Path) -> dict[str, tuple[bytes, bytes]]:
         if missing := set(NAMES) - set(parts):
             raise StoreError(f"{archive}: run {digest} has no {missing.pop()}; nothing was imported")
     return {digest: (parts["run.csv"], parts["meta.json"]) for digest, parts in files.items()}
-
-
-# --------------------------------------------------------------------------------------------------
-# Atomic files
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on disk; its mode honours the umask (mkstemp's would be 0600)."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file such that at every moment its name holds the old content or the new one, never a part.
-
-    Raises:
-        OSError: if it cannot be written; the old file stays and the temporary one is removed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # host and process in the name: two machines may share the folder
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
-    try:
-        write_synced(temporary, content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

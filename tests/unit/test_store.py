@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frl.store import Store, StoreError, checksum, dump_meta, verify, write_atomically
+from frl.files import write_atomically
+from frl.store import Store, StoreError, checksum, dump_meta, verify
 
 DIGEST = "ab" + "0" * 62
 OTHER = "cd" + "1" * 62

@@ -91,6 +91,18 @@ def test_whole_graph_on_the_runs_finished_so_far(project):
     assert not (project.root / "results").exists()
 
 
+def test_the_number_of_cores_changes_no_byte(project):
+    """Fresh training with one job and with two at a time; the store is not shared between the two folders."""
+    tables = {}
+    for cores in ("1", "2"):
+        folder = project.root / f"cores{cores}"
+        runs = [f"results/tiny/runs/Swimmer/{run}/seed0.csv" for run in ("afedpg/n2", "fedpg/n2", "a3c/n2")]
+        done = project.snakemake("--cores", cores, "--directory", str(folder), *runs)
+        assert done.returncode == 0, done.stdout + done.stderr
+        tables[cores] = {run: (folder / run).read_bytes() for run in runs}
+    assert tables["1"] == tables["2"]
+
+
 def test_a_run_outside_the_grid_is_refused(project):
     done = project.snakemake("-n", "results/tiny/runs/Swimmer/fedpg/n1/seed0.csv")
     assert done.returncode == 1

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frl.analysis.files import write_atomic, write_csv
+from frl.files import write_atomically, write_csv
 from frl.spec import RunSpec, Scenario
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
 
@@ -85,7 +85,7 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
     if not facts:
         raise DataError(f"{scenario.name}: no finished run below {results / scenario.name / 'runs'}")
     # The text of the files is copied as it is: no float is parsed and printed again.
-    write_atomic(base / "curves.csv", ",".join(COLUMNS) + "\n" + "".join(bodies))
+    write_atomically(base / "curves.csv", ",".join(COLUMNS) + "\n" + "".join(bodies))
     write_csv(base / "runs.csv", pd.DataFrame(facts))
     write_csv(base / "missing.csv", pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
 

@@ -17,8 +17,8 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
-from frl.analysis.files import write_atomic
 from frl.analysis.mathml import MathRenderer
+from frl.files import write_atomically
 from frl.spec import Scenario
 
 # nbformat and nbconvert say that they are typed, but their functions carry no annotations.
@@ -53,7 +53,7 @@ def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> 
     notebook = assemble(scenario, base, notebooks)
     execute(notebook, base / "report.failed.ipynb")
     target = base / "report.html"
-    write_atomic(target, to_html(notebook, scenario.title, show_code))
+    write_atomically(target, to_html(notebook, scenario.title, show_code))
     return target
 
 
@@ -95,7 +95,7 @@ def execute(notebook: Notebook, failed: Path) -> None:
             manager.transport, manager.ip = "ipc", f"{folder}/kernel"
             client.execute()
     except CellExecutionError as error:
-        write_atomic(failed, _nbformat.writes(notebook))
+        write_atomically(failed, _nbformat.writes(notebook))
         cell = _failed_cell(notebook)
         line = next((line for line in cell.source.splitlines() if line.strip()), "")
         raise ReportError(

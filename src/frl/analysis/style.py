@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from frl.analysis.files import write_atomic
+from frl.files import write_atomically
 
 DISPLAY: dict[str, str] = {"afedpg": "AFedPG", "fedpg": "FedPG", "async_pg": "Vanilla", "a3c": "A3C"}
 
@@ -104,7 +104,7 @@ def image_bytes(figure: Figure, kind: str) -> bytes:
 def save(figure: Figure, stem: Path) -> None:
     """Write `stem`.svg, .pdf and .png."""
     for kind in _METADATA:
-        write_atomic(stem.with_name(f"{stem.name}.{kind}"), image_bytes(figure, kind))
+        write_atomically(stem.with_name(f"{stem.name}.{kind}"), image_bytes(figure, kind))
 
 
 def inline_svg(figure: Figure) -> str:

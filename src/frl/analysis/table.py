@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from frl.analysis.files import write_atomic, write_csv
 from frl.analysis.stats import Quantity
+from frl.files import write_atomically, write_csv
 
 Value = str | int | float | Quantity | None
 Row = dict[str, Value]
@@ -127,8 +127,8 @@ class Table:
     def write(self, folder: Path) -> None:
         """Write `name`.csv, .md and .html into `folder`."""
         write_csv(folder / f"{self.name}.csv", self.frame())
-        write_atomic(folder / f"{self.name}.md", self.markdown())
-        write_atomic(folder / f"{self.name}.html", self.html())
+        write_atomically(folder / f"{self.name}.md", self.markdown())
+        write_atomically(folder / f"{self.name}.html", self.html())
 
 
 def read_fragment(path: Path) -> str:

@@ -1,0 +1,31 @@
+"""Publishing copies what a reader needs, and only once there is a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from frl.analysis import figures, load, tables
+from frl.analysis.publish import publish
+from frl.spec import SpecError
+
+
+def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
+    scenario = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 2)})
+    base = tmp_path / scenario.name
+    synthetic.write_all(tmp_path, scenario)
+    load.collect(scenario, tmp_path, base, partial=False)
+    figures.draw(scenario, base)
+    tables.write(scenario, base)
+    with pytest.raises(SpecError, match=r"report\.html is not there"):
+        publish(scenario, tmp_path)
+    (base / "report.html").write_text("<html>")
+    written = publish(scenario, tmp_path)
+    target = tmp_path / "published" / scenario.name
+    assert sorted(written) == sorted(path for path in target.rglob("*") if path.is_file())
+    names = {str(path.relative_to(target)) for path in written}
+    assert {"report.html", "curves.csv", "figures/sample_complexity.svg", "tables/final_return.csv"} <= names
+    assert not any("seed" in name for name in names)
+    assert (target / "curves.csv").read_bytes() == (base / "curves.csv").read_bytes()
