@@ -14,6 +14,8 @@ from typing import Any
 
 import mujoco
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from frl.spec import RunSpec
 from frl.training.loop import Training
@@ -105,8 +107,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--hidden", type=int, nargs="+", default=[64, 64], help="policy layers (default: 64 64)")
     arguments = parser.parse_args(argv)
     print("environment  training steps/s  physics steps/s  ratio (min-max)    goal")
+    torch.set_num_threads(1)
     for environment in arguments.environments:
-        row = measure(environment, arguments.repetitions, tuple(arguments.hidden))
+        with threadpool_limits(1):
+            row = measure(environment, arguments.repetitions, tuple(arguments.hidden))
         spread = f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
         print(
             f"{environment:<12} {row['train_steps_per_cpu_s']:>16,.0f} {row['physics_steps_per_cpu_s']:>16,.0f}"

@@ -29,9 +29,6 @@ The workflow runs these commands for a whole scenario: snakemake --cores 2 --con
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used."""
-    # before numpy and torch are imported: a run is one thread, and its bytes must not depend on the cores
-    for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"
     arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)

@@ -111,13 +111,15 @@ def run_one(
 def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None) -> tuple[bytes, bytes]:
     """CSV and meta bytes of a run trained now, on one thread."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     from frl.training.loop import train
 
     torch.set_num_threads(1)
     source = provenance.git()  # before training: the tree may change meanwhile
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
-    result = train(spec, progress)
+    with threadpool_limits(1):  # a run is one thread: its bytes must not depend on how many cores there are
+        result = train(spec, progress)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     table = csv_bytes(result.rows)
     steps = int(result.facts["env_steps_total"])

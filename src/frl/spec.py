@@ -239,6 +239,10 @@ class RunSpec(Settings):
             raise ValueError("estimator.name = 'nstep' needs a critic: critic.mode must be federated or local")
         if self.estimator.name == "gae" and self.critic.mode == "none":
             raise ValueError("estimator.name = 'gae' needs a critic; without one use 'reinforce' or 'gpomdp'")
+        if self.critic.mode == "none" and self.sampling.trajectories is None:
+            raise ValueError(
+                "critic.mode = 'none' needs whole episodes (sampling.trajectories): nothing bootstraps a cut"
+            )
         return self
 
     @property

@@ -11,6 +11,7 @@ from frl.spec import RunSpec
 from frl.training.agent import Agent, make_environment
 from frl.training.critic import Critic
 from frl.training.loop import Training
+from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.servers.base import Task
 
@@ -46,7 +47,12 @@ def test_what_leaves_an_agent_does_not_depend_on_how_much_it_sampled(sampling):
 
 @pytest.mark.parametrize("mode", ["local", "none"])
 def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_federated(mode):
-    run = spec(critic={"mode": mode, "hidden": (8,)}, normalizer={"mode": mode}, estimator={"name": "reinforce"})
+    run = spec(
+        critic={"mode": mode, "hidden": (8,)},
+        normalizer={"mode": mode},
+        estimator={"name": "reinforce"},
+        sampling={"trajectories": 2},
+    )
     training = Training(run)
     task = training.server.start()[0]
     assert task.critic is None
@@ -119,3 +125,142 @@ def test_whole_episode_tasks_end_where_episodes_end():
     work = training.agents[0].work(training.server.start()[0])
     assert len(work.returns) == 5
     assert work.env_steps < 5 * 200  # an untrained hopper falls within a few dozen steps
+
+
+# --- from the environment's steps to advantages, against an independent loop over what the environment returned ---
+
+
+def watched(training):
+    """Agent 0 with every batch and every environment step recorded."""
+    agent = training.agents[0]
+    steps, batches, env = [], [], agent.sampler.env
+    step, sample = env.step, agent._sample
+
+    def recording_step(action, lanes=slice(None)):
+        result = step(action, lanes)
+        steps.append((env.all_lanes[lanes].copy(), *result))
+        return result
+
+    def recording_sample(*arguments):
+        batches.append(sample(*arguments))
+        return batches[-1]
+
+    env.step, agent._sample = recording_step, recording_sample
+    return agent, steps, batches
+
+
+@pytest.mark.parametrize(
+    ("name", "sampling"),
+    [
+        ("Hopper", {"lanes": 6, "segment_steps": 32}),
+        ("Hopper", {"trajectories": 5}),
+        ("Swimmer", {"trajectories": 2}),
+    ],
+)
+def test_advantages_bootstrap_where_they_must(name, sampling):
+    discount, gae_lambda = 0.97, 0.9
+    estimator = {"standardize": False, "discount": discount, "gae_lambda": gae_lambda}
+    training = Training(spec(environment=name, sampling=sampling, estimator=estimator, normalizer={"mode": "none"}))
+    agent, steps, batches = watched(training)
+    phi = training.server.shared.critic + np.random.default_rng(0).normal(0, 0.3, agent.critic.size).astype(np.float32)
+    if "lanes" in sampling:
+        agent.sampler.env.limit[:] = np.arange(5, 29, 4)  # truncations inside a segment
+    task = dataclasses.replace(training.server.start()[0], critic=phi)
+    ends = {"terminated": 0, "truncated": 0}
+    for _ in range(2):
+        steps.clear()
+        agent.work(task)
+        batch = batches[-1]
+        advantage, target = agent._advantages(batch, phi)
+        values = agent.critic.value(phi, batch.observation_TBO.reshape(-1, batch.observation_TBO.shape[2]))
+        value_TB = values.reshape(batch.reward_TB.shape)
+        for lane in range(batch.reward_TB.shape[1]):
+            mine = [(t, int(np.flatnonzero(s[0] == lane)[0]), s) for t, s in enumerate(steps) if lane in s[0]]
+            assert batch.valid_TB[:, lane].sum() == len(mine)
+            carried = 0.0
+            for t, row, (_, observation, reward, terminated, truncated) in reversed(mine):
+                after = agent.critic.value(phi, observation[row].astype(np.float32)[None])[0]
+                ended = terminated[row] or truncated[row]
+                delta = reward[row] + discount * (0.0 if terminated[row] else after) - value_TB[t, lane]
+                carried = delta + (0.0 if ended else discount * gae_lambda * carried)
+                assert advantage[t, lane] == pytest.approx(carried, abs=1e-3)
+                assert target[t, lane] == pytest.approx(carried + value_TB[t, lane], abs=1e-3)
+                ends["terminated"] += terminated[row]
+                ends["truncated"] += truncated[row] and not terminated[row]
+    assert ends["terminated"] + ends["truncated"] >= 2
+    assert ends["truncated"] > 0 or "trajectories" in sampling
+
+
+@pytest.mark.parametrize("sampling", [{"lanes": 5, "segment_steps": 40}, {"trajectories": 4}])
+def test_batches_are_standardised_weighted_and_counted_over_real_steps_only(sampling):
+    estimator = {"name": "gpomdp", "discount": 0.9}
+    training = Training(spec(sampling=sampling, estimator=estimator))
+    agent, _, batches = watched(training)
+    work = agent.work(training.server.start()[0])
+    batch = batches[-1]
+    advantage, _ = agent._advantages(batch, training.server.shared.critic)
+    valid = batch.valid_TB
+    assert work.env_steps == valid.sum() == work.update.normalizer[0]
+    standardised = (advantage / 0.9**batch.elapsed_TB)[valid]
+    assert standardised.mean() == pytest.approx(0, abs=1e-4)
+    assert standardised.std() == pytest.approx(1, abs=1e-4)
+    np.testing.assert_allclose(work.update.normalizer[1:12], batch.raw_TBO[valid].sum(axis=0), rtol=1e-4)
+    for lane in range(valid.shape[1]):  # elapsed counts the steps since the last end of an episode
+        expected = 0
+        for t in np.flatnonzero(valid[:, lane]):
+            assert batch.elapsed_TB[t, lane] == expected
+            expected = 0 if batch.terminated_TB[t, lane] or batch.truncated_TB[t, lane] else expected + 1
+
+
+def test_sums_are_of_raw_observations_whatever_the_task_normalises_with():
+    training = Training(spec())
+    agent, _, batches = watched(training)
+    task = dataclasses.replace(
+        training.server.start()[0], normalizer=np.r_[10.0, np.full(11, 30.0), np.full(11, 140.0)]
+    )
+    update = agent.work(task).update
+    assert not np.allclose(batches[-1].observation_TBO, batches[-1].raw_TBO)
+    np.testing.assert_allclose(update.normalizer[1:12], batches[-1].raw_TBO.reshape(-1, 11).sum(axis=0), rtol=1e-4)
+
+
+def test_a_cut_first_episode_is_no_training_return():
+    run = spec(environment="Swimmer", sampling={"lanes": 8, "segment_steps": 100})
+    training = Training(run)
+    agent, task = training.agents[0], training.server.start()[0]
+    phases = agent.sampler.env.limit.copy()
+    seen = [value for _ in range(10) for value in agent.work(task).returns]  # 1,000 steps: all first episodes ended
+    assert len(seen) == (phases == 1000).sum()
+    assert len([value for _ in range(10) for value in agent.work(task).returns]) == 8
+
+
+def test_no_two_lanes_of_agents_or_evaluation_share_a_stream():
+    training = Training(spec())
+    first = [agent.sampler.raw for agent in training.agents]
+    training.evaluator.evaluate(1, training.server.parameters, training._normalizer())
+    streams = training.evaluator.sampler.env.streams
+    starts = np.concatenate(first)
+    assert len(np.unique(starts, axis=0)) == len(starts)
+    draws = [stream.random() for stream in streams]
+    draws += [stream.random() for agent in training.agents for stream in agent.sampler.env.streams]
+    assert len(set(draws)) == len(draws)
+
+
+def test_evaluation_uses_the_servers_parameters_and_normaliser():
+    training = Training(spec(steps_per_agent=128, evaluation={"points": 1, "episodes": 3}))
+    training.begin()
+    while not training.finished:
+        training.advance()
+    row = training.recorder.rows[-1]
+    again = Training(training.spec).evaluator
+    normalizer = Normalizer(training.server.shared.normalizer, 10.0)
+    assert again.evaluate(1, training.server.parameters, normalizer)["eval_return_mean"] == row["eval_return_mean"]
+    other = again.evaluate(1, training.server.parameters, Normalizer(None, 10.0))
+    assert other["eval_return_mean"] != row["eval_return_mean"]
+
+
+def test_a_local_normaliser_is_evaluated_as_of_the_arrivals():
+    training = Training(spec(normalizer={"mode": "local"}))
+    training.begin()
+    assert [sums[0] for sums in training.local_sums] == [0, 0]  # both tasks are under way, nothing has arrived
+    training.advance()
+    assert sorted(sums[0] for sums in training.local_sums) == [0, 32]

@@ -190,3 +190,46 @@ def test_messages_count_their_bytes():
     task = Task(0, 3, np.zeros(10, np.float32), critic=np.zeros(4, np.float32), normalizer=np.zeros(5))
     assert task.nbytes == 8 + 8 + 40 + 16 + 40
     assert Update(0, 3, np.zeros(10, np.float32)).nbytes == 8 + 8 + 40
+
+
+def by_the_box(name, theta, arrivals, eta, alpha):
+    """theta_k and the points sent, transcribed from the boxes with explicit indices; arrivals are (k', gradient)."""
+    thetas, points, d = [theta], [], None
+    for k, (dispatched, g) in enumerate(arrivals, start=1):
+        a = alpha(dispatched)
+        d = g if d is None else (1 - a) * d + a * g
+        thetas.append(thetas[k - 1] + eta(k - 1) * d / np.linalg.norm(d))
+        lookahead = (1 - a) / a * (thetas[k] - thetas[k - 1])
+        points.append(thetas[k] + (0 if name == "async_pg" else lookahead))
+    return thetas, points
+
+
+@pytest.mark.parametrize("schedule", ["global", "first_order"])
+@pytest.mark.parametrize("name", ["afedpg", "async_pg", "fedpg"])
+def test_decaying_schedules_are_taken_at_the_boxes_indices(name, schedule):
+    """Arrivals out of order, so that k' = k - delta_k takes many values; FedPG's are rounds with delta = 1."""
+    server = make(name, 3, momentum=0.9, step_size=0.3, schedule=schedule)
+    queue, order = server.start(), np.random.default_rng(1)
+    arrivals, thetas, points, gradients = [], [server.parameters], [], []
+    for _ in range(36):
+        update = answer(queue.pop(int(order.integers(len(queue)))))
+        gradients.append(update.gradient)
+        sent = server.receive(update)
+        queue += sent
+        if sent:
+            arrivals.append((update.step, np.mean(gradients, axis=0)))
+            gradients.clear()
+            thetas.append(server.parameters)
+            points.append(sent[0].parameters)
+    if name != "fedpg":
+        assert len({k - dispatched for k, (dispatched, _) in enumerate(arrivals, start=1)}) > 3
+    exponents = {"global": (4 / 5, 1), "first_order": (4 / 7, 5 / 7)}[schedule]
+    expected = by_the_box(
+        name,
+        thetas[0],
+        arrivals,
+        eta=lambda k: 0.3 * (2 / (k + 2)) ** exponents[1],
+        alpha=lambda k: 0.9 * (2 / (k + 2)) ** exponents[0],
+    )
+    np.testing.assert_allclose(thetas, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(points, expected[1], rtol=1e-12)

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from frl.analysis import fleet
+from frl.runner import run_digest
 from frl.spec import RunSpec, Scenario
+from frl.store import checksum, dump_meta
 from frl.training.recorder import COLUMNS
 
 STEPS = 100_000
@@ -88,7 +90,13 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
             row |= {"gradient_norm_mean": 1.5, "direction_norm": 1.2}
         result.append(row)
         if diverge_at is not None and point == diverge_at:
-            row |= {"status": "diverged", "eval_return_mean": None, "eval_return_std": None, "eval_episodes": None}
+            row |= {
+                "point": point - 1,
+                "status": "diverged",
+                "eval_return_mean": None,
+                "eval_return_std": None,
+                "eval_episodes": None,
+            }
             break
     return result
 
@@ -107,7 +115,7 @@ def meta(spec: RunSpec, data: list[dict[str, Any]]) -> dict[str, Any]:
     total = data[-1]["env_steps_total"]
     return {
         "spec": json.loads(spec.to_json()),
-        "digest": spec.digest("0" * 64),
+        "digest": run_digest(spec),
         "code_digest": "0" * 64,
         "numerics_version": 1,
         "status": data[-1]["status"],
@@ -138,9 +146,15 @@ def write_run(results: Path, of: Scenario, spec: RunSpec, **options: Any) -> Pat
     data = rows(spec, **options)
     path = run_path(results, of, spec)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(csv_text(data), encoding="utf-8")
-    path.with_name(f"{path.stem}.meta.json").write_text(json.dumps(meta(spec, data)), encoding="utf-8")
+    write_files(path, csv_text(data), meta(spec, data))
     return path
+
+
+def write_files(path: Path, table: str, facts: dict[str, Any]) -> None:
+    """Write a CSV and its meta file with the checksum that fits them."""
+    facts = {**facts, "checksum": checksum(table.encode(), facts)}
+    path.write_text(table, encoding="utf-8")
+    path.with_name(f"{path.stem}.meta.json").write_bytes(dump_meta(facts))
 
 
 def write_all(results: Path, of: Scenario, diverging: tuple[str, ...] = (), **options: Any) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import synthetic
 
 from frl.analysis import load
+from frl.analysis.curves import all_curves
 from frl.spec import Scenario
 from frl.training.recorder import COLUMNS
 
@@ -96,6 +98,13 @@ def lacks_a_row(text: str) -> str:
     return "".join(lines[:5] + lines[6:])
 
 
+def another_return(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    fields = lines[5].split(",")
+    fields[COLUMNS.index("eval_return_mean")] = "99999.0"
+    return "".join([*lines[:5], ",".join(fields), *lines[6:]])
+
+
 def lacks_a_column(text: str) -> str:
     return text.replace("uplink_bytes,", "", 1)
 
@@ -129,7 +138,8 @@ def empty_return(text: str) -> str:
         (cut_in_a_line, "truncated"),
         (cut_after_a_line, "truncated: ends at"),
         (cut_in_a_line_but_closed, "line 22 has"),
-        (lacks_a_row, "column point"),
+        (lacks_a_row, "not what was written"),
+        (another_return, "not what was written"),
         (lacks_a_column, "columns are"),
         (other_seed, "seed is 7 in the file, 0 by its path"),
         (time_runs_backwards, "column sim_time_s decreases or is empty in line 5"),
@@ -154,6 +164,60 @@ def test_a_diverged_run_is_accepted_as_it_ends(results: Path, tmp_path: Path) ->
     load.collect(SMALL, results, tmp_path / "base", partial=False)
     frame = load.read_curves(tmp_path / "base")
     last = frame[(frame["n_agents"] == 1) & (frame["seed"] == 0)].iloc[-1]
-    assert (last["point"], last["status"]) == (7, "diverged")
+    assert (last["point"], last["status"]) == (6, "diverged")
     assert pd.isna(last["eval_return_mean"])
     assert load.read_runs(tmp_path / "base")["status"].tolist() == ["diverged", "ok", "ok", "ok"]
+
+
+def real_run(results: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
+    """Train the scenario's first run for real; with `monkeypatch` it diverges on the way."""
+    from frl.runner import run_one
+    from frl.training.policy import GaussianPolicy
+
+    if monkeypatch is not None:
+        gradient, calls = GaussianPolicy.gradient, []
+
+        def diverging(self: GaussianPolicy, theta: np.ndarray, *rest: object) -> np.ndarray:
+            calls.append(1)
+            return gradient(self, theta, *rest) * np.float32(1 if len(calls) < 5 else np.nan)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(GaussianPolicy, "gradient", diverging)
+    run_one(next(scenario.runs()), results, scenario.name)
+
+
+def real_scenario(points: int) -> Scenario:
+    run = {"steps_per_agent": 512, "sampling": {"lanes": 8, "segment_steps": 8}}
+    data = SMALL.model_dump() | {"seeds": [0], "methods": [{"algorithm": "afedpg", "n_agents": [1]}]}
+    return Scenario(**data | {"run": run | {"evaluation": {"points": points, "episodes": 1}}})
+
+
+def test_a_run_that_really_diverged_is_collected_and_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = real_scenario(points=4)
+    real_run(tmp_path, scenario, monkeypatch)
+    load.collect(scenario, tmp_path, tmp_path / "base", partial=False)
+    frame = load.read_curves(tmp_path / "base")
+    assert frame["status"].tolist() == ["ok", "ok", "ok", "diverged"]
+    assert frame["point"].tolist() == [0, 1, 2, 2]
+    (curves,) = all_curves(frame, "env_steps_per_agent").values()
+    assert curves.diverged.tolist() == [True]
+    assert curves.returns_SG[0, -1] == frame["eval_return_mean"][2]
+
+
+def test_a_task_longer_than_a_grid_interval_skips_points(tmp_path: Path) -> None:
+    scenario = real_scenario(points=20)
+    real_run(tmp_path, scenario)
+    load.collect(scenario, tmp_path, tmp_path / "base", partial=False)
+    points = load.read_curves(tmp_path / "base")["point"].tolist()
+    assert (points[0], points[-1]) == (0, 20)
+    assert len(points) == 9  # 512 steps in tasks of 64
+
+
+def test_runs_of_other_training_code_are_not_mixed_in(results: Path, tmp_path: Path) -> None:
+    path = first_run(results)
+    facts = json.loads(load.meta_path(path).read_text()) | {"digest": "0" * 64}
+    synthetic.write_files(path, path.read_text(), facts)
+    with pytest.raises(load.DataError, match="made by other training code"):
+        load.collect(SMALL, results, tmp_path / "base", partial=False)
+    load.collect(SMALL, results, tmp_path / "part", partial=True)
+    assert load.read_missing(tmp_path / "part")["seed"].tolist() == [0]
+    assert len(load.read_runs(tmp_path / "part")) == 3

@@ -134,9 +134,11 @@ def test_diverged_runs_are_counted(tmp_path: Path) -> None:
         (Quantity(0.8, 0.5, 1.2), findings.NOT_SEEN),
         (Quantity(0.8, 0.5, 0.9), findings.CONTRADICTED),
         (Quantity(3.0, relation=">"), findings.SEEN),
-        (Quantity(0.8, relation=">"), findings.NOT_SEEN),
-        (Quantity(1.3, relation="<"), findings.NOT_SEEN),
-        (Quantity(NAN, relation="?"), findings.NOT_SEEN),
+        (Quantity(3.0, 2.0, np.inf, ">"), findings.SEEN),  # a bound is never "replicated"
+        (Quantity(0.8, relation=">"), findings.UNDECIDED),
+        (Quantity(1.3, relation="<"), findings.UNDECIDED),
+        (Quantity(0.8, relation="<"), findings.NOT_SEEN),
+        (Quantity(NAN, relation="?"), findings.UNDECIDED),
     ],
 )
 def test_verdicts(effect: Quantity, verdict: str) -> None:

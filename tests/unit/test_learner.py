@@ -8,7 +8,7 @@ import torch
 
 from frl.training import normalizer as observations
 from frl.training.critic import Adam, Critic
-from frl.training.estimators import estimate, generalized_advantage
+from frl.training.estimators import estimate, generalized_advantage, step_weights
 from frl.training.mlp import MLP, forward
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
@@ -159,15 +159,7 @@ def test_gae_against_a_plain_loop(segment):
 def test_returns_against_a_plain_loop(segment, name, n_steps):
     reward, value, next_value, end = segment
     advantage, target = estimate(
-        name,
-        reward,
-        value,
-        next_value,
-        end,
-        np.zeros((T, B), int),
-        discount=DISCOUNT,
-        gae_lambda=LAMBDA,
-        n_steps=n_steps,
+        name, reward, value, next_value, end, discount=DISCOUNT, gae_lambda=LAMBDA, n_steps=n_steps
     )
     for b in range(B):
         for t in range(T):
@@ -193,7 +185,8 @@ def test_gpomdp_is_the_gradient_of_the_discounted_objective():
     end[-1] = True
     elapsed = np.broadcast_to(np.arange(3)[:, None], reward.shape)
     zeros = np.zeros_like(reward)
-    advantage, _ = estimate("gpomdp", reward, zeros, zeros, end, elapsed, discount=discount, gae_lambda=0.0, n_steps=1)
+    advantage, _ = estimate("gpomdp", reward, zeros, zeros, end, discount=discount, gae_lambda=0.0, n_steps=1)
+    advantage = advantage * step_weights("gpomdp", elapsed, discount)
     score = actions - theta
     measured = (score * advantage).sum(axis=0)
     exact = 2 * (1 - theta) * (1 + discount + discount**2)

@@ -73,6 +73,17 @@ def test_fedpg_learns_the_same_on_every_fleet():
     assert runs[0][-1]["sim_time_s"] < runs[1][-1]["sim_time_s"]
 
 
+def test_simulated_time_is_compute_plus_the_bytes_that_were_sent():
+    link = {"uplink_bytes_per_s": 1000.0, "downlink_bytes_per_s": 500.0, "latency_s": 0.25}
+    fleet = {"kind": "constant", "seconds_per_1000_steps": 2.0}
+    last = train(spec(n_agents=1, link=link, fleet=fleet)).rows[-1]
+    uploads = last["uploads"]
+    sent, received = last["uplink_bytes"], last["downlink_bytes"]
+    expected = uploads * (0.064 * 2.0 + 2 * 0.25) + sent / 1000.0 + received / 500.0
+    assert uploads == 8
+    assert last["sim_time_s"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("where", ["gradient", "parameters"])
 def test_a_diverged_run_ends_with_a_status(monkeypatch, where):
     training = Training(spec())

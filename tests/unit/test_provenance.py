@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,21 @@ def test_git_facts_of_a_checkout_and_of_no_checkout(tmp_path, monkeypatch):
 def test_cpu_and_versions_are_named():
     assert provenance.cpu_model()
     assert set(provenance.versions()) == {"python", "numpy", "torch", "mujoco", "gymnasium", "frl"}
+
+
+def test_what_the_digest_takes_from_the_spec_calls_nothing_else_of_it():
+    """Only these functions' bodies are in the digest: a helper of frl.spec that they called would not be."""
+    tree = ast.parse((provenance.SRC / "frl/spec.py").read_bytes())
+    own = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    own |= {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in provenance.SPEC_FUNCTIONS]
+    assert {function.name for function in functions} == set(provenance.SPEC_FUNCTIONS)
+    for function in functions:
+        names = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+        attributes = {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)}
+        assert not names & own
+        assert not attributes & {n for c in tree.body if isinstance(c, ast.ClassDef) for n in _methods(c)}
+
+
+def _methods(node):
+    return [item.name for item in node.body if isinstance(item, ast.FunctionDef)]

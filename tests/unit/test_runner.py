@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -180,3 +183,19 @@ def test_progress_on_a_terminal_is_a_bar(tmp_path: Path):
         progress(facts(4100, 6.0))
     assert "run: 100%" in stream.getvalue()
     assert "return 6.0" in stream.getvalue()
+
+
+def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
+    """Through the Python interface too, where nobody sets OMP_NUM_THREADS; wide layers, which BLAS would split."""
+    code = (
+        "import sys; from pathlib import Path; from frl.runner import run_one; from frl.spec import RunSpec\n"
+        "spec = RunSpec(environment='Walker2d', algorithm='afedpg', n_agents=1, seed=0, steps_per_agent=4096,"
+        " policy={'hidden': (256, 256)}, evaluation={'points': 1, 'episodes': 1})\n"
+        "run_one(spec, Path(sys.argv[1]), 'threads')"
+    )
+    tables = []
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / threads)], env=environment, check=True)
+        tables.append((tmp_path / threads / "threads/runs/Walker2d/afedpg/n1/seed0.csv").read_bytes())
+    assert tables[0] == tables[1]

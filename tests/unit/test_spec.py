@@ -130,6 +130,10 @@ BAD = {
     "identity in run": ({"run": {"steps_per_agent": 5, "seed": 3}}, ["run.seed"]),
     "missing budget": ({"run": {}}, ["steps_per_agent", "required"]),
     "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reinforce"]),
+    "segments without critic": (
+        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reinforce"}}},
+        ["critic.mode", "sampling.trajectories"],
+    ),
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
     "infinite": (
         {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "ratio": float("inf")}}},

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.analysis.curves import Curves
-from frl.analysis.stats import LEVEL, MIN_BOOTSTRAP, Array, Quantity, resample_weights
+from frl.analysis.stats import LEVEL, MIN_BOOTSTRAP, Array, Quantity, expanded_tail, resample_weights
 
 
 def crossings(x: Array, y_BG: Array, level_B: Array | float) -> Array:
@@ -47,7 +47,7 @@ def mean_crossing(curves: Curves, level: float) -> Quantity:
     if len(curves.runs) < MIN_BOOTSTRAP:
         return point
     low_B, high_B = _bounds(curves, curves.seeds, level)
-    return Quantity(point.value, *_percentiles(low_B, high_B), point.relation)
+    return Quantity(point.value, *_percentiles(low_B, high_B, len(curves.runs)), point.relation)
 
 
 def common_seeds(*cells: Curves) -> tuple[int, ...]:
@@ -75,13 +75,15 @@ def ratio(numerator: Curves, denominator: Curves, level: float | None) -> Quanti
     point = _as_quantity(float(value[0][0]), float(value[1][0]))
     if len(seeds) < MIN_BOOTSTRAP:
         return point
-    interval = _percentiles(*_ratio(numerator, denominator, seeds, level, resample_weights(len(seeds))))
+    low_B, high_B = _ratio(numerator, denominator, seeds, level, resample_weights(len(seeds)))
+    interval = _percentiles(low_B, high_B, len(seeds))
     return Quantity(point.value, *interval, point.relation)
 
 
 def _ratio(a: Curves, b: Curves, seeds: tuple[int, ...], level: float | None, weights_BS: Array) -> tuple[Array, Array]:
     """Lower and upper bound of the ratio in every resample; they differ where a crossing is censored."""
     level_B: Array | float = weights_BS @ _final(a, seeds) if level is None else level
+    level_B = level_B - 1e-9 * np.abs(level_B)  # a flat curve must reach its own mean in spite of rounding
     a_low, a_high = _bounds(a, seeds, level_B, weights_BS)
     b_low, b_high = _bounds(b, seeds, level_B, weights_BS)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -118,9 +120,12 @@ def _final(curves: Curves, seeds: tuple[int, ...]) -> Array:
     return curves.final_S[[curves.seeds.index(seed) for seed in seeds]]
 
 
-def _percentiles(low_B: Array, high_B: Array) -> tuple[float, float]:
-    """Percentile interval that holds whatever the censored resamples really were."""
-    tail = (1 - LEVEL) / 2
+def _percentiles(low_B: Array, high_B: Array, n: int) -> tuple[float, float]:
+    """Percentile interval over resamples of n seeds that holds whatever the censored ones really were.
+
+    Read at expanded levels, like the means' (:mod:`frl.analysis.stats`): the plain ones cover too rarely.
+    """
+    tail = expanded_tail(n, LEVEL)
     # Without interpolation: between a number and inf there is nothing.
     return (
         float(np.quantile(low_B, tail, method="lower")),

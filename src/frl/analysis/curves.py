@@ -106,7 +106,7 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
 
 
 def _run(rows: pd.DataFrame, axis: str) -> Run:
-    rows = rows.sort_values("point")
+    rows = rows.sort_values("point", kind="stable")  # a run that diverged ends with a point it had reached
     diverged = rows["status"].iloc[-1] == "diverged"
     diverged_at = float(rows[axis].iloc[-1]) if diverged else float("nan")
     returns = rows["eval_return_mean"].to_numpy(dtype=np.float64)

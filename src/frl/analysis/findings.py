@@ -24,6 +24,7 @@ REPLICATED = "replicated"
 SEEN = "seen, not established"
 NOT_SEEN = "not seen"
 CONTRADICTED = "contradicted"
+UNDECIDED = "undecided"
 UNTESTED = "untested"
 
 MEANING = {
@@ -31,6 +32,7 @@ MEANING = {
     SEEN: "the claimed sign, but the interval includes no effect, or there are too few seeds for an interval",
     NOT_SEEN: "no effect or the opposite sign, and the interval, if any, includes no effect",
     CONTRADICTED: "the opposite sign, and the interval excludes no effect",
+    UNDECIDED: "the budget ended before one of the two got there, so that only a bound is known",
     UNTESTED: "the runs that would tell are not in this scenario or not finished",
 }
 ORDER = ("afedpg", "fedpg", "async_pg", "a3c")
@@ -53,10 +55,12 @@ class Finding:
 def judge(effect: Quantity, none: float) -> str:
     """Verdict on a claim that `effect` exceeds `none` (0 for a difference, 1 for a ratio)."""
     if effect.relation == "?" or np.isnan(effect.value):
-        return NOT_SEEN
-    # A bound on the wrong side says nothing: "> 0.8" may be 2, "< 1.3" may be 0.5.
-    if (effect.relation == ">" and effect.value <= none) or (effect.relation == "<" and effect.value > none):
-        return NOT_SEEN
+        return UNDECIDED
+    # A bound is no measurement. "> 0.8" may be 2, "< 1.3" may be 0.5; "> 2" has the claimed sign and no more.
+    if effect.relation == ">":
+        return SEEN if effect.value > none else UNDECIDED
+    if effect.relation == "<":
+        return NOT_SEEN if effect.value <= none else UNDECIDED
     if effect.has_interval and effect.low > none:
         return REPLICATED
     if effect.has_interval and effect.high < none:
@@ -95,9 +99,12 @@ def _more_agents(scenario: Scenario, environment: str, curves: dict[Cell, Curves
     return Finding(environment, claim, measured, poster, judge(gain, 0))
 
 
-def height_gain(better: Curves, worse: Curves) -> Quantity:
-    """Mean over seeds of the difference in mean height (area under the curve / length) over what both reached."""
-    end, seeds = min(better.x[-1], worse.x[-1]), common_seeds(better, worse)
+def height_gain(better: Curves, worse: Curves, end: float | None = None) -> Quantity:
+    """Mean over seeds of the difference in mean height (area under the curve / length) up to `end`.
+
+    `end` is in units of x; by default it is as far as both reached.
+    """
+    end, seeds = end or min(better.x[-1], worse.x[-1]), common_seeds(better, worse)
     own = [mean_height(c, end)[[c.seeds.index(seed) for seed in seeds]] for c in (better, worse)]
     return mean_quantity(own[0] - own[1])
 
@@ -127,7 +134,7 @@ def _ordering(environment: str, n: int, methods: list[str], curves: dict[Cell, C
         return Finding(environment, claim, "", "", UNTESTED)
     measured, gaps = _heights(present)
     verdicts = Counter(judge(gap, 0) for gap in gaps)
-    worst = next(v for v in (CONTRADICTED, NOT_SEEN, SEEN, REPLICATED) if verdicts[v])
+    worst = next(v for v in (CONTRADICTED, NOT_SEEN, UNDECIDED, SEEN, REPLICATED) if verdicts[v])
     reference = [c for c in (poster_curve(environment, m, n, TIME) for m in methods) if c is not None]
     poster = _heights(reference)[0] if len(reference) == len(methods) else ""
     return Finding(environment, claim, measured, poster, worst)
@@ -139,7 +146,7 @@ def _heights(present: list[Curves]) -> tuple[str, list[Quantity]]:
     heights = {display_name(c.algorithm): float(mean_height(c, end).mean()) for c in present}
     order = sorted(heights, key=lambda name: -heights[name])
     text = " > ".join(f"{name} {heights[name]:.1f}" for name in order) + f" (mean return up to {end:,.0f} s)"
-    return text, [height_gain(a, b) for a, b in pairwise(present)]
+    return text, [height_gain(a, b, end) for a, b in pairwise(present)]
 
 
 def _signed(value: Quantity) -> str:

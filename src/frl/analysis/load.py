@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from frl.files import write_atomically, write_csv
+from frl.runner import run_digest
 from frl.spec import RunSpec, Scenario
+from frl.store import StoreError, verify
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
 
 Meta = dict[str, Any]
@@ -78,6 +80,7 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
             missing.append((spec.environment, spec.algorithm, spec.n_agents, spec.seed, spec.run_id, reason))
             continue
         read_run(path, spec)
+        _verify(path)
         bodies.append(path.read_text(encoding="utf-8").split("\n", 1)[1])
         facts.append(_flat(spec, _read_meta(path)))
     if missing and not partial:
@@ -102,9 +105,20 @@ def _absent(path: Path, spec: RunSpec) -> str | None:
         return "not run"
     if not meta_path(path).exists():
         return "no meta file"
-    if _read_meta(path).get("spec") != json.loads(spec.to_json()):
+    meta = _read_meta(path)
+    if meta.get("spec") != json.loads(spec.to_json()):
         return "made with other settings"
+    if meta.get("digest") != run_digest(spec):
+        return "made by other training code or libraries"
     return None
+
+
+def _verify(path: Path) -> None:
+    """Compare a run's two files with the checksum written with them, so that no edited number is used."""
+    try:
+        verify(path.read_bytes(), meta_path(path).read_bytes())
+    except StoreError as error:
+        raise DataError(f"{path}: not what was written: {error}") from None
 
 
 def meta_path(path: Path) -> Path:
@@ -171,8 +185,10 @@ def _problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
         if (wrong := frame[column] != getattr(spec, column)).any():
             value = frame[column][wrong].iloc[0]
             yield f"{column} is {value} in the file, {getattr(spec, column)} by its path"
-    if list(frame["point"]) != list(range(len(frame))):
-        yield "column point does not count 0, 1, 2, ...: rows are missing or out of order"
+    # A task longer than a grid interval skips points; a run that diverges repeats the last one it reached.
+    whole = frame["point"][:-1] if frame["status"].iloc[-1] == "diverged" else frame["point"]
+    if frame["point"].iloc[0] != 0 or not (np.diff(whole) > 0).all() or not frame["point"].is_monotonic_increasing:
+        yield "column point does not increase from 0: rows are out of order"
     for axis in AXES:
         steps = np.diff(frame[axis].to_numpy(dtype=np.float64))
         if not (np.isfinite(frame[axis]).all() and (steps >= 0).all()):

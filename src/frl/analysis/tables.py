@@ -184,7 +184,7 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
 def communication(scenario: Scenario, frame: pd.DataFrame) -> Table:
     """Messages and bytes of a whole run, and the uplink bytes to the threshold."""
     curves = all_curves(frame, "uplink_bytes")
-    last = frame.sort_values("point").groupby(["environment", "algorithm", "n_agents", "seed"]).last()
+    last = frame.sort_values("point", kind="stable").groupby(["environment", "algorithm", "n_agents", "seed"]).last()
     rows = []
     for cell in _cells(scenario):
         row, one = _who(cell, curves.get(cell)), curves.get(cell)

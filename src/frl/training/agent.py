@@ -10,7 +10,7 @@ from frl.spec import SERVERS, RunSpec
 from frl.training import normalizer as observations
 from frl.training.critic import Adam, Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
-from frl.training.estimators import estimate
+from frl.training.estimators import estimate, step_weights
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
@@ -25,6 +25,8 @@ class Work:
     update: Update
     env_steps: int
     returns: list[float]
+    sums: observations.Sums
+    """The agent's own normaliser after the task, where it is local."""
 
 
 class Agent:
@@ -74,7 +76,7 @@ class Agent:
             critic=self._fit_critic(phi, observation, target.reshape(-1)[rows]),
             normalizer=self._new_sums(sums, _rows(batch.raw_TBO, rows)),
         )
-        return Work(update, batch.env_steps, batch.returns)
+        return Work(update, batch.env_steps, batch.returns, self.sums)
 
     def _sample(self, theta: Float32, normalizer: Normalizer) -> Batch:
         actor = self.policy.actor(theta)
@@ -88,7 +90,7 @@ class Agent:
         return self.sampler.segments(self.spec.sampling.segment_steps, normalizer, act)
 
     def _advantages(self, batch: Batch, phi: Float32 | None) -> tuple[Float32, Float32]:
-        """Advantages (standardised over the batch if asked) and value targets, both float32 (T, B)."""
+        """Weighted advantages (first standardised over the batch if asked) and value targets, float32 (T, B)."""
         settings = self.spec.estimator
         value_TB, next_value_TB = self._values(batch, phi)
         advantage_TB, target_TB = estimate(
@@ -97,7 +99,6 @@ class Agent:
             value_TB,
             next_value_TB,
             batch.terminated_TB | batch.truncated_TB,
-            batch.elapsed_TB,
             discount=settings.discount,
             gae_lambda=settings.gae_lambda,
             n_steps=settings.n_steps,
@@ -105,6 +106,7 @@ class Agent:
         if settings.standardize:
             valid = advantage_TB[batch.valid_TB]
             advantage_TB = (advantage_TB - valid.mean()) / (valid.std() + 1e-8)
+        advantage_TB = advantage_TB * step_weights(settings.name, batch.elapsed_TB, settings.discount)
         return advantage_TB.astype(np.float32), target_TB.astype(np.float32)
 
     def _values(self, batch: Batch, phi: Float32 | None) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Advantage estimators over segments of T steps of B lanes, as pure functions of arrays.
 
 All four are one backward recursion: reinforce is GAE with lambda = 1 (reward-to-go, bootstrapped where the data
-end), gpomdp weights it by discount^t, and nstep cuts it every n steps.
+end), gpomdp is the same with each step weighted by discount^t, and nstep cuts it every n steps.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ def estimate(
     value_TB: Float,
     next_value_TB: Float,
     end_TB: Bool,
-    elapsed_TB: NDArray[np.int64],
     *,
     discount: float,
     gae_lambda: float,
@@ -51,7 +50,6 @@ def estimate(
 
     Args:
         end_TB: steps that ended an episode, by termination or truncation.
-        elapsed_TB: steps of the episode before this one (0 at its first step); weighs `gpomdp`.
     """
     cut_TB = end_TB
     if name == "nstep":
@@ -59,7 +57,19 @@ def estimate(
         cut_TB[n_steps - 1 :: n_steps] = True
     gae_lambda = gae_lambda if name == "gae" else 1.0
     advantage_TB = generalized_advantage(reward_TB, value_TB, next_value_TB, cut_TB, discount, gae_lambda)
-    target_TB = advantage_TB + value_TB
+    return advantage_TB, advantage_TB + value_TB
+
+
+def step_weights(name: str, elapsed_TB: NDArray[np.int64], discount: float) -> Float:
+    """Weight of each step's term in the gradient, (T, B): discount^t for `gpomdp`, else 1.
+
+    With it the estimate is that of the discounted objective's own gradient (Baxter and Bartlett 2001); the others
+    leave it out, as is usual.
+
+    Args:
+        elapsed_TB: t, steps of the episode before this one (0 at its first step).
+    """
+    weights: Float = np.ones(elapsed_TB.shape)
     if name == "gpomdp":
-        advantage_TB = advantage_TB * discount**elapsed_TB
-    return advantage_TB, target_TB
+        weights = np.power(weights * discount, elapsed_TB)
+    return weights

@@ -71,6 +71,7 @@ class Training:
         self.clock = Clock(spec)
         self.evaluator, self.policy, critic = _build(spec)
         self.agents = [Agent(spec, index, self.policy, critic) for index in range(spec.n_agents)]
+        self.local_sums = [agent.sums for agent in self.agents]
         self.server = SERVERS[spec.algorithm](
             self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
         )
@@ -89,6 +90,7 @@ class Training:
         gradient_norm = float(np.linalg.norm(update.gradient))
         staleness = self.server.step + 1 - update.step
         recorder.arrived(update.agent, work.env_steps, update.nbytes, staleness, gradient_norm, work.returns)
+        self.local_sums[update.agent] = work.sums
         tasks = self.server.receive(update)
         if not (np.isfinite(gradient_norm) and self._server_is_finite()):
             self.status, self.finished = "diverged", True
@@ -146,7 +148,7 @@ class Training:
         if settings.mode == "none":
             return Normalizer(None, settings.clip)
         if settings.mode == "local":
-            return Normalizer(np.sum([agent.sums for agent in self.agents], axis=0), settings.clip)
+            return Normalizer(np.sum(self.local_sums, axis=0), settings.clip)
         return Normalizer(self.server.shared.normalizer, settings.clip)
 
 

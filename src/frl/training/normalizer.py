@@ -1,4 +1,7 @@
-"""Observation normaliser: sums that agents add up exactly, and the snapshot that a task works with."""
+"""Observation normaliser: sums that agents add up exactly, and the snapshot that a task works with.
+
+Before any sums have arrived it is the identity, so the N tasks sent first sample with raw observations.
+"""
 
 from __future__ import annotations
 
