@@ -29,8 +29,8 @@ _INTERVAL = (
 _CROSSING = (
     "A crossing is where the mean curve first reaches the level, linearly interpolated; '> x' or '< x' is a bound, "
     "where a curve ends below the level or starts above it. In brackets: 95 % percentile interval, at expanded levels, "
-    "from resampling seeds, the same ones for every N and method (∞: resamples that never get there); none with fewer than "
-    f"{MIN_BOOTSTRAP} seeds, which leave too few different resamples."
+    "from resampling seeds, the same ones for every N and method (∞: resamples that never get there); none with fewer "
+    f"than {MIN_BOOTSTRAP} seeds, which leave too few different resamples."
 )
 
 
