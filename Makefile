@@ -67,5 +67,5 @@ lock: $(READY) ## write requirements.lock anew from pyproject.toml
 		pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and caches (results/ stays)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .snakemake
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .snakemake
 	find . -name __pycache__ -type d -not -path './results/*' -prune -exec rm -rf {} +

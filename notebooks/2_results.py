@@ -80,7 +80,7 @@ show.incomplete(base)
 # ## How far to trust an interval
 #
 # A 95 % interval from few seeds holds the truth less often than 95 % of the time if the seeds are not normally
-# distributed. On Swimmer they often are not: some leave a plateau near 40 and some do not. This table simulates how
+# distributed. On Swimmer they often are not: some leave a plateau at 30 to 35 and some do not. This table simulates how
 # often the intervals used here hold the true mean.
 
 # %%

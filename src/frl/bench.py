@@ -6,10 +6,9 @@ training has just used; nothing else runs in that loop. CPU seconds, so that a b
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import mujoco
@@ -19,10 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from frl.spec import RunSpec
 from frl.training.loop import Training
-from frl.training.physics import _STATE, Float, Physics
+from frl.training.physics import STATE, Float, Physics
 
 GOAL = 0.70
-ENVIRONMENTS = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 
 
 def recorded(physics: Physics, advance: Any) -> list[Float]:
@@ -52,7 +50,7 @@ def replay_seconds(physics: Physics, states: list[Float]) -> float:
         now = np.inf
         for row in rows:
             if row[0] <= now:  # time went back: another episode
-                mujoco.mj_setState(model, data, row, _STATE)
+                mujoco.mj_setState(model, data, row, STATE)
             data.ctrl[:] = row[-nu:]
             mujoco.mj_step(model, data, frame_skip)
             now = row[0]
@@ -99,22 +97,16 @@ def measure(environment: str, repetitions: int, hidden: tuple[int, ...]) -> dict
     }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print one line for each environment; the exit code is 0 whatever the ratios are."""
-    parser = argparse.ArgumentParser(prog="frl bench", description=__doc__)
-    parser.add_argument("--environments", nargs="+", choices=ENVIRONMENTS, default=ENVIRONMENTS)
-    parser.add_argument("--repetitions", type=int, default=15, help="interleaved measurements of each (default: 15)")
-    parser.add_argument("--hidden", type=int, nargs="+", default=[64, 64], help="policy layers (default: 64 64)")
-    arguments = parser.parse_args(argv)
+def compare(environments: Sequence[str], repetitions: int, hidden: tuple[int, ...]) -> None:
+    """Print one line for each environment: both rates, their ratio, and whether it is at least `GOAL`."""
     print("environment  training steps/s  physics steps/s  ratio (min-max)    goal")
     torch.set_num_threads(1)
-    for environment in arguments.environments:
+    for environment in environments:
         with threadpool_limits(1):
-            row = measure(environment, arguments.repetitions, tuple(arguments.hidden))
+            row = measure(environment, repetitions, hidden)
         spread = f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
         print(
             f"{environment:<12} {row['train_steps_per_cpu_s']:>16,.0f} {row['physics_steps_per_cpu_s']:>16,.0f}"
             f"  {spread:<18} >= {GOAL} {'met' if row['ratio'] >= GOAL else 'MISSED'}",
             flush=True,
         )
-    return 0

@@ -122,8 +122,15 @@ def _add_others(commands: Commands) -> None:  # type: ignore[type-arg]
     store.add_argument("archive", type=Path, metavar="ARCHIVE", help="a tar file; .gz, .xz and .bz2 compress")
     store.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     store.set_defaults(command=_store)
-    bench = commands.add_parser("bench", help="measure the speed of training on this machine", add_help=False)
-    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    bench = commands.add_parser(
+        "bench",
+        help="measure the speed of training on this machine",
+        description="Training throughput beside the limit that physics sets, one line for each environment.",
+    )
+    robots = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
+    bench.add_argument("--environments", nargs="+", choices=robots, default=robots, help="default: all four")
+    bench.add_argument("--repetitions", type=int, default=15, help="interleaved measurements of each (default: 15)")
+    bench.add_argument("--hidden", type=int, nargs="+", default=[64, 64], help="policy layers (default: 64 64)")
     bench.set_defaults(command=_bench)
 
 
@@ -144,9 +151,10 @@ def _spec(arguments: argparse.Namespace) -> RunSpec:
     if arguments.environment not in scenario.environments:
         allowed = ", ".join(scenario.environments)
         raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
+    spec = scenario.resolve(arguments.environment, arguments.algorithm, arguments.n_agents, arguments.seed)
     if arguments.seed not in scenario.seeds:
         print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
-    return scenario.resolve(arguments.environment, arguments.algorithm, arguments.n_agents, arguments.seed)
+    return spec
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -181,12 +189,8 @@ def _base(arguments: argparse.Namespace, scenario: Scenario) -> Path:
 
 def _collect(arguments: argparse.Namespace) -> None:
     from frl.analysis import load
-    from frl.runner import state
 
     scenario = _scenario(arguments)
-    for spec in scenario.runs():
-        if state(spec, arguments.results, scenario.name) == "stale":
-            print(f"frl: note: {spec.run_id} was made by other settings or other training code", file=sys.stderr)
     load.collect(scenario, arguments.results, _base(arguments, scenario), arguments.partial)
 
 
@@ -240,4 +244,4 @@ def _store(arguments: argparse.Namespace) -> None:
 def _bench(arguments: argparse.Namespace) -> None:
     from frl import bench
 
-    bench.main(arguments.rest)
+    bench.compare(arguments.environments, arguments.repetitions, tuple(arguments.hidden))

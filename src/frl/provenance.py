@@ -1,6 +1,6 @@
 """Where a result comes from: digests of the code that makes it, and the facts of machine and versions.
 
-The code digest is what decides a retraining (DESIGN: training and analysis are two wings). It covers what an
+The code digest is what decides a retraining. It covers what an
 algorithm's run executes and nothing else: comments, docstrings, figures and other algorithms' servers are not in it.
 """
 

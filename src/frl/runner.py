@@ -97,6 +97,8 @@ def run_one(
     if state(spec, results, scenario) in ("finished", "diverged"):
         store.put(digest, paths[0].read_bytes(), paths[1].read_bytes())
         return "present"
+    for folder in (paths[0].parent, store.root):
+        folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
     if (entry := store.get(digest)) is None:
         entry = _train(spec, digest, progress)
         store.put(digest, *entry)  # first, so that losing the files below loses nothing
@@ -111,7 +113,7 @@ def run_one(
 def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None) -> tuple[bytes, bytes]:
     """CSV and meta bytes of a run trained now, on one thread."""
     import torch
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     from frl.training.loop import train
 
@@ -132,6 +134,7 @@ def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None
         "versions": provenance.versions(),
         "git": source,
         "cpu": provenance.cpu_model(),
+        "blas": sorted({str(pool.get("architecture")) for pool in threadpool_info() if pool["user_api"] == "blas"}),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),  # the vector instructions that bytes depend on
         "platform": platform.platform(),
         "started": started.isoformat(timespec="seconds"),

@@ -37,7 +37,8 @@ ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]  # strict: neither "5" nor true is a count
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
 class SpecError(ValueError):
@@ -204,7 +205,7 @@ class RunSpec(Settings):
     """One of the keys of frl.spec.SERVERS."""
     n_agents: Count
     """N."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     """Seed of every stream of this run."""
     steps_per_agent: Count
     """Budget: the run ends when all agents together made N times as many environment steps."""
@@ -228,7 +229,7 @@ class RunSpec(Settings):
                 raise ValueError(f"algorithm = {name!r}: allowed are {', '.join(SERVERS)}")
             if isinstance(given := data.get("server", {}), dict):
                 try:
-                    data = {**data, "server": SERVERS[name].Settings(**given)}
+                    data = {**data, "server": SERVERS[name].Settings.model_validate(given)}
                 except ValidationError as error:
                     raise ValueError(explain(error, SERVERS[name].Settings, prefix="server")) from None
         return data
@@ -281,7 +282,7 @@ class Method(Settings):
 
     algorithm: str
     """One of the keys of frl.spec.SERVERS."""
-    n_agents: tuple[Count, ...]
+    n_agents: Annotated[tuple[Count, ...], Field(min_length=1)]
     """The values of N to run."""
     server: dict[str, Any] = {}
     """The algorithm's own settings."""
@@ -329,7 +330,7 @@ class Scenario(Settings):
     """Where the settings come from, in a sentence that the report prints."""
     environments: Annotated[tuple[EnvironmentName, ...], Field(min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     thresholds: dict[EnvironmentName, str]
     """For each environment the return whose crossing is timed, with its unit: "100 return"."""
     run: dict[str, Any]
@@ -352,10 +353,20 @@ class Scenario(Settings):
         for what, values in (("methods", pairs), ("environments", self.environments), ("seeds", self.seeds)):
             if len(set(values)) != len(values):
                 raise ValueError(f"{what}: an entry is listed twice in {list(values)}")
-        for environment in self.environments:
-            for algorithm, n_agents in pairs:
-                self.resolve(environment, algorithm, n_agents, self.seeds[0])
+        if self.name == "published":
+            raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
+        cells = [(environment, *pair) for environment in self.environments for pair in pairs]
+        for index, override in enumerate(self.overrides):
+            if not any(override.where.matches(*cell) for cell in cells):
+                where = override.where.model_dump(exclude_none=True)
+                raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
+        for cell in cells:
+            self.resolve(*cell, self.seeds[0])
         return self
+
+    def _methods(self) -> str:
+        """The methods with their N, in words."""
+        return ", ".join(f"{m.algorithm} (N = {', '.join(map(str, m.n_agents))})" for m in self.methods)
 
     def resolve(self, environment: str, algorithm: str, n_agents: int, seed: int) -> RunSpec:
         """The RunSpec of one cell of the grid.
@@ -365,7 +376,9 @@ class Scenario(Settings):
         """
         method = next((m for m in self.methods if m.algorithm == algorithm and n_agents in m.n_agents), None)
         if method is None:
-            raise SpecError(f"{algorithm} with N = {n_agents} is not in scenario {self.name!r}")
+            raise SpecError(
+                f"algorithm = {algorithm!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}"
+            )
         settings = merge(self.run, {"server": method.server})
         for override in self.overrides:
             if override.where.matches(environment, algorithm, n_agents):
@@ -379,7 +392,7 @@ class Scenario(Settings):
         if clash := sorted(identity.keys() & settings.keys()):
             raise SpecError(f"run.{clash[0]}: the grid sets this, not `run` or an override")
         try:
-            return RunSpec(**settings, **identity)
+            return RunSpec.model_validate(settings | identity)
         except ValidationError as error:
             where = f"run ({environment}, {algorithm}, N = {n_agents})"
             raise SpecError(explain(error, RunSpec, prefix=where)) from None
@@ -418,29 +431,46 @@ def load_scenario(path: str | Path) -> Scenario:
     """
     path = Path(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except OSError as error:
         raise SpecError(f"{path}: cannot read the scenario: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8 text: {error}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
         raise SpecError(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
     try:
-        return Scenario(**data)
+        return Scenario.model_validate(data)
     except ValidationError as error:
         raise SpecError(f"{path}: {explain(error, Scenario)}") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Safe YAML in which a key given twice is an error: the standard loader silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """One line for each thing wrong: key = value, and what is allowed."""
     lines = []
+    broken = {item["loc"][:-1] for item in error.errors()}
     for item in error.errors():
+        if item["type"] == "too_short" and item["loc"] in broken:
+            continue  # empty only because its entries were refused
         key = ".".join([prefix, *map(str, item["loc"])] if prefix else map(str, item["loc"]))
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = f"unknown key; allowed here: {', '.join(_allowed_keys(model, item['loc']))}"
         elif item["type"] == "missing":
             message = "required, but not given"
+        elif item["type"] == "tuple_type":
+            message = "should be a list, as in [1, 2]"
         shown = "" if item["type"] in ("missing", "value_error") and not item["loc"] else f" = {item['input']!r}"
         lines.append(f"{key}{'' if item['type'] == 'missing' else shown}: {message}" if key else message)
     return "\n".join(lines)
@@ -454,7 +484,10 @@ def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[st
             continue
         nested = [m for m in _models_in(field.annotation) if "kind" not in m.model_fields or _kind(m) in loc]
         model = nested[0] if nested else model
-    return sorted(model.model_fields)
+    # what the grid sets cannot be given in a scenario's `run`
+    return sorted(
+        model.model_fields.keys() - ({"environment", "algorithm", "n_agents", "seed"} if model is RunSpec else set())
+    )
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

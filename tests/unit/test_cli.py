@@ -15,7 +15,7 @@ from frl.schema import schema_text
 
 TINY = Path(__file__).resolve().parents[1] / "workflow" / "tiny.yaml"
 RUN = ["--environment", "Swimmer", "--algorithm", "afedpg", "--n-agents", "2", "--seed", "0"]
-COMMANDS = ("train", "runs", "collect", "figures", "tables", "report", "schema", "store", "bench")
+COMMANDS = ("train", "runs", "collect", "figures", "tables", "report", "publish", "schema", "store", "bench")
 
 
 def test_help_documents_every_command(capsys):
@@ -27,7 +27,7 @@ def test_help_documents_every_command(capsys):
     assert "frl train config/quick.yaml --environment" in text
 
 
-@pytest.mark.parametrize("command", COMMANDS[:-1])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy():
         (["runs", "absent.yaml"], "absent.yaml: cannot read the scenario"),
         (
             ["train", str(TINY), *RUN[:-4], "--n-agents", "3", "--seed", "0"],
-            "afedpg with N = 3 is not in scenario 'tiny'",
+            "algorithm = 'afedpg', n_agents = 3: scenario 'tiny' has afedpg (N = 1, 2), fedpg (N = 2), a3c (N = 2)",
         ),
         (
             ["train", str(TINY), "--environment", "Hopper", *RUN[2:]],

@@ -124,6 +124,19 @@ BAD = {
     ),
     "number as threshold": ({"thresholds": {"Swimmer": 30, "Hopper": "1 return"}}, ["Swimmer", "30", "100 return"]),
     "threshold missing": ({"thresholds": {"Swimmer": "30 return"}}, ["thresholds", "Hopper"]),
+    "override of no run": (
+        {"overrides": [{"where": {"algorithm": ["a3d"]}, "set": {}}]},
+        ["overrides.0", "a3d", "a3c (N = 2)"],
+    ),
+    "no N": ({"methods": [{"algorithm": "a3c", "n_agents": []}]}, ["n_agents", "at least 1"]),
+    "N no list": ({"methods": [{"algorithm": "a3c", "n_agents": 4}]}, ["n_agents", "= 4", "list"]),
+    "a truth value as seed": ({"seeds": [True]}, ["seeds.0", "True", "integer"]),
+    "text as number": ({"run": {"steps_per_agent": "1000"}}, ["steps_per_agent", "'1000'", "integer"]),
+    "server key that is no text": (
+        {"methods": [{"algorithm": "a3c", "n_agents": [1], "server": {1: 2}}]},
+        ["server", "1"],
+    ),
+    "name of the kept results": ({"name": "published"}, ["published"]),
     "seed twice": ({"seeds": [1, 1]}, ["seeds", "twice"]),
     "no seeds": ({"seeds": []}, ["seeds", "at least 1"]),
     "path in name": ({"name": "../etc"}, ["name", "../etc"]),
@@ -157,6 +170,15 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(SpecError, match="mapping"):
         load_scenario(tmp_path / "list.yaml")
+    (tmp_path / "twice.yaml").write_text("name: a\ncritic: {mode: none}\nname: b\n")
+    with pytest.raises(SpecError, match="'name' is given twice"):
+        load_scenario(tmp_path / "twice.yaml")
+    (tmp_path / "number.yaml").write_text("3: 4\n")
+    with pytest.raises(SpecError, match=r"(?s)3.*name"):
+        load_scenario(tmp_path / "number.yaml")
+    (tmp_path / "latin.yaml").write_bytes("name: \xe9".encode("latin-1"))
+    with pytest.raises(SpecError, match="not UTF-8"):
+        load_scenario(tmp_path / "latin.yaml")
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(SpecError, match="not valid YAML"):
         load_scenario(tmp_path / "broken.yaml")
@@ -165,3 +187,13 @@ def test_unreadable_files(tmp_path):
 def test_seeds_of_a_scenario_share_everything_else():
     runs = list(Scenario(**SCENARIO).runs())
     assert runs[0].model_copy(update={"seed": 1}) == runs[1]
+
+
+def test_entries_refused_are_not_said_to_be_missing(tmp_path):
+    with pytest.raises(SpecError) as error:
+        load_scenario(write(tmp_path, seeds=[-1]))
+    assert "at least 1 item" not in str(error.value)
+    with pytest.raises(SpecError) as error:
+        load_scenario(write(tmp_path, run={"steps_per_agent": 5, "sead": 3}))
+    assert "policy" in str(error.value)
+    assert "seed" not in str(error.value)

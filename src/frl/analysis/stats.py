@@ -136,7 +136,7 @@ def _rare_mode(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     return np.where(rng.random(shape) < 0.2, 110.0, 40.0) + rng.normal(0, 5, shape)
 
 
-# Name, sampler and true mean. The two-mode ones resemble Swimmer, where some seeds stay on a plateau near 40.
+# Name, sampler and true mean. The two-mode ones resemble Swimmer, where some seeds stay on a plateau.
 POPULATIONS: tuple[tuple[str, Callable[[np.random.Generator, tuple[int, int]], Any], float], ...] = (
     ("normal", lambda rng, shape: rng.normal(100, 10, shape), 100.0),
     ("skewed (lognormal)", lambda rng, shape: rng.lognormal(0, 1, shape), float(np.exp(0.5))),

@@ -53,16 +53,15 @@ class Critic:
 class Adam:
     """Kingma and Ba 2015, on one flat vector. (torch.optim's costs five seconds of imports at its first step.)"""
 
-    def __init__(self, size: int, learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)):
+    def __init__(self, size: int, learning_rate: float):
         self.learning_rate = learning_rate
-        self.betas = betas
         self.first = np.zeros(size, dtype=np.float32)
         self.second = np.zeros(size, dtype=np.float32)
         self.steps = 0
 
     def step(self, gradient: Float32) -> Float32:
         """What to subtract from the parameters, same shape as the gradient."""
-        (b1, b2), self.steps = self.betas, self.steps + 1
+        b1, b2, self.steps = 0.9, 0.999, self.steps + 1
         self.first = b1 * self.first + (1 - b1) * gradient
         self.second = b2 * self.second + (1 - b2) * gradient * gradient
         root = np.sqrt(self.second / (1 - b2**self.steps))

@@ -40,8 +40,8 @@ def train(spec: RunSpec, progress: Progress | None = None) -> Result:
     """Train until `spec.env_steps_budget` environment steps have arrived at the server, or the run diverges.
 
     Args:
-        progress: called a few times a second with env_steps_total, env_steps_budget, sim_time_s, server_step
-            and eval_return_mean (the latest).
+        progress: called a few times a second with env_steps_total, env_steps_budget and eval_return_mean (the
+            latest).
     """
     run = Training(spec)
     run.begin()
@@ -108,8 +108,6 @@ class Training:
         return {
             "env_steps_total": self.recorder.env_steps_total,
             "env_steps_budget": self.spec.env_steps_budget,
-            "sim_time_s": self.clock.now,
-            "server_step": self.server.step,
             "eval_return_mean": self.recorder.rows[-1]["eval_return_mean"],
         }
 

@@ -28,30 +28,26 @@ class Normalizer:
     """x -> clip((x - mean) / std, -clip, clip) with the statistics of `sums`; the identity without data.
 
     Args:
-        sums: shape (1 + 2 O,), or (B, 1 + 2 O) to give each of B lanes statistics of its own; None for no
-            normalisation at all.
+        sums: shape (1 + 2 O,); None for no normalisation at all.
         clip: bound of the result.
     """
 
     def __init__(self, sums: Sums | None, clip: float):
         self.mean: Float32 | None = None
         self.clip = np.float32(clip)
-        if sums is None or not sums[..., 0].all():
+        if sums is None or sums[0] == 0:
             return
-        count, size = sums[..., :1], (sums.shape[-1] - 1) // 2
-        mean = sums[..., 1 : 1 + size] / count
-        variance = np.maximum(sums[..., 1 + size :] / count - np.square(mean), 0)
+        count, size = sums[0], (len(sums) - 1) // 2
+        mean = sums[1 : 1 + size] / count
+        variance = np.maximum(sums[1 + size :] / count - np.square(mean), 0)
         self.mean = mean.astype(np.float32)
         self.inverse_std = (1 / np.sqrt(variance + 1e-8)).astype(np.float32)
 
-    def __call__(self, raw: Float32, out: Float32 | None = None) -> Float32:
+    def __call__(self, raw: Float32) -> Float32:
         """Normalised observations, same shape as `raw`."""
         if self.mean is None:
-            if out is None:
-                return raw.copy()
-            out[...] = raw
-            return out
-        out = np.subtract(raw, self.mean, out=out)
+            return raw.copy()
+        out = raw - self.mean
         out *= self.inverse_std
         np.minimum(out, self.clip, out=out)
         np.maximum(out, -self.clip, out=out)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 
 # Everything that persists between steps in these models; warm start included, for bitwise continuation.
-_STATE = int(
+STATE = int(
     mujoco.mjtState.mjSTATE_TIME
     | mujoco.mjtState.mjSTATE_QPOS
     | mujoco.mjtState.mjSTATE_QVEL
@@ -71,7 +71,7 @@ class Physics:
         self.contact_forces = contact_forces
         self.dt = self.model.opt.timestep * frame_skip
         nq, nv, na, nu = self.model.nq, self.model.nv, self.model.na, self.model.nu
-        self.state: Float = np.zeros((lanes, mujoco.mj_stateSize(self.model, _STATE)))
+        self.state: Float = np.zeros((lanes, mujoco.mj_stateSize(self.model, STATE)))
         self._rows = list(self.state)
         self.qpos = self.state[:, 1 : 1 + nq]
         self.qvel = self.state[:, 1 + nq : 1 + nq + nv]
@@ -91,7 +91,7 @@ class Physics:
         self.data.qpos[:] = qpos
         self.data.qvel[:] = qvel
         mujoco.mj_forward(self.model, self.data)
-        mujoco.mj_getState(self.model, self.data, self._rows[lane], _STATE)
+        mujoco.mj_getState(self.model, self.data, self._rows[lane], STATE)
         if self._sources:
             np.concatenate(self._sources, out=self._derived_rows[lane])
 
@@ -102,17 +102,17 @@ class Physics:
         if not self._sources:
             for lane in lanes:
                 row = rows[lane]
-                set_state(model, data, row, _STATE)
+                set_state(model, data, row, STATE)
                 step(model, data, frame_skip)
-                get_state(model, data, row, _STATE)
+                get_state(model, data, row, STATE)
             return
         for lane in lanes:
             row = rows[lane]
-            set_state(model, data, row, _STATE)
+            set_state(model, data, row, STATE)
             step(model, data, frame_skip)
             if self.contact_forces:
                 mujoco.mj_rnePostConstraint(model, data)
-            get_state(model, data, row, _STATE)
+            get_state(model, data, row, STATE)
             np.concatenate(self._sources, out=self._derived_rows[lane])
 
     def save(self) -> dict[str, Float]:
