@@ -174,7 +174,7 @@ def test_unreadable_files(tmp_path):
     with pytest.raises(SpecError, match="'name' is given twice"):
         load_scenario(tmp_path / "twice.yaml")
     (tmp_path / "number.yaml").write_text("3: 4\n")
-    with pytest.raises(SpecError, match=r"(?s)3.*name"):
+    with pytest.raises(SpecError, match="3 = 3: Keys should be strings"):
         load_scenario(tmp_path / "number.yaml")
     (tmp_path / "latin.yaml").write_bytes("name: \xe9".encode("latin-1"))
     with pytest.raises(SpecError, match="not UTF-8"):
