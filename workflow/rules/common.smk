@@ -1,4 +1,5 @@
-# The scenario and functions of it; no rules.
+# The scenario and functions of it; no rules. (The rules' conda: line is what `snakemake --lint` asks for; the environment
+# to use is the one that Snakemake runs in, and --sdm conda is not supported.)
 
 import sys
 from functools import cache
