@@ -150,3 +150,13 @@ def test_manual_states_the_real_defaults(section):
         key: value["default"] for key, value in schema()["$defs"][f"{section.capitalize()}Spec"]["properties"].items()
     }
     assert {key: None if text == "empty" else yaml.safe_load(text) for key, text in stated.items()} == real
+
+
+def test_readme_is_finished():
+    """No placeholder is left and every picture and local link is there."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not re.findall(r"@[A-Z]+@", text)
+    targets = re.findall(r'src="([^"]+)"', text) + re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert len(targets) > 8
+    for target in targets:
+        assert (ROOT / target).exists(), target
