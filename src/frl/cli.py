@@ -144,10 +144,9 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     return load_scenario(arguments.scenario)
 
 
-def _spec(arguments: argparse.Namespace) -> RunSpec:
+def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
     from frl.spec import SpecError
 
-    scenario = _scenario(arguments)
     if arguments.environment not in scenario.environments:
         allowed = ", ".join(scenario.environments)
         raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
@@ -161,7 +160,8 @@ def _train(arguments: argparse.Namespace) -> None:
     from frl.progress import Progress
     from frl.runner import run_one, run_paths
 
-    spec, name = _spec(arguments), _scenario(arguments).name
+    scenario = _scenario(arguments)
+    spec, name = _spec(arguments, scenario), scenario.name
     with Progress(spec.run_id) as progress:
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, None if arguments.quiet else progress)
     if not arguments.quiet:

@@ -209,7 +209,13 @@ def _status_problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
 
 
 def read_curves(base: Path) -> pd.DataFrame:
-    """The collected evaluation points of every run, columns as in a run's CSV."""
+    """The collected evaluation points of every run, columns as in a run's CSV.
+
+    Raises:
+        DataError: if nothing was collected yet.
+    """
+    if not (base / "curves.csv").exists():
+        raise DataError(f"{base / 'curves.csv'} is not there: run `frl collect` first")
     return pd.read_csv(base / "curves.csv", dtype=DTYPES)
 
 
