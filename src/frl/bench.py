@@ -71,7 +71,7 @@ def measure(environment: str, repetitions: int, hidden: tuple[int, ...]) -> dict
     )
     training = Training(spec)
     training.begin()
-    physics = training.agents[0].sampler.env.physics
+    physics = training.agents.sampler.env.physics
     for _ in range(3):
         training.advance()
     ratios, train_rates, physics_rates = [], [], []

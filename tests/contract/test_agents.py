@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from frl.spec import RunSpec
-from frl.training.agent import Agent, make_environment
+from frl.training.agent import Agents, make_environment
 from frl.training.critic import Critic
+from frl.training.evaluation import Point
 from frl.training.loop import Training
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
@@ -31,7 +32,7 @@ def first_tasks(run):
 )
 def test_what_leaves_an_agent_does_not_depend_on_how_much_it_sampled(sampling):
     training = Training(spec(sampling=sampling))
-    work = training.agents[0].work(training.server.start()[0])
+    work = training.agents.work(training.server.start()[:1])[0]
     assert {field.name for field in dataclasses.fields(work.update)} == {
         "agent",
         "step",
@@ -57,12 +58,12 @@ def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_fed
     task = training.server.start()[0]
     assert task.critic is None
     assert task.normalizer is None
-    update = training.agents[0].work(task).update
+    update = training.agents.work([task])[0].update
     assert update.critic is None
     assert update.normalizer is None
-    moved = not np.array_equal(training.agents[0].phi, training.agents[1].phi)
+    moved = not np.array_equal(training.agents.each[0].phi, training.agents.each[1].phi)
     assert moved == (mode == "local")
-    assert (training.agents[0].sums[0] > 0) == (mode == "local")
+    assert (training.agents.each[0].sums[0] > 0) == (mode == "local")
 
 
 @pytest.mark.parametrize("mode", ["federated", "local"])
@@ -70,7 +71,7 @@ def test_a_frozen_normaliser_is_sent_and_changed_no_more(mode):
     training = Training(spec(normalizer={"mode": mode, "freeze_after_steps": 100}, steps_per_agent=400))
     while not training.finished:
         training.begin() if not training.recorder.rows else training.advance()
-    sums = training.server.shared.normalizer if mode == "federated" else training.agents[0].sums
+    sums = training.server.shared.normalizer if mode == "federated" else training.agents.each[0].sums
     counted = sums[0] * (1 if mode == "federated" else 2)
     assert 100 <= counted <= 100 + 2 * 32 * 2  # at most what was in flight when the limit was reached
 
@@ -80,13 +81,61 @@ def test_an_agents_work_is_the_same_for_every_n():
     for n_agents in (2, 5):
         run = spec(n_agents=n_agents)
         training = Training(run)
-        works.append(training.agents[1].work(training.server.start()[1]))
+        works.append(training.agents.work(training.server.start()[1:2])[0])
     np.testing.assert_array_equal(works[0].update.gradient, works[1].update.gradient)
+
+
+@pytest.mark.parametrize(
+    ("name", "sampling", "hidden"),
+    [
+        ("Hopper", {"lanes": 5, "segment_steps": 24}, (64, 64)),
+        ("Hopper", {"trajectories": 3}, (8,)),
+        ("Swimmer", {"lanes": 16, "segment_steps": 8}, (256, 256)),
+        ("Humanoid", {"lanes": 2, "segment_steps": 30}, (8,)),
+        ("Ant", {"trajectories": 2}, (64, 64)),
+    ],
+)
+def test_agents_sampled_together_answer_bit_for_bit_as_alone(name, sampling, hidden):
+    run = spec(environment=name, n_agents=4, sampling=sampling, policy={"hidden": hidden})
+    together, alone = Training(run), Training(run)
+    size = together.policy.size
+    for chosen in ([0, 1, 2, 3], [0, 3], [1, 2], [3]):
+        tasks = []
+        for agent in chosen:
+            theta = together.server.parameters + 0.1 * run.stream("test", agent).standard_normal(size, np.float32)
+            sums = (
+                together.server.shared.normalizer
+                + run.stream("test", agent).random() * np.r_[5, np.ones(len(together.server.shared.normalizer) - 1)]
+            )
+            tasks.append(Task(agent, 0, theta, together.server.shared.critic, sums))
+        for work, task in zip(together.agents.work(tasks), tasks, strict=True):
+            (other,) = alone.agents.work([task])
+            assert (work.env_steps, work.returns) == (other.env_steps, other.returns)
+            for field in ("gradient", "critic", "normalizer"):
+                np.testing.assert_array_equal(getattr(work.update, field), getattr(other.update, field))
+
+
+@pytest.mark.parametrize("name", ["Hopper", "Swimmer"])
+def test_points_evaluated_together_are_bit_for_bit_as_alone(name):
+    training = Training(spec(environment=name, evaluation={"points": 3, "episodes": 20, "mean_action_every": 2}))
+    evaluator, size = training.evaluator, training.policy.size
+    assert evaluator.group == 3
+    points = [
+        Point(
+            index,
+            training.server.parameters + 0.1 * training.spec.stream("t", index).standard_normal(size, np.float32),
+            training._normalizer(),
+        )
+        for index in range(4)
+    ]
+    together = evaluator.evaluate(points)
+    assert ["eval_return_mean_action" in row for row in together] == [True, False, True, True]
+    assert together == [evaluator.evaluate([point])[0] for point in points]
 
 
 def test_agents_sample_different_data():
     training = Training(spec())
-    gradients = [training.agents[task.agent].work(task).update.gradient for task in training.server.start()]
+    gradients = [work.update.gradient for work in training.agents.work(training.server.start())]
     assert not np.array_equal(gradients[0], gradients[1])
 
 
@@ -96,8 +145,8 @@ def test_the_gradient_is_taken_at_the_tasks_parameters():
     theta, phi = policy.init(run.stream("policy")), critic.init(run.stream("critic"))
 
     def gradient(shift):
-        agent = Agent(run, 0, policy, critic)
-        return agent.work(Task(0, 0, theta + np.float32(shift), phi, np.zeros(23))).update.gradient
+        task = Task(0, 0, theta + np.float32(shift), phi, np.zeros(23))
+        return Agents(run, policy, critic).work([task])[0].update.gradient
 
     np.testing.assert_array_equal(gradient(0), gradient(0))
     assert not np.allclose(gradient(0), gradient(0.1))
@@ -106,8 +155,8 @@ def test_the_gradient_is_taken_at_the_tasks_parameters():
 @pytest.mark.parametrize("name", ["Swimmer", "HalfCheetah"])
 def test_staggered_lanes_cover_all_phases_of_the_episode(name):
     """A batch of a task that never terminates must not see one slice of the episode only."""
-    run = spec(environment=name, sampling={"lanes": 64, "segment_steps": 1}, estimator={"discount": 0.99})
-    env = make_environment(run, 0)
+    run = spec(environment=name, n_agents=1, sampling={"lanes": 64, "segment_steps": 1})
+    env = make_environment(run)
     lanes = env.all_lanes
     for _ in range(1100):
         _, _, terminated, truncated = env.step(np.zeros((64, env.action_size)))
@@ -116,13 +165,13 @@ def test_staggered_lanes_cover_all_phases_of_the_episode(name):
             env.reset(lanes[truncated])
     counts, _ = np.histogram(env.elapsed, bins=5, range=(0, 1000))
     assert counts.min() >= 4  # 64 lanes, 12.8 expected in each fifth of the episode
-    unstaggered = make_environment(spec(environment=name, sampling={"trajectories": 64}), 0)
+    unstaggered = make_environment(spec(environment=name, sampling={"trajectories": 64}))
     assert set(unstaggered.limit.tolist()) == {1000}
 
 
 def test_whole_episode_tasks_end_where_episodes_end():
     training = Training(spec(sampling={"trajectories": 5}))
-    work = training.agents[0].work(training.server.start()[0])
+    work = training.agents.work(training.server.start()[:1])[0]
     assert len(work.returns) == 5
     assert work.env_steps < 5 * 200  # an untrained hopper falls within a few dozen steps
 
@@ -131,21 +180,21 @@ def test_whole_episode_tasks_end_where_episodes_end():
 
 
 def watched(training):
-    """Agent 0 with every batch and every environment step recorded."""
-    agent = training.agents[0]
-    steps, batches, env = [], [], agent.sampler.env
-    step, sample = env.step, agent._sample
+    """The sampler with every step of agent 0's environment and every batch of agent 0 recorded."""
+    agent = training.agents.each[0]
+    steps, batches, env = [], [], training.agents.sampler.env
+    step, learn = env.step, agent.learn
 
     def recording_step(action, lanes=slice(None)):
         result = step(action, lanes)
         steps.append((env.all_lanes[lanes].copy(), *result))
         return result
 
-    def recording_sample(*arguments):
-        batches.append(sample(*arguments))
-        return batches[-1]
+    def recording_learn(task, batch):
+        batches.append(batch)
+        return learn(task, batch)
 
-    env.step, agent._sample = recording_step, recording_sample
+    env.step, agent.learn = recording_step, recording_learn
     return agent, steps, batches
 
 
@@ -164,12 +213,12 @@ def test_advantages_bootstrap_where_they_must(name, sampling):
     agent, steps, batches = watched(training)
     phi = training.server.shared.critic + np.random.default_rng(0).normal(0, 0.3, agent.critic.size).astype(np.float32)
     if "lanes" in sampling:
-        agent.sampler.env.limit[:] = np.arange(5, 29, 4)  # truncations inside a segment
+        training.agents.sampler.env.limit[:6] = np.arange(5, 29, 4)  # truncations inside a segment
     task = dataclasses.replace(training.server.start()[0], critic=phi)
     ends = {"terminated": 0, "truncated": 0}
     for _ in range(2):
         steps.clear()
-        agent.work(task)
+        training.agents.work([task])
         batch = batches[-1]
         advantage, target = agent._advantages(batch, phi)
         values = agent.critic.value(phi, batch.observation_TBO.reshape(-1, batch.observation_TBO.shape[2]))
@@ -196,7 +245,7 @@ def test_batches_are_standardised_weighted_and_counted_over_real_steps_only(samp
     estimator = {"name": "gpomdp", "discount": 0.9}
     training = Training(spec(sampling=sampling, estimator=estimator))
     agent, _, batches = watched(training)
-    work = agent.work(training.server.start()[0])
+    work = training.agents.work(training.server.start()[:1])[0]
     batch = batches[-1]
     advantage, _ = agent._advantages(batch, training.server.shared.critic)
     valid = batch.valid_TB
@@ -214,11 +263,11 @@ def test_batches_are_standardised_weighted_and_counted_over_real_steps_only(samp
 
 def test_sums_are_of_raw_observations_whatever_the_task_normalises_with():
     training = Training(spec())
-    agent, _, batches = watched(training)
+    _, _, batches = watched(training)
     task = dataclasses.replace(
         training.server.start()[0], normalizer=np.r_[10.0, np.full(11, 30.0), np.full(11, 140.0)]
     )
-    update = agent.work(task).update
+    update = training.agents.work([task])[0].update
     assert not np.allclose(batches[-1].observation_TBO, batches[-1].raw_TBO)
     np.testing.assert_allclose(update.normalizer[1:12], batches[-1].raw_TBO.reshape(-1, 11).sum(axis=0), rtol=1e-4)
 
@@ -226,22 +275,23 @@ def test_sums_are_of_raw_observations_whatever_the_task_normalises_with():
 def test_a_cut_first_episode_is_no_training_return():
     run = spec(environment="Swimmer", sampling={"lanes": 8, "segment_steps": 100})
     training = Training(run)
-    agent, task = training.agents[0], training.server.start()[0]
-    phases = agent.sampler.env.limit.copy()
-    seen = [value for _ in range(10) for value in agent.work(task).returns]  # 1,000 steps: all first episodes ended
+    agents, task = training.agents, training.server.start()[0]
+    phases = agents.sampler.env.limit[:8].copy()
+    seen = [
+        value for _ in range(10) for value in agents.work([task])[0].returns
+    ]  # 1,000 steps: all first episodes ended
     assert len(seen) == (phases == 1000).sum()
-    assert len([value for _ in range(10) for value in agent.work(task).returns]) == 8
+    assert len([value for _ in range(10) for value in agents.work([task])[0].returns]) == 8
 
 
 def test_no_two_lanes_of_agents_or_evaluation_share_a_stream():
     training = Training(spec())
-    first = [agent.sampler.raw for agent in training.agents]
-    training.evaluator.evaluate(1, training.server.parameters, training._normalizer())
+    starts = training.agents.sampler.raw
+    training.evaluator.evaluate([Point(1, training.server.parameters, training._normalizer())])
     streams = training.evaluator.sampler.env.streams
-    starts = np.concatenate(first)
     assert len(np.unique(starts, axis=0)) == len(starts)
     draws = [stream.random() for stream in streams]
-    draws += [stream.random() for agent in training.agents for stream in agent.sampler.env.streams]
+    draws += [stream.random() for stream in training.agents.sampler.env.streams]
     assert len(set(draws)) == len(draws)
 
 
@@ -253,9 +303,9 @@ def test_evaluation_uses_the_servers_parameters_and_normaliser():
     row = training.recorder.rows[-1]
     again = Training(training.spec).evaluator
     normalizer = Normalizer(training.server.shared.normalizer, 10.0)
-    assert again.evaluate(1, training.server.parameters, normalizer)["eval_return_mean"] == row["eval_return_mean"]
-    other = again.evaluate(1, training.server.parameters, Normalizer(None, 10.0))
-    assert other["eval_return_mean"] != row["eval_return_mean"]
+    same, other = (Point(1, training.server.parameters, used) for used in (normalizer, Normalizer(None, 10.0)))
+    assert again.evaluate([same])[0].items() <= row.items()
+    assert again.evaluate([other])[0]["eval_return_mean"] != row["eval_return_mean"]
 
 
 def test_a_local_normaliser_is_evaluated_as_of_the_arrivals():

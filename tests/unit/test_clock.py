@@ -24,18 +24,19 @@ def simulate(algorithm, run, until, env_steps=STEPS):
     """Drive a real server with the clock alone; (arrival time, agent, staleness) of each update."""
     server = SERVERS[algorithm](np.zeros(2), run.n_agents, SERVERS[algorithm].Settings())
     clock, log, times = Clock(run), [], []
-    outstanding = []
+    outstanding = {}
 
     def send(tasks):
         for task in tasks:
-            outstanding.append((task.agent, task.step))
-            clock.send(task.agent, env_steps, task.nbytes, 16, Update(task.agent, task.step, np.ones(2)))
+            assert task.agent not in outstanding  # one task at a time
+            outstanding[task.agent] = task.step
+            clock.send(task.agent, env_steps, task.nbytes, 16)
 
     send(server.start())
     while clock.now < until:
-        update = clock.receive()
+        agent = clock.receive()
         times.append(clock.now)
-        outstanding.remove((update.agent, update.step))  # each task is answered once
+        update = Update(agent, outstanding.pop(agent), np.ones(2))
         log.append((clock.now, update.agent, server.step + 1 - update.step))
         send(server.receive(update))
         assert len(clock) == len(outstanding)
@@ -108,15 +109,15 @@ def test_communication_time_is_latency_plus_bytes_over_bandwidth():
         link={"uplink_bytes_per_s": 100.0, "downlink_bytes_per_s": 1000.0, "latency_s": 0.5},
     )
     clock = Clock(run)
-    clock.send(0, 1000, downlink_bytes=2000, uplink_bytes=300, payload="x")
-    assert clock.receive() == "x"
+    clock.send(0, 1000, downlink_bytes=2000, uplink_bytes=300)
+    assert clock.receive() == 0
     assert clock.now == 2 * 0.5 + 2000 / 1000 + 1.0 + 300 / 100
 
 
 def test_ties_are_broken_by_order_of_sending_and_silence_is_an_error():
     clock = Clock(spec(3, fleet={"kind": "constant"}))
     for agent in (2, 0, 1):
-        clock.send(agent, 1000, 0, 0, payload=agent)
+        clock.send(agent, 1000, 0, 0)
     assert [clock.receive() for _ in range(3)] == [2, 0, 1]
     with pytest.raises(RuntimeError, match="no task is in flight"):
         clock.receive()

@@ -23,13 +23,37 @@ def float32(*shape, seed=0):
     return rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def test_numpy_and_torch_forward_are_the_same_function():
-    mlp = MLP((5, 16, 8, 3))
-    flat = mlp.init(rng(), output_gain=1.0) + 0.1 * float32(mlp.size)
-    x = float32(7, 5, seed=1)
-    np.testing.assert_allclose(
-        forward(mlp.layers(flat), x), mlp.torch(torch.from_numpy(flat), torch.from_numpy(x)).numpy(), atol=1e-6
-    )
+def torchs_own(mlp, flat, x):
+    """The same network out of torch's own operations."""
+    tensors = [part.view(shape) for part, shape in zip(torch.split(flat, mlp.splits), mlp.shapes, strict=True)]
+    for index in range(0, len(tensors) - 2, 2):
+        x = torch.tanh(x @ tensors[index] + tensors[index + 1])
+    return x @ tensors[-2] + tensors[-1]
+
+
+@pytest.mark.parametrize("sizes", [(5, 16, 8, 3), (5, 3), (11, 64, 64, 1)])
+def test_network_and_derivative_are_torchs(sizes):
+    mlp = MLP(sizes)
+    start = mlp.init(rng(), output_gain=1.0) + 0.1 * float32(mlp.size)
+    x, weight = torch.from_numpy(float32(700, sizes[0], seed=1)), torch.from_numpy(float32(700, sizes[-1], seed=2))
+    results = []
+    for network in (mlp.torch, lambda flat, x: torchs_own(mlp, flat, x)):
+        flat = torch.from_numpy(start.copy()).requires_grad_()
+        output = network(flat, x)
+        results.append((output.detach(), *torch.autograd.grad((output.square() * weight).mean(), flat)))
+    torch.testing.assert_close(results[0][0], results[1][0], atol=2e-6, rtol=1e-5)
+    torch.testing.assert_close(results[0][1], results[1][1], atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("lanes", [1, 5, 16, 33])
+@pytest.mark.parametrize("hidden", [(64, 64), (256, 256), (7,)])
+def test_stacked_policies_act_bit_for_bit_as_alone(lanes, hidden):
+    policy = GaussianPolicy(11, 3, hidden, log_std_init=0.0)
+    thetas = [policy.init(rng(seed)) + 0.1 * float32(policy.size, seed=seed) for seed in range(5)]
+    observation, noise = float32(5, lanes, 11), float32(5, lanes, 3, seed=1)
+    together = policy.act(policy.actor(thetas), observation, noise)
+    alone = [policy.act(policy.actor([theta]), observation[[i]], noise[[i]])[0] for i, theta in enumerate(thetas)]
+    np.testing.assert_array_equal(together, np.stack(alone))
 
 
 @pytest.mark.parametrize("sizes", [(8, 64, 2), (376, 64, 17)])
@@ -64,8 +88,8 @@ def test_log_prob_is_the_normal_density():
     policy = GaussianPolicy(3, 2, (4,), log_std_init=0.4)
     theta = policy.init(rng())
     observation, action = float32(5, 3), float32(5, 2, seed=3)
-    layers, std = policy.actor(theta)
-    expected = torch.distributions.Normal(torch.from_numpy(forward(layers, observation)), torch.from_numpy(std))
+    layers, std = policy.mlp.layers(theta[: policy.mlp.size]), policy.std(theta)
+    expected = torch.distributions.Normal(torch.from_numpy(forward(layers, observation)[-1]), torch.from_numpy(std))
     log_prob = policy.log_prob(torch.from_numpy(theta), torch.from_numpy(observation), torch.from_numpy(action))
     torch.testing.assert_close(log_prob, expected.log_prob(torch.from_numpy(action)).sum(1))
 

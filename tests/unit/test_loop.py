@@ -32,6 +32,20 @@ def test_two_runs_of_a_spec_are_equal(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", SERVERS)
+def test_when_answers_are_computed_changes_no_bit(algorithm):
+    runs = []
+    for computes_when_due in (True, False):
+        training = Training(spec(algorithm, n_agents=5))
+        assert training._computes_when_due
+        training._computes_when_due = computes_when_due
+        training.begin()
+        while not training.finished:
+            training.advance()
+        runs.append(training.recorder.rows)
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("algorithm", SERVERS)
 def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
     result = train(spec(algorithm))
     rows = result.rows
@@ -90,7 +104,7 @@ def test_a_diverged_run_ends_with_a_status(monkeypatch, where):
     training.begin()
     for _ in range(10):
         training.advance()
-    agent = training.agents[0]
+    agent = training.agents.each[0]
     if where == "gradient":
         monkeypatch.setattr(agent.policy, "gradient", lambda theta, *_: np.full_like(theta, np.nan))
     else:

@@ -1,7 +1,8 @@
-"""An agent: a private environment and private data; it takes a Task and gives back an Update, nothing else."""
+"""Agents: private environments and private data; each takes a Task and gives back an Update, nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from frl.training.estimators import estimate, step_weights
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
-from frl.training.sampler import Batch, Sampler
+from frl.training.sampler import Batch, Play, Sampler
 from frl.training.servers.base import Array, Task, Update
 
 
@@ -29,11 +30,29 @@ class Work:
     """The agent's own normaliser after the task, where it is local."""
 
 
+class Agents:
+    """All agents of a run. Tasks given together are sampled together: faster, and bit for bit the same."""
+
+    def __init__(self, spec: RunSpec, policy: GaussianPolicy, critic: Critic):
+        self.spec = spec
+        self.sampler = Sampler(make_environment(spec), spec.n_agents, policy)
+        self.each = [Agent(spec, index, policy, critic) for index in range(spec.n_agents)]
+
+    def work(self, tasks: Sequence[Task]) -> list[Work]:
+        """What the tasks' agents answer. An answer is a function of its task and of its agent's state alone."""
+        agents = [self.each[task.agent] for task in tasks]
+        plays = [agent.play(task) for agent, task in zip(agents, tasks, strict=True)]
+        if self.spec.sampling.trajectories is not None:
+            batches = self.sampler.episodes(plays)
+        else:
+            batches = self.sampler.segments(plays, self.spec.sampling.segment_steps)
+        return [agent.learn(task, batch) for agent, task, batch in zip(agents, tasks, batches, strict=True)]
+
+
 class Agent:
-    """Agent `index` of a run.
+    """Agent `index` of a run: what it remembers from task to task, beside its lanes.
 
     Its streams depend on the run's seed and on `index` alone, so it meets the same resets and noise for every N.
-    A result is a function of the task and of the agent's state when the task is begun.
     """
 
     def __init__(self, spec: RunSpec, index: int, policy: GaussianPolicy, critic: Critic):
@@ -41,22 +60,24 @@ class Agent:
         self.index = index
         self.policy = policy
         self.critic = critic
-        self.sampler = Sampler(make_environment(spec, index))
         self.noise = spec.stream("agent", index, "noise")
         self.shuffle = spec.stream("agent", index, "minibatches")
         self.adam = Adam(critic.size, spec.critic.learning_rate)
         self.memory: dict[str, Array] = {}
         # used where critic or normaliser are local; every agent starts from the same phi_0
         self.phi = critic.init(spec.stream("critic"))
-        self.sums = observations.empty_sums(self.sampler.env.observation_size)
+        self.sums = observations.empty_sums(policy.mlp.shapes[0][0])
 
-    def work(self, task: Task) -> Work:
-        """Sample at the task's parameters, estimate the gradient there, fit the critic."""
+    def play(self, task: Task) -> Play:
+        """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
+        settings = self.spec.normalizer
+        sums = None if settings.mode == "none" else self._sums(task)
+        return Play(self.index, task.parameters, Normalizer(sums, settings.clip), self.noise)
+
+    def learn(self, task: Task, batch: Batch) -> Work:
+        """The gradient at the task's parameters, estimated from the batch; the critic fitted to it."""
         spec = self.spec
-        sums = task.normalizer if spec.normalizer.mode == "federated" else self.sums
         phi = task.critic if spec.critic.mode == "federated" else self.phi
-        normalizer = Normalizer(None if spec.normalizer.mode == "none" else sums, spec.normalizer.clip)
-        batch = self._sample(task.parameters, normalizer)
         advantage, target = self._advantages(batch, phi)
 
         rows = batch.valid_TB.reshape(-1)
@@ -74,20 +95,12 @@ class Agent:
             step=task.step,
             gradient=gradient,
             critic=self._fit_critic(phi, observation, target.reshape(-1)[rows]),
-            normalizer=self._new_sums(sums, _rows(batch.raw_TBO, rows)),
+            normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
         )
         return Work(update, batch.env_steps, batch.returns, self.sums)
 
-    def _sample(self, theta: Float32, normalizer: Normalizer) -> Batch:
-        actor = self.policy.actor(theta)
-
-        def act(observation: Float32) -> Float32:
-            noise = self.noise.standard_normal((len(observation), self.policy.action_size), np.float32)
-            return self.policy.act(actor, observation, noise)
-
-        if self.spec.sampling.trajectories is not None:
-            return self.sampler.episodes(normalizer, act)
-        return self.sampler.segments(self.spec.sampling.segment_steps, normalizer, act)
+    def _sums(self, task: Task) -> observations.Sums | None:
+        return task.normalizer if self.spec.normalizer.mode == "federated" else self.sums
 
     def _advantages(self, batch: Batch, phi: Float32 | None) -> tuple[Float32, Float32]:
         """Weighted advantages (first standardised over the batch if asked) and value targets, float32 (T, B)."""
@@ -156,14 +169,15 @@ class Agent:
         return new
 
 
-def make_environment(spec: RunSpec, index: int) -> Environment:
-    """The lanes of agent `index`; running segments start staggered, whole episodes from a reset."""
-    whole_episodes = spec.sampling.trajectories
+def make_environment(spec: RunSpec) -> Environment:
+    """The lanes of all agents, agent by agent; running segments start staggered, whole episodes from a reset."""
+    agents, whole_episodes = range(spec.n_agents), spec.sampling.trajectories
     lanes = whole_episodes if whole_episodes is not None else spec.sampling.lanes
-    streams = [spec.stream("agent", index, "lane", lane) for lane in range(lanes)]
+    streams = [spec.stream("agent", agent, "lane", lane) for agent in agents for lane in range(lanes)]
     phases = None
     if whole_episodes is None:
-        phases = spec.stream("agent", index, "phases").integers(1, MAX_EPISODE_STEPS + 1, lanes).tolist()
+        draws = [spec.stream("agent", agent, "phases").integers(1, MAX_EPISODE_STEPS + 1, lanes) for agent in agents]
+        phases = np.concatenate(draws).tolist()
     return MAKE[spec.environment](spec.env_version, streams, phases)
 
 

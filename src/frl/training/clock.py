@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from typing import Any
 
 from frl.spec import FleetSpec, LinkSpec, LognormalFleet, RunSpec, StragglerFleet
 
@@ -38,7 +37,7 @@ class Clock:
         self.now = 0.0
         self._relative = relative_times(spec.fleet, spec.n_agents)
         self._streams = [spec.stream("clock", agent) for agent in range(spec.n_agents)]
-        self._queue: list[tuple[float, int, Any]] = []
+        self._queue: list[tuple[float, int, int]] = []
         self._sent = 0
 
     def compute_seconds(self, agent: int, env_steps: int) -> float:
@@ -49,26 +48,26 @@ class Clock:
             tau *= math.exp(sigma * self._streams[agent].standard_normal() - sigma**2 / 2)
         return env_steps / 1000 * tau + self.fleet.overhead_s
 
-    def send(self, agent: int, env_steps: int, downlink_bytes: int, uplink_bytes: int, payload: Any) -> None:
-        """A task leaves the server now; its answer `payload` will be returned by :meth:`receive` when due."""
+    def send(self, agent: int, env_steps: int, downlink_bytes: int, uplink_bytes: int) -> None:
+        """A task leaves the server for `agent` now; :meth:`receive` names the agent when its answer is due."""
         seconds = 2 * self.link.latency_s + self.compute_seconds(agent, env_steps)
         if self.link.downlink_bytes_per_s is not None:
             seconds += downlink_bytes / self.link.downlink_bytes_per_s
         if self.link.uplink_bytes_per_s is not None:
             seconds += uplink_bytes / self.link.uplink_bytes_per_s
-        heapq.heappush(self._queue, (self.now + seconds, self._sent, payload))
+        heapq.heappush(self._queue, (self.now + seconds, self._sent, agent))
         self._sent += 1
 
-    def receive(self) -> Any:
-        """Advance to the next arrival and return its payload.
+    def receive(self) -> int:
+        """Advance to the next arrival and return the agent from which it comes.
 
         Raises:
             RuntimeError: if nothing is in flight (a server that answered no task would wait for ever).
         """
         if not self._queue:
             raise RuntimeError("no task is in flight: the server sent none and would wait for ever")
-        self.now, _, payload = heapq.heappop(self._queue)
-        return payload
+        self.now, _, agent = heapq.heappop(self._queue)
+        return agent
 
     def __len__(self) -> int:
         """Tasks in flight."""

@@ -26,7 +26,7 @@ class Critic:
     def value(self, phi: Float32, observation: Float32) -> Float32:
         """V, shape (n,), for normalised observations (n, O)."""
         layers: Layers = self.mlp.layers(phi)
-        return forward(layers, observation)[:, 0] * self.scale
+        return forward(layers, observation)[-1][:, 0] * self.scale
 
     def fit(
         self,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from frl.spec import RunSpec
@@ -9,48 +12,72 @@ from frl.training.envs import MAKE
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
-from frl.training.sampler import Batch, Sampler
+from frl.training.sampler import Episodes, Play, Sampler
+
+LANES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A policy to evaluate: theta_k and the normaliser at point `index` of the curve."""
+
+    index: int
+    theta: Float32
+    normalizer: Normalizer
 
 
 class Evaluator:
-    """Whole episodes of theta_k. The streams depend on (seed, point) only: common to all methods and N."""
+    """Whole episodes of theta_k. The streams depend on (seed, point) only: common to all methods and N.
+
+    No training step depends on an evaluation, so points may wait for others and be played together (`group` plays at
+    once, about `LANES` lanes); what is measured stays the same bit for bit.
+    """
 
     def __init__(self, spec: RunSpec, policy: GaussianPolicy):
         self.spec = spec
-        self.policy = policy
-        streams = [spec.stream("evaluation", episode) for episode in range(spec.evaluation.episodes)]
-        self.sampler = Sampler(MAKE[spec.environment](spec.env_version, streams))
+        self.group = max(1, LANES // spec.evaluation.episodes)
+        streams = [spec.stream("evaluation", lane) for lane in range(self.group * spec.evaluation.episodes)]
+        self.sampler = Sampler(MAKE[spec.environment](spec.env_version, streams), self.group, policy)
         self.env_steps = 0
 
-    def evaluate(self, point: int, theta: Float32, normalizer: Normalizer) -> dict[str, object]:
-        """The evaluation columns of the row of `point`: mean and (population) std of undiscounted returns.
+    def evaluate(self, points: Sequence[Point]) -> list[dict[str, object]]:
+        """The evaluation columns of the rows of `points`: mean and (population) std of undiscounted returns.
 
         The stochastic policy is what J(theta) is about; the mean action is evaluated as well at some points.
         """
+        plays = [(point, True) for point in points]
+        plays += [(point, False) for point in points if self.evaluates_mean_action(point)]
+        outcomes: dict[tuple[Point, bool], Episodes] = {}
+        while plays:
+            chosen, plays = plays[: self.group], plays[self.group :]
+            outcomes.update(zip(chosen, self._play(chosen), strict=True))
+        rows: list[dict[str, object]] = []
+        for point in points:
+            episodes = outcomes[point, True]
+            row: dict[str, object] = {
+                "eval_return_mean": float(np.mean(episodes.returns)),
+                "eval_return_std": float(np.std(episodes.returns)),
+                "eval_episodes": len(episodes.returns),
+                "eval_length_mean": float(np.mean(episodes.lengths)),
+            }
+            if self.evaluates_mean_action(point):
+                row["eval_return_mean_action"] = float(np.mean(outcomes[point, False].returns))
+            rows.append(row)
+        return rows
+
+    def evaluates_mean_action(self, point: Point) -> bool:
+        """Every so many points, and at the last."""
         settings = self.spec.evaluation
-        batch = self._play(point, theta, normalizer, stochastic=True)
-        columns: dict[str, object] = {
-            "eval_return_mean": float(np.mean(batch.returns)),
-            "eval_return_std": float(np.std(batch.returns)),
-            "eval_episodes": len(batch.returns),
-            "eval_length_mean": float(np.mean(batch.lengths)),
-        }
-        if point == settings.points or point % settings.mean_action_every == 0:
-            greedy = self._play(point, theta, normalizer, stochastic=False)
-            columns["eval_return_mean_action"] = float(np.mean(greedy.returns))
-        return columns
+        return point.index == settings.points or point.index % settings.mean_action_every == 0
 
-    def _play(self, point: int, theta: Float32, normalizer: Normalizer, stochastic: bool) -> Batch:
-        spec, actor = self.spec, self.policy.actor(theta)
-        episodes = range(spec.evaluation.episodes)
-        self.sampler.env.streams = [spec.stream("evaluation", point, episode) for episode in episodes]
-        noise = spec.stream("evaluation", point, "noise")
-
-        def act(observation: Float32) -> Float32:
-            shape = (len(observation), self.policy.action_size)
-            epsilon = noise.standard_normal(shape, np.float32) if stochastic else np.zeros(shape, np.float32)
-            return self.policy.act(actor, observation, epsilon)
-
-        batch = self.sampler.episodes(normalizer, act)
-        self.env_steps += batch.env_steps
-        return batch
+    def _play(self, chosen: Sequence[tuple[Point, bool]]) -> list[Episodes]:
+        episodes = range(self.spec.evaluation.episodes)
+        plays = []
+        for group, (point, stochastic) in enumerate(chosen):
+            streams = [self.spec.stream("evaluation", point.index, episode) for episode in episodes]
+            self.sampler.env.streams[group * len(streams) : (group + 1) * len(streams)] = streams
+            noise = self.spec.stream("evaluation", point.index, "noise") if stochastic else None
+            plays.append(Play(group, point.theta, point.normalizer, noise))
+        outcomes = self.sampler.outcomes(plays)
+        self.env_steps += sum(sum(each.lengths) for each in outcomes)
+        return outcomes

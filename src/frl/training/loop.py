@@ -11,17 +11,17 @@ import numpy as np
 
 from frl.spec import SERVERS, RunSpec
 from frl.training import normalizer as observations
-from frl.training.agent import Agent, Work
+from frl.training.agent import Agents, Work
 from frl.training.clock import Clock
 from frl.training.critic import Critic
 from frl.training.envs import MAKE
-from frl.training.evaluation import Evaluator
+from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
 from frl.training.servers.base import SharedState, Task
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 """Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
 
 Progress = Callable[[dict[str, Any]], None]
@@ -70,13 +70,18 @@ class Training:
         self._next_point = 0
         self.clock = Clock(spec)
         self.evaluator, self.policy, critic = _build(spec)
-        self.agents = [Agent(spec, index, self.policy, critic) for index in range(spec.n_agents)]
-        self.local_sums = [agent.sums for agent in self.agents]
+        self.agents = Agents(spec, self.policy, critic)
+        self.local_sums = [agent.sums for agent in self.agents.each]
         self.server = SERVERS[spec.algorithm](
             self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
         )
         identity = spec.model_dump(include={"environment", "env_version", "algorithm", "n_agents", "seed"})
         self.recorder = Recorder(identity, spec.n_agents)
+        # without whole episodes (whose length is open) and a price per byte, the time of an answer is known beforehand
+        self._computes_when_due = spec.sampling.trajectories is None and spec.link.uplink_bytes_per_s is None
+        self._tasks: dict[int, Task] = {}  # by agent: sent out, answer not computed
+        self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
+        self._unevaluated: list[tuple[dict[str, object], Point]] = []
 
     def begin(self) -> None:
         """Evaluate theta_0 and send the first tasks."""
@@ -85,7 +90,7 @@ class Training:
 
     def advance(self) -> None:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due."""
-        work: Work = self.clock.receive()
+        work = self._work(self.clock.receive())
         update, recorder = work.update, self.recorder
         gradient_norm = float(np.linalg.norm(update.gradient))
         staleness = self.server.step + 1 - update.step
@@ -95,28 +100,51 @@ class Training:
         if not (np.isfinite(gradient_norm) and self._server_is_finite()):
             self.status, self.finished = "diverged", True
             self._write_row()
+            self._evaluate()
             return
         spec, points = self.spec, self.spec.evaluation.points
         self.finished = recorder.env_steps_total >= spec.env_steps_budget
         if recorder.env_steps_total * points >= self._next_point * spec.env_steps_budget:
             self._write_row()
+        if self.finished or len(self._unevaluated) >= self.evaluator.group:
+            self._evaluate()
         if not self.finished:
             self._dispatch(tasks)
 
     def progress(self) -> dict[str, Any]:
         """Where the run stands."""
+        returns = [row["eval_return_mean"] for row in self.recorder.rows if row["eval_return_mean"] is not None]
         return {
             "env_steps_total": self.recorder.env_steps_total,
             "env_steps_budget": self.spec.env_steps_budget,
-            "eval_return_mean": self.recorder.rows[-1]["eval_return_mean"],
+            "eval_return_mean": returns[-1] if returns else None,
         }
 
     def _dispatch(self, tasks: list[Task]) -> None:
-        """Send tasks. An answer is a function of task and agent, so it is computed here and arrives when due."""
+        """Send tasks. Their answers are computed when the first of all in flight is due, together, if that can be."""
         for task in tasks:
-            work = self.agents[task.agent].work(task)
             self.recorder.sent(task.nbytes)
-            self.clock.send(task.agent, work.env_steps, task.nbytes, work.update.nbytes, work)
+            self._tasks[task.agent] = task
+        if tasks and not self._computes_when_due:
+            self._compute()
+        sampling = self.spec.sampling
+        for task in tasks:
+            env_steps, uplink_bytes = sampling.lanes * sampling.segment_steps, 0
+            if (work := self._works.get(task.agent)) is not None:
+                env_steps, uplink_bytes = work.env_steps, work.update.nbytes
+            self.clock.send(task.agent, env_steps, task.nbytes, uplink_bytes)
+
+    def _work(self, agent: int) -> Work:
+        """The answer of `agent`, due now."""
+        if agent not in self._works:
+            self._compute()
+        return self._works.pop(agent)
+
+    def _compute(self) -> None:
+        """Answer every task in flight that is not answered yet. When this happens changes no bit of any answer."""
+        tasks = [self._tasks[agent] for agent in sorted(self._tasks)]
+        self._tasks.clear()
+        self._works.update((work.update.agent, work) for work in self.agents.work(tasks))
 
     def _server_is_finite(self) -> bool:
         critic = self.server.shared.critic
@@ -127,18 +155,23 @@ class Training:
         point = total * spec.evaluation.points // spec.env_steps_budget  # the last grid point reached
         point = min(point, spec.evaluation.points)
         self._next_point = point + 1
-        evaluation: dict[str, object] = {}
-        if self.status == "ok":
-            evaluation = self.evaluator.evaluate(point, self.server.parameters, self._normalizer())
-        self.recorder.write(
+        row = self.recorder.write(
             point=point,
             sim_time_s=self.clock.now,
             server_step=self.server.step,
-            evaluation=evaluation,
             direction_norm=self.server.direction_norm,
             policy_std=float(self.policy.std(self.server.parameters).mean()),
             status=self.status,
         )
+        if self.status == "ok":
+            self._unevaluated.append((row, Point(point, self.server.parameters, self._normalizer())))
+
+    def _evaluate(self) -> None:
+        """Fill in the evaluations of the rows that wait for them."""
+        results = self.evaluator.evaluate([point for _, point in self._unevaluated])
+        for (row, _), result in zip(self._unevaluated, results, strict=True):
+            row.update(result)
+        self._unevaluated.clear()
 
     def _normalizer(self) -> Normalizer:
         """The evaluated policy's normaliser: the server's, or all local ones pooled (the server sees none)."""

@@ -1,13 +1,15 @@
-"""Tanh multilayer perceptrons on one flat parameter vector.
+"""Tanh multilayer perceptrons on one flat parameter vector: one forward pass, and its derivative for torch.
 
-Two forward passes of the same function: numpy for sampling, where a batch is a few dozen rows and numpy needs less
-than half of torch's time, and torch where derivatives are wanted. tests/unit/test_learner.py holds them together.
+Both are numpy's: sampling wants a forward pass without torch's cost per call, and where torch's own matrix products
+and tanh are slow (many AMD processors) this is the larger part of learning. What is done with the outputs, losses and
+log-probabilities, is torch's to differentiate. tests/unit/test_learner.py holds the derivative to torch's.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,21 +48,48 @@ class MLP:
         return list(zip(arrays[::2], arrays[1::2], strict=True))
 
     def torch(self, flat: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, out) for inputs (n, in), differentiable in `flat`."""
-        tensors = [p.view(shape) for p, shape in zip(torch.split(flat, self.splits), self.shapes, strict=True)]
-        last = len(tensors) - 2
-        for index in range(0, len(tensors), 2):
-            x = torch.addmm(tensors[index + 1], x, tensors[index])
-            if index < last:
-                x = torch.tanh(x)
-        return x
+        """Outputs (n, out) for inputs (n, in), differentiable (once) in `flat`."""
+        output: torch.Tensor = _Differentiable.apply(flat, x, self)  # type: ignore[no-untyped-call]
+        return output
 
 
-def forward(layers: Layers, x: Float32) -> Float32:
-    """Outputs (n, out) for inputs (n, in), without derivatives."""
+def forward(layers: Layers, x: Float32) -> list[Float32]:
+    """[x, every hidden layer's activations, outputs] for inputs x (n, in).
+
+    Weights may be stacked, (S, in, out) and (S, 1, out): S networks for x of shape (S, n, in), each as if alone.
+    """
+    values = [x]
     for weight, bias in layers[:-1]:
         x = x @ weight
         x += bias
         np.tanh(x, out=x)
+        values.append(x)
     weight, bias = layers[-1]
-    return x @ weight + bias
+    values.append(x @ weight + bias)
+    return values
+
+
+def backward(layers: Layers, values: list[Float32], gradient: Float32) -> Float32:
+    """Gradient in the flat parameters, (size,), for the gradient (n, out) in the outputs of :func:`forward`."""
+    parts: list[Float32] = []
+    for index in reversed(range(len(layers))):
+        x = values[index]
+        parts = [(x.T @ gradient).ravel(), gradient.sum(axis=0), *parts]
+        if index > 0:
+            gradient = gradient @ layers[index][0].T
+            gradient *= 1 - np.square(x)  # the derivative of tanh where its value is x
+    return np.concatenate(parts)
+
+
+class _Differentiable(torch.autograd.Function):
+    """:func:`forward` and :func:`backward` as one operation of torch."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: torch.Tensor, x: torch.Tensor, mlp: MLP) -> torch.Tensor:
+        ctx.layers = mlp.layers(flat.numpy())
+        ctx.values = forward(ctx.layers, x.numpy())
+        return torch.from_numpy(ctx.values[-1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return torch.from_numpy(backward(ctx.layers, ctx.values, gradients[0].numpy())), None, None

@@ -5,6 +5,8 @@ Before any sums have arrived it is the identity, so the N tasks sent first sampl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,8 +35,7 @@ class Normalizer:
     """
 
     def __init__(self, sums: Sums | None, clip: float):
-        self.mean: Float32 | None = None
-        self.clip = np.float32(clip)
+        self.mean, self.inverse_std, self.clip = _NO_MEAN, _UNIT, _NO_BOUND
         if sums is None or sums[0] == 0:
             return
         count, size = sums[0], (len(sums) - 1) // 2
@@ -42,13 +43,24 @@ class Normalizer:
         variance = np.maximum(sums[1 + size :] / count - np.square(mean), 0)
         self.mean = mean.astype(np.float32)
         self.inverse_std = (1 / np.sqrt(variance + 1e-8)).astype(np.float32)
+        self.clip = np.array(clip, np.float32)
 
     def __call__(self, raw: Float32) -> Float32:
         """Normalised observations, same shape as `raw`."""
-        if self.mean is None:
-            return raw.copy()
-        out = raw - self.mean
+        out: Float32 = raw - self.mean
         out *= self.inverse_std
         np.minimum(out, self.clip, out=out)
         np.maximum(out, -self.clip, out=out)
         return out
+
+
+_NO_MEAN, _UNIT, _NO_BOUND = (np.array(value, np.float32) for value in (0, 1, np.inf))
+
+
+def stack(normalizers: Sequence[Normalizer], size: int) -> Normalizer:
+    """One normaliser for (S, B, O = `size`), each of the S rows with the statistics of its own."""
+    stacked = Normalizer(None, 0)
+    stacked.mean = np.stack([np.broadcast_to(each.mean, size) for each in normalizers])[:, None]
+    stacked.inverse_std = np.stack([np.broadcast_to(each.inverse_std, size) for each in normalizers])[:, None]
+    stacked.clip = np.stack([each.clip for each in normalizers])[:, None, None]
+    return stacked

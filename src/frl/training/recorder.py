@@ -85,12 +85,11 @@ class Recorder:
         point: int,
         sim_time_s: float,
         server_step: int,
-        evaluation: dict[str, object],
         direction_norm: float,
         policy_std: float,
         status: str = "ok",
-    ) -> None:
-        """Append a row with the axes as they stand, the evaluation, and the means since the previous row."""
+    ) -> dict[str, object]:
+        """Append and return a row: the axes as they stand, no evaluation yet, the means since the previous row."""
         total, n_agents = self.env_steps_total, len(self.env_steps)
         axes = (
             point,
@@ -114,9 +113,10 @@ class Recorder:
             policy_std,
             status,
         )
-        row = {**self.identity, **dict(zip(AXES, axes, strict=True)), **dict.fromkeys(EVALUATION), **evaluation}
+        row = {**self.identity, **dict(zip(AXES, axes, strict=True)), **dict.fromkeys(EVALUATION)}
         self.rows.append({**row, **dict(zip(TRAINING, training, strict=True))})
         self._forget()
+        return self.rows[-1]
 
 
 def _mean(values: list[float] | list[int]) -> float | None:
