@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,8 @@ def float32(*shape, seed=0):
 
 def torchs_own(mlp, flat, x):
     """The same network out of torch's own operations."""
-    tensors = [part.view(shape) for part, shape in zip(torch.split(flat, mlp.splits), mlp.shapes, strict=True)]
+    parts = torch.split(flat, [math.prod(shape) for shape in mlp.shapes])
+    tensors = [part.view(shape) for part, shape in zip(parts, mlp.shapes, strict=True)]
     for index in range(0, len(tensors) - 2, 2):
         x = torch.tanh(x @ tensors[index] + tensors[index + 1])
     return x @ tensors[-2] + tensors[-1]
@@ -92,6 +95,22 @@ def test_log_prob_is_the_normal_density():
     expected = torch.distributions.Normal(torch.from_numpy(forward(layers, observation)[-1]), torch.from_numpy(std))
     log_prob = policy.log_prob(torch.from_numpy(theta), torch.from_numpy(observation), torch.from_numpy(action))
     torch.testing.assert_close(log_prob, expected.log_prob(torch.from_numpy(action)).sum(1))
+
+
+def test_the_critics_step_is_the_gradient_of_half_the_mean_squared_error():
+    critic, observation, target = Critic(4, (8, 8), value_scale=50.0), float32(30, 4), 40 * float32(30, seed=1)
+    phi, seen = critic.init(rng()) + 0.1 * float32(critic.size), []
+
+    class Watching(Adam):
+        def step(self, gradient):
+            seen.append(gradient)
+            return super().step(gradient)
+
+    critic.fit(phi, observation, target, Watching(critic.size, 1e-3), epochs=1, minibatches=1, stream=rng())
+    leaf = torch.from_numpy(phi).requires_grad_()
+    value = torchs_own(critic.mlp, leaf, torch.from_numpy(observation))[:, 0]
+    loss = 0.5 * (value - torch.from_numpy(target) / 50).square().mean()
+    np.testing.assert_allclose(seen[0], torch.autograd.grad(loss, leaf)[0].numpy(), atol=1e-6)
 
 
 def test_adam_is_torchs():

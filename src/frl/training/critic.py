@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from frl.training.mlp import MLP, Float32, Layers, forward
+from frl.training.mlp import MLP, Float32, Layers, backward, forward
 
 
 class Critic:
@@ -39,14 +38,13 @@ class Critic:
         stream: np.random.Generator,
     ) -> Float32:
         """phi after `epochs` passes of squared-error regression on `target` (n,), starting from `phi`."""
-        x, y = torch.from_numpy(observation), torch.from_numpy(target / self.scale)
+        scaled: Float32 = target / self.scale
         for _ in range(epochs):
             for rows in np.array_split(stream.permutation(len(target)), minibatches):
-                index = torch.from_numpy(rows)
-                leaf = torch.from_numpy(phi).requires_grad_()
-                loss = 0.5 * (self.mlp.torch(leaf, x[index])[:, 0] - y[index]).square().mean()
-                (gradient,) = torch.autograd.grad(loss, leaf)
-                phi = phi - adam.step(gradient.numpy())
+                layers = self.mlp.layers(phi)
+                values = forward(layers, observation[rows])
+                error: Float32 = values[-1] - scaled[rows, None]
+                phi = phi - adam.step(backward(layers, values, error / len(rows)))
         return phi
 
 

@@ -24,8 +24,9 @@ class MLP:
 
     def __init__(self, sizes: Sequence[int]):
         self.shapes = [shape for a, b in itertools.pairwise(sizes) for shape in ((a, b), (b,))]
-        self.splits = [int(np.prod(shape)) for shape in self.shapes]
-        self.size = sum(self.splits)
+        ends = list(itertools.accumulate(int(np.prod(shape)) for shape in self.shapes))
+        self._slices = [slice(a, b) for a, b in itertools.pairwise([0, *ends])]
+        self.size = ends[-1]
 
     def init(self, stream: np.random.Generator, output_gain: float) -> Float32:
         """Orthogonal weights (gain sqrt 2, `output_gain` in the last layer), zero biases; shape (size,)."""
@@ -43,8 +44,7 @@ class MLP:
 
     def layers(self, flat: Float32) -> Layers:
         """Views (weight, bias) into the flat vector."""
-        pieces = np.split(flat, np.cumsum(self.splits)[:-1])
-        arrays = [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+        arrays = [flat[part].reshape(shape) for part, shape in zip(self._slices, self.shapes, strict=True)]
         return list(zip(arrays[::2], arrays[1::2], strict=True))
 
     def torch(self, flat: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
