@@ -43,8 +43,10 @@ class Critic:
             for rows in np.array_split(stream.permutation(len(target)), minibatches):
                 layers = self.mlp.layers(phi)
                 values = forward(layers, observation[rows])
-                error: Float32 = values[-1] - scaled[rows, None]
-                phi = phi - adam.step(backward(layers, values, error / len(rows)))
+                error = values[-1]
+                error -= scaled[rows, None]
+                error /= len(rows)
+                phi = phi - adam.step(backward(layers, values, error))
         return phi
 
 
