@@ -33,14 +33,18 @@ STATE = int(
 )
 
 
-@functools.cache
-def _load(xml: str) -> tuple[Any, Any]:
-    """Model and data of one of Gymnasium's XML files, shared by all lanes of this process."""
+def model_path(xml: str) -> Path:
+    """Where one of Gymnasium's XML files is."""
     spec = importlib.util.find_spec("gymnasium")  # the files only: importing the package would cost time
     if spec is None or spec.submodule_search_locations is None:
         raise ModuleNotFoundError("gymnasium, whose MuJoCo models are used, is not installed")
-    path = Path(spec.submodule_search_locations[0]) / "envs" / "mujoco" / "assets" / xml
-    model = mujoco.MjModel.from_xml_path(str(path))
+    return Path(spec.submodule_search_locations[0]) / "envs" / "mujoco" / "assets" / xml
+
+
+@functools.cache
+def _load(xml: str) -> tuple[Any, Any]:
+    """Model and data of one of Gymnasium's XML files, shared by all lanes of this process."""
+    model = mujoco.MjModel.from_xml_path(str(model_path(xml)))
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
     if not (model.geom_contype.any() or model.geom_conaffinity.any()):
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
