@@ -59,6 +59,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
     _add_scenario_command(commands, "runs", _runs, "list every run of a scenario and its state")
+    plan = _add_scenario_command(
+        commands, "plan", _plan, "predict core-hours, wall time and disk of what is to be done"
+    )
+    plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
     analysis = {
         "collect": (_collect, "join the runs into curves.csv, runs.csv and missing.csv"),
         "figures": (_figures, "draw the sample-complexity and time-complexity figures (SVG, PDF, PNG)"),
@@ -181,6 +185,16 @@ def _runs(arguments: argparse.Namespace) -> None:
         states[now] += 1
         print(f"{now:<10}{spec.run_id}")
     print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from frl.plan import plan
+    from frl.spec import SpecError
+
+    if arguments.cores < 1:
+        raise SpecError(f"--cores = {arguments.cores}: must be 1 or more")
+    for line in plan(_scenario(arguments), arguments.results, arguments.cores).lines():
+        print(line)
 
 
 def _base(arguments: argparse.Namespace, scenario: Scenario) -> Path:

@@ -193,6 +193,12 @@ class EvaluationSpec(Settings):
     mean_action_every: Count = 25
     """Every this many points (and at the last) the mean action is evaluated as well."""
 
+    @property
+    def env_steps_at_most(self) -> int:
+        """Environment steps of all evaluations of a run, if every episode lasts its 1,000 steps."""
+        mean_action = {*range(0, self.points, self.mean_action_every), self.points}
+        return (self.points + 1 + len(mean_action)) * self.episodes * 1000
+
 
 class RunSpec(Settings):
     """One training run, fully resolved."""

@@ -6,9 +6,11 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
+from frl.plan import plan
 from frl.provenance import analysis_digest, digest_of
 from frl.runner import run_digest
 from frl.spec import SpecError, load_scenario
+from frl.watch import Watch
 
 ROOT = Path(workflow.basedir).parent
 FIGURES = ("sample_complexity", "time_complexity")
@@ -114,6 +116,17 @@ def partial_flag(wildcards) -> str:
 def version(*modules) -> str:
     """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone."""
     return digest_of([SCENARIO.model_dump_json(), analysis_digest(*modules)])
+
+
+def say_what_will_happen() -> None:
+    """Before the first job: what it will cost; from then on now and then how far it is."""
+    if "partial" in workflow.dag_settings.targets:
+        return
+    results = Path(BASE).parent
+    cores = workflow.resource_settings.cores or workflow.resource_settings.nodes
+    for line in plan(SCENARIO, results, cores).lines():
+        print(line, file=sys.stderr, flush=True)
+    Watch(SCENARIO, results).start()
 
 
 def say_what_there_is() -> None:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from frl import provenance
 from frl.bench import limit, processes
 from frl.files import write_atomically, write_csv
-from frl.spec import RunSpec, load_scenario
+from frl.spec import load_scenario
 
 ROBOTS = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 RATE = "steps per CPU second"
@@ -107,7 +107,7 @@ def process(repetitions: int) -> Iterator[Row]:
     for env in ("Swimmer", "Humanoid"):
         yield _value("peak memory, N = 8", env, "64x64", [processes.memory_mb(env)], "MB", 400)
     runs = list(load_scenario(processes.ROOT / "config" / "config.yaml").runs())
-    share = sum(map(evaluation_steps, runs)) / sum(spec.env_steps_budget for spec in runs)
+    share = sum(spec.evaluation.env_steps_at_most for spec in runs) / sum(spec.env_steps_budget for spec in runs)
     yield _value("evaluation steps over training steps, at most", "config.yaml", "", [share], "ratio", 0.12)
 
 
@@ -122,13 +122,6 @@ def workflow(repetitions: int) -> Iterator[Row]:
 BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     each.__name__: each for each in (physics, peers, agents, process, workflow)
 }
-
-
-def evaluation_steps(spec: RunSpec) -> int:
-    """Environment steps of a run's evaluations if every episode lasts its 1,000 steps."""
-    settings = spec.evaluation
-    plays = settings.points + 1 + len({*range(0, settings.points, settings.mean_action_every), settings.points})
-    return plays * settings.episodes * 1000
 
 
 def run(names: Sequence[str], repetitions: int, folder: Path) -> None:
