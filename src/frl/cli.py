@@ -19,7 +19,7 @@ EPILOG = """\
 A scenario is one YAML file that is complete by itself (config/README.md explains each key). Examples:
 
   frl runs config/quick.yaml
-  frl train config/quick.yaml --environment Swimmer --algorithm afedpg --n-agents 4 --seed 0
+  frl train config/quick.yaml --environment Swimmer --method afedpg --n-agents 4 --seed 0
   frl collect config/quick.yaml && frl figures config/quick.yaml && frl tables config/quick.yaml
   frl report config/quick.yaml
 
@@ -104,7 +104,7 @@ def _add_train(commands: Commands) -> None:  # type: ignore[type-arg]
         "finished before with the same settings and the same code is taken from the store instead."
     )
     command.add_argument("--environment", required=True, metavar="E", help="one of the scenario's environments")
-    command.add_argument("--algorithm", required=True, metavar="A", help="one of the scenario's methods")
+    command.add_argument("--method", required=True, metavar="M", help="one of the scenario's methods, by its name")
     command.add_argument("--n-agents", required=True, type=int, metavar="N", help="number of agents")
     command.add_argument("--seed", required=True, type=int, metavar="S", help="seed of the run")
     command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
@@ -155,7 +155,7 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
     if arguments.environment not in scenario.environments:
         allowed = ", ".join(scenario.environments)
         raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
-    spec = scenario.resolve(arguments.environment, arguments.algorithm, arguments.n_agents, arguments.seed)
+    spec = scenario.resolve(arguments.environment, arguments.method, arguments.n_agents, arguments.seed)
     if arguments.seed not in scenario.seeds:
         print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
     return spec

@@ -7,7 +7,7 @@ from typing import Any
 
 from frl.spec import SERVERS, RunSpec, Scenario
 
-GRID_KEYS = ("environment", "algorithm", "n_agents", "seed")  # of a RunSpec; a scenario's lists set them
+GRID_KEYS = ("environment", "algorithm", "method", "n_agents", "seed")  # of a RunSpec; a scenario's lists set them
 
 
 def schema() -> dict[str, Any]:
@@ -29,7 +29,8 @@ def schema() -> dict[str, Any]:
     definitions["Run"] = run
     definitions.pop("ServerSettings", None)
     definitions["Method"]["properties"]["server"] |= any_server
-    definitions["Override"]["properties"]["set"] |= {"$ref": "#/$defs/Run"}
+    for owner in ("Method", "Override"):
+        definitions[owner]["properties"]["set"] |= {"$ref": "#/$defs/Run"}
     scenario["properties"]["run"] |= {"$ref": "#/$defs/Run"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **scenario, "$defs": definitions}
 

@@ -1,7 +1,7 @@
 """The specification of runs and scenarios: the one place of every setting, default, path and seed stream.
 
 A :class:`Scenario` (one YAML file in ``config/``) resolves to many :class:`RunSpec`, one per
-(environment, algorithm, N, seed). A run is a pure function of its RunSpec. Every model is frozen and
+(environment, method, N, seed). A run is a pure function of its RunSpec. Every model is frozen and
 refuses unknown keys. The string under a field is its help text (``frl schema`` prints them all).
 """
 
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afedpg import AFedPG
@@ -39,6 +39,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]  # strict: neither "5" nor true is a count
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
 
 
 class SpecError(ValueError):
@@ -209,6 +210,8 @@ class RunSpec(Settings):
     """Gymnasium's version of the task; the paper uses v4."""
     algorithm: str
     """One of the keys of frl.spec.SERVERS."""
+    method: str = Field(default="", exclude=True)
+    """What the run is filed under; empty means the algorithm's name. No setting: neither dumped nor in the digest."""
     n_agents: Count
     """N."""
     seed: Seed
@@ -233,6 +236,7 @@ class RunSpec(Settings):
             name = data.get("algorithm")
             if name not in SERVERS:
                 raise ValueError(f"algorithm = {name!r}: allowed are {', '.join(SERVERS)}")
+            data = {**data, "method": data.get("method") or name}
             if isinstance(given := data.get("server", {}), dict):
                 try:
                     data = {**data, "server": SERVERS[name].Settings.model_validate(given)}
@@ -255,7 +259,7 @@ class RunSpec(Settings):
     @property
     def run_id(self) -> str:
         """Path of the run below ``results/<scenario>/runs``, without suffix."""
-        return f"{self.environment}/{self.algorithm}/n{self.n_agents}/seed{self.seed}"
+        return f"{self.environment}/{self.method}/n{self.n_agents}/seed{self.seed}"
 
     @property
     def env_steps_budget(self) -> int:
@@ -284,14 +288,18 @@ class RunSpec(Settings):
 
 
 class Method(Settings):
-    """One algorithm with its settings, at one or more N."""
+    """One algorithm with its settings, at one or more N; under names of their own one algorithm makes many methods."""
 
     algorithm: str
     """One of the keys of frl.spec.SERVERS."""
+    name: MethodName | None = None
+    """What paths, tables and figures call it; empty means the algorithm's name."""
     n_agents: Annotated[tuple[Count, ...], Field(min_length=1)]
     """The values of N to run."""
     server: dict[str, Any] = {}
     """The algorithm's own settings."""
+    set: dict[str, Any] = {}
+    """A part of a RunSpec, merged over `run` and `server`; overrides win over it."""
 
     @field_validator("algorithm")
     @classmethod
@@ -300,19 +308,34 @@ class Method(Settings):
             raise ValueError(f"unknown algorithm; allowed are {', '.join(SERVERS)}")
         return name
 
+    @field_validator("name")
+    @classmethod
+    def _of_no_other_algorithm(cls, name: str | None, info: ValidationInfo) -> str | None:
+        algorithm = info.data.get("algorithm", name)
+        if name in SERVERS and name != algorithm:
+            raise ValueError(f"this is another algorithm than {algorithm!r}; choose another name")
+        return name
+
+    @property
+    def key(self) -> str:
+        """What identifies the method in its scenario: its name, else its algorithm's."""
+        return self.name or self.algorithm
+
 
 class Where(Settings):
     """Which runs an override touches: those that match every list given."""
 
     environment: tuple[EnvironmentName, ...] | None = None
+    method: tuple[str, ...] | None = None
     algorithm: tuple[str, ...] | None = None
     n_agents: tuple[int, ...] | None = None
 
-    def matches(self, environment: str, algorithm: str, n_agents: int) -> bool:
+    def matches(self, environment: str, method: Method, n_agents: int) -> bool:
         """Whether a run of this identity is touched."""
         return (
             (self.environment is None or environment in self.environment)
-            and (self.algorithm is None or algorithm in self.algorithm)
+            and (self.method is None or method.key in self.method)
+            and (self.algorithm is None or method.algorithm in self.algorithm)
             and (self.n_agents is None or n_agents in self.n_agents)
         )
 
@@ -355,52 +378,55 @@ class Scenario(Settings):
     def _every_run_is_valid(self) -> Scenario:
         if missing := [name for name in self.environments if name not in self.thresholds]:
             raise ValueError(f"thresholds: no entry for {', '.join(missing)}")
-        pairs = [(m.algorithm, n) for m in self.methods for n in m.n_agents]
+        pairs = [f"{m.key}, N = {n}" for m in self.methods for n in m.n_agents]
         for what, values in (("methods", pairs), ("environments", self.environments), ("seeds", self.seeds)):
-            if len(set(values)) != len(values):
-                raise ValueError(f"{what}: an entry is listed twice in {list(values)}")
+            if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+                hint = "; tell methods of one algorithm apart by `name`" if what == "methods" else ""
+                raise ValueError(f"{what}: {twice[0]} is listed twice{hint}")
         if self.name == "published":
             raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
-        cells = [(environment, *pair) for environment in self.environments for pair in pairs]
+        cells = [(environment, m, n) for environment in self.environments for m in self.methods for n in m.n_agents]
         for index, override in enumerate(self.overrides):
             if not any(override.where.matches(*cell) for cell in cells):
                 where = override.where.model_dump(exclude_none=True)
                 raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
-        for cell in cells:
-            self.resolve(*cell, self.seeds[0])
+        for environment, method, n_agents in cells:
+            self.resolve(environment, method.key, n_agents, self.seeds[0])
         return self
 
     def _methods(self) -> str:
         """The methods with their N, in words."""
-        return ", ".join(f"{m.algorithm} (N = {', '.join(map(str, m.n_agents))})" for m in self.methods)
+        return ", ".join(
+            f"{m.key} ({'' if m.key == m.algorithm else f'{m.algorithm}, '}N = {', '.join(map(str, m.n_agents))})"
+            for m in self.methods
+        )
 
-    def resolve(self, environment: str, algorithm: str, n_agents: int, seed: int) -> RunSpec:
-        """The RunSpec of one cell of the grid.
+    def resolve(self, environment: str, method: str, n_agents: int, seed: int) -> RunSpec:
+        """The RunSpec of one cell of the grid; `method` is the method's key.
 
         Raises:
             SpecError: if the merged settings are no valid RunSpec; names the run, the key and what is allowed.
         """
-        method = next((m for m in self.methods if m.algorithm == algorithm and n_agents in m.n_agents), None)
-        if method is None:
-            raise SpecError(
-                f"algorithm = {algorithm!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}"
-            )
-        settings = merge(self.run, {"server": method.server})
+        one = next((m for m in self.methods if m.key == method and n_agents in m.n_agents), None)
+        if one is None:
+            raise SpecError(f"method = {method!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}")
+        settings = merge(merge(self.run, {"server": one.server}), one.set)
         for override in self.overrides:
-            if override.where.matches(environment, algorithm, n_agents):
+            if override.where.matches(environment, one, n_agents):
                 settings = merge(settings, override.set)
         identity: dict[str, Any] = {
             "environment": environment,
-            "algorithm": algorithm,
+            "algorithm": one.algorithm,
+            "method": one.key,
             "n_agents": n_agents,
             "seed": seed,
         }
         if clash := sorted(identity.keys() & settings.keys()):
-            raise SpecError(f"run.{clash[0]}: the grid sets this, not `run` or an override")
+            raise SpecError(f"run.{clash[0]}: the grid sets this, not `run`, a method's `set` or an override")
         try:
             return RunSpec.model_validate(settings | identity)
         except ValidationError as error:
-            where = f"run ({environment}, {algorithm}, N = {n_agents})"
+            where = f"run ({environment}, {method}, N = {n_agents})"
             raise SpecError(explain(error, RunSpec, prefix=where)) from None
 
     def runs(self) -> Iterator[RunSpec]:
@@ -408,7 +434,7 @@ class Scenario(Settings):
         for environment in self.environments:
             for method in self.methods:
                 for n_agents in method.n_agents:
-                    first = self.resolve(environment, method.algorithm, n_agents, self.seeds[0])
+                    first = self.resolve(environment, method.key, n_agents, self.seeds[0])
                     for seed in self.seeds:
                         yield first.model_copy(update={"seed": seed})
 
@@ -465,7 +491,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """One line for each thing wrong: key = value, and what is allowed."""
     lines = []
-    broken = {item["loc"][:-1] for item in error.errors()}
+    broken = {item["loc"][:i] for item in error.errors() for i in range(len(item["loc"]))}
     for item in error.errors():
         if item["type"] == "too_short" and item["loc"] in broken:
             continue  # empty only because its entries were refused
@@ -491,9 +517,8 @@ def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[st
         nested = [m for m in _models_in(field.annotation) if "kind" not in m.model_fields or _kind(m) in loc]
         model = nested[0] if nested else model
     # what the grid sets cannot be given in a scenario's `run`
-    return sorted(
-        model.model_fields.keys() - ({"environment", "algorithm", "n_agents", "seed"} if model is RunSpec else set())
-    )
+    identity = {"environment", "algorithm", "method", "n_agents", "seed"} if model is RunSpec else set()
+    return sorted(model.model_fields.keys() - identity)
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from frl.analysis import fleet
 from frl.runner import run_digest
@@ -28,17 +29,19 @@ PACE = {"afedpg": 1.0, "fedpg": 0.8, "async_pg": 0.6, "a3c": 0.35}
 def scenario(
     environments: tuple[str, ...] = ("Swimmer",),
     seeds: tuple[int, ...] = (0, 1, 2),
-    methods: dict[str, tuple[int, ...]] | None = None,
+    methods: dict[str, tuple[int, ...]] | list[dict[str, Any]] | None = None,
     threshold: str = "60 return",
 ) -> Scenario:
-    """A small scenario of the poster's shape."""
+    """A small scenario of the poster's shape; `methods` are the values of N of each algorithm, or spelled out."""
     methods = methods or {"afedpg": (1, 2, 4, 8), "fedpg": (4,), "async_pg": (4,), "a3c": (4,)}
+    if isinstance(methods, dict):
+        methods = [{"algorithm": a, "n_agents": n} for a, n in methods.items()]
     return Scenario(
         name="toy",
         title="Synthetic runs",
         tuned="Nothing was tuned: these runs are made up.",
         environments=environments,  # type: ignore[arg-type]
-        methods=[{"algorithm": a, "n_agents": n} for a, n in methods.items()],  # type: ignore[arg-type]
+        methods=methods,  # type: ignore[arg-type]
         seeds=seeds,
         thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
         run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS}},
@@ -99,6 +102,12 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
             }
             break
     return result
+
+
+def frame(of: Scenario, **options: Any) -> pd.DataFrame:
+    """All runs of the scenario as `frl collect` puts them together; options as for :func:`rows`."""
+    data = [row | {"method": spec.method} for spec in of.runs() for row in rows(spec, **options)]
+    return pd.DataFrame(data).astype({"eval_return_mean": "float64"})
 
 
 def csv_text(data: list[dict[str, Any]]) -> str:

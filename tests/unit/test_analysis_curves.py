@@ -19,7 +19,7 @@ def frame_of(*runs: tuple[list[float], list[float], str]) -> pd.DataFrame:
         for point, (a, b) in enumerate(zip(x, returns, strict=True)):
             last = point == len(x) - 1
             rows.append(("Hopper", "afedpg", 2, seed, point, a, b, status if last else "ok"))
-    columns = ["environment", "algorithm", "n_agents", "seed", "point", STEPS, "eval_return_mean", "status"]
+    columns = ["environment", "method", "n_agents", "seed", "point", STEPS, "eval_return_mean", "status"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -149,11 +149,10 @@ def test_share_above_and_mean_height() -> None:
 
 def test_synthetic_runs_cross_where_their_law_says() -> None:
     scenario = synthetic.scenario(seeds=tuple(range(6)))
-    frame = pd.DataFrame([row for spec in scenario.runs() for row in synthetic.rows(spec, noise=0.0)])
-    for (_, algorithm, n), one in all_curves(frame, STEPS).items():
-        pace = synthetic.PACE[algorithm] * n**0.75 / (1.5 * synthetic.STEPS)
+    for (_, method, n), one in all_curves(synthetic.frame(scenario, noise=0.0), STEPS).items():
+        pace = synthetic.PACE[method] * n**0.75 / (1.5 * synthetic.STEPS)
         expected = np.log(100 / 60) / (2 * pace)
-        assert complexity.mean_crossing(one, 60).value == pytest.approx(expected, rel=0.05), (algorithm, n)
+        assert complexity.mean_crossing(one, 60).value == pytest.approx(expected, rel=0.05), (method, n)
 
 
 def test_waiting_gain_of_the_posters_fleet() -> None:

@@ -20,14 +20,9 @@ from frl.spec import Scenario
 FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 
 
-def frame_of(scenario: Scenario, **options: object) -> pd.DataFrame:
-    rows = [row for spec in scenario.runs() for row in synthetic.rows(spec, **options)]  # type: ignore[arg-type]
-    return pd.DataFrame(rows).astype({"eval_return_mean": "float64"})
-
-
 def draw(kind: str, scenario: Scenario, frame: pd.DataFrame | None = None) -> Figure:
     with style.paper_style():
-        figure: Figure = getattr(figures, kind)(scenario, frame_of(scenario) if frame is None else frame)
+        figure: Figure = getattr(figures, kind)(scenario, synthetic.frame(scenario) if frame is None else frame)
         figure.canvas.draw()
     return figure
 
@@ -61,7 +56,7 @@ def test_sample_complexity_has_a_curve_for_each_n_and_both_axes() -> None:
 
 def test_the_mean_curve_is_the_mean_of_the_aligned_seeds() -> None:
     scenario = synthetic.scenario()
-    frame = frame_of(scenario)
+    frame = synthetic.frame(scenario)
     (panel,) = draw("time_complexity", scenario, frame).axes
     line = next(line for line in panel.get_lines() if line.get_gid() == "mean fedpg 4")
     expected = all_curves(frame, TIME)[("Swimmer", "fedpg", 4)]
@@ -98,7 +93,7 @@ def test_the_legend_hides_no_curve() -> None:
 
 def test_runs_that_end_before_the_posters_first_point_are_drawn_alone() -> None:
     scenario = synthetic.scenario()
-    frame = frame_of(scenario)
+    frame = synthetic.frame(scenario)
     short = frame.assign(env_steps_per_agent=frame["env_steps_per_agent"] / 100, sim_time_s=frame["sim_time_s"] / 100)
     for kind in ("sample_complexity", "time_complexity"):
         figure = draw(kind, scenario, short)
@@ -108,7 +103,7 @@ def test_runs_that_end_before_the_posters_first_point_are_drawn_alone() -> None:
 
 def test_missing_methods_an_empty_panel_and_a_method_of_ones_own() -> None:
     scenario = synthetic.scenario(("Swimmer", "Hopper"), methods={"a3c": (2,)}, seeds=(3,))
-    frame = frame_of(scenario)
+    frame = synthetic.frame(scenario)
     figure = draw("time_complexity", scenario, frame[frame["environment"] == "Swimmer"])
     assert [len(means(panel)) for panel in figure.axes] == [1, 0]
     assert figure.axes[1].texts[0].get_text() == "no finished run to draw"
@@ -119,10 +114,42 @@ def test_missing_methods_an_empty_panel_and_a_method_of_ones_own() -> None:
     assert colours["afedpg"] == style.method_colours(["afedpg"])["afedpg"]
 
 
+def sweep(n_agents: tuple[int, ...] = (4,), name: str = "afedpg-a{:.2f}") -> Scenario:
+    """Twelve methods of AFedPG."""
+    momenta = [i / 20 for i in range(1, 13)]
+    common = {"algorithm": "afedpg", "n_agents": n_agents}
+    return synthetic.scenario(methods=[{**common, "name": name.format(m), "server": {"momentum": m}} for m in momenta])
+
+
+@pytest.mark.parametrize("kind", ["sample_complexity", "time_complexity"])
+def test_twelve_methods_of_one_algorithm_are_told_apart(kind: str) -> None:
+    figure = draw(kind, sweep())
+    (panel,) = figure.axes
+    names = [f"afedpg-a{i / 20:.2f}" for i in range(1, 13)]
+    assert means(panel) == [f"mean {name} 4" for name in names]
+    assert legend(figure)[:12] == [f"{name}, N = 4" for name in names]
+    assert len({str(line.get_color()) for line in panel.get_lines() if line.get_gid()}) == 12
+    assert dashed(panel) == 0  # the poster's curves are for the papers' names
+
+
+def test_every_name_has_a_colour_of_its_own() -> None:
+    assert len(set(style.method_colours([*style.DISPLAY, *map(str, range(40))]).values())) == 44
+
+
+@pytest.mark.parametrize(("n_agents", "name"), [((1, 2, 4, 8), "m{:.2f}"), ((1, 4), f"{57 * 'a'}{{:.2f}}")])
+def test_a_long_legend_leaves_the_panel_its_room(n_agents: tuple[int, ...], name: str) -> None:
+    figure = draw("time_complexity", sweep(n_agents, name))
+    box = figure.legends[0].get_window_extent()
+    assert figure.bbox.containsx(box.x0)
+    assert figure.bbox.containsx(box.x1)
+    assert figure.bbox.containsy(box.y0)
+    assert figure.axes[0].get_window_extent().height > 1.5 * figure.dpi
+
+
 def test_a_diverged_run_is_drawn_and_explained() -> None:
     scenario = synthetic.scenario(methods={"afedpg": (2,)})
-    rows = [r for spec in scenario.runs() for r in synthetic.rows(spec, diverge_at=10 if spec.seed == 1 else None)]
-    figure = draw("time_complexity", scenario, pd.DataFrame(rows).astype({"eval_return_mean": "float64"}))
+    whole, ended = (synthetic.frame(scenario, diverge_at=point) for point in (None, 10))
+    figure = draw("time_complexity", scenario, pd.concat([whole[whole["seed"] != 1], ended[ended["seed"] == 1]]))
     assert sum(line.get_marker() == "x" for line in figure.axes[0].get_lines()) == 1
     assert "diverged (last value held)" in legend(figure)
 

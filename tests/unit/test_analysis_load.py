@@ -12,6 +12,7 @@ import synthetic
 
 from frl.analysis import load
 from frl.analysis.curves import all_curves
+from frl.runner import run_one, run_paths
 from frl.spec import Scenario
 from frl.training.recorder import COLUMNS
 
@@ -32,11 +33,43 @@ def test_collects_every_row_in_order_of_the_grid_without_changing_a_digit(result
     load.collect(SMALL, results, tmp_path / "base", partial=False)
     text = (tmp_path / "base" / "curves.csv").read_text()
     parts = [synthetic.run_path(results, SMALL, spec).read_text().split("\n", 1)[1] for spec in SMALL.runs()]
-    assert text == ",".join(COLUMNS) + "\n" + "".join(parts)
+    named = "".join(parts).replace("v4,afedpg,", "v4,afedpg,afedpg,")
+    assert text == ",".join(COLUMNS).replace("algorithm,", "algorithm,method,") + "\n" + named
     frame = load.read_curves(tmp_path / "base")
-    assert tuple(frame.columns) == COLUMNS
+    assert tuple(frame.columns) == load.CURVES_COLUMNS
     assert frame["uplink_bytes"].dtype == "int64"
     assert len(load.read_missing(tmp_path / "base")) == 0
+
+
+def test_two_methods_of_one_algorithm_are_two_curves(tmp_path: Path) -> None:
+    names = ("slow", "nan")  # what pandas would take for an absent value
+    common = {"algorithm": "afedpg", "n_agents": (2,)}
+    methods = [{**common, "name": name, "server": {"step_size": i + 1}} for i, name in enumerate(names)]
+    scenario = synthetic.scenario(methods=methods, seeds=(0, 1))
+    synthetic.write_all(tmp_path, scenario)
+    synthetic.run_path(tmp_path, scenario, scenario.resolve("Swimmer", "nan", 2, 1)).unlink()
+    load.collect(scenario, tmp_path, tmp_path / "base", partial=True)
+    curves = all_curves(load.read_curves(tmp_path / "base"), "sim_time_s")
+    assert {cell: one.seeds for cell, one in curves.items()} == {
+        ("Swimmer", "slow", 2): (0, 1),
+        ("Swimmer", "nan", 2): (0,),
+    }
+    runs, missing = load.read_runs(tmp_path / "base"), load.read_missing(tmp_path / "base")
+    assert list(runs.columns[:6]) == ["environment", "env_version", "algorithm", "method", "n_agents", "seed"]
+    assert runs["method"].tolist() == ["slow", "slow", "nan"]
+    assert missing.iloc[0].tolist() == ["Swimmer", "afedpg", "nan", 2, 1, "Swimmer/nan/n2/seed1", "not run"]
+
+
+def test_a_run_restored_under_another_name_is_collected(tmp_path: Path) -> None:
+    scenario = real_scenario(points=2, names=("one", "two"))
+    first, second = scenario.runs()
+    assert [run_one(spec, tmp_path, scenario.name) for spec in (first, second)] == ["trained", "restored"]
+    assert run_paths(first, tmp_path, "toy")[0].read_bytes() == run_paths(second, tmp_path, "toy")[0].read_bytes()
+    load.collect(scenario, tmp_path, tmp_path / "base", partial=False)
+    frame = load.read_curves(tmp_path / "base")
+    one, two = (frame[frame["method"] == name].drop(columns="method") for name in ("one", "two"))
+    assert len(one) > 0
+    assert one.reset_index(drop=True).equals(two.reset_index(drop=True))
 
 
 def test_runs_csv_has_one_flat_row_a_run(results: Path, tmp_path: Path) -> None:
@@ -171,7 +204,6 @@ def test_a_diverged_run_is_accepted_as_it_ends(results: Path, tmp_path: Path) ->
 
 def real_run(results: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
     """Train the scenario's first run for real; with `monkeypatch` it diverges on the way."""
-    from frl.runner import run_one
     from frl.training.policy import GaussianPolicy
 
     if monkeypatch is not None:
@@ -185,9 +217,10 @@ def real_run(results: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch 
     run_one(next(scenario.runs()), results, scenario.name)
 
 
-def real_scenario(points: int) -> Scenario:
+def real_scenario(points: int, names: tuple[str, ...] = ("afedpg",)) -> Scenario:
     run = {"steps_per_agent": 512, "sampling": {"lanes": 8, "segment_steps": 8}}
-    data = SMALL.model_dump() | {"seeds": [0], "methods": [{"algorithm": "afedpg", "n_agents": [1]}]}
+    methods = [{"name": name, "algorithm": "afedpg", "n_agents": [1]} for name in names]
+    data = SMALL.model_dump() | {"seeds": [0], "methods": methods}
     return Scenario(**data | {"run": run | {"evaluation": {"points": points, "episodes": 1}}})
 
 

@@ -158,7 +158,7 @@ def test_findings_come_from_the_data(tmp_path: Path) -> None:
     assert names == ["AFedPG", "Vanilla", "A3C", "FedPG"]
     swapped = frame.assign(n_agents=frame["n_agents"].replace({1: 8, 8: 1}))
     assert findings.findings(scenario, swapped)[0].verdict == findings.CONTRADICTED
-    alone = frame[frame["algorithm"] == "afedpg"]
+    alone = frame[frame["method"] == "afedpg"]
     assert [f.verdict for f in findings.findings(scenario, alone)][1:] == [findings.UNTESTED] * 2
     assert findings.headline([more, sooner, order]) == (
         "3 claims looked at: 1 replicated; 1 seen, not established; 1 contradicted."
@@ -173,6 +173,13 @@ def test_provenance_lists_every_setting_once(tmp_path: Path) -> None:
     assert set(flat) == (set(shared["setting"]) | set(different["setting"])) & set(flat)
     assert list(different.columns[1:]) == ["AFedPG, N = 1, 2, 4, 8", "FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"]
     assert "fleet.ratio" in set(shared["setting"])
+    assert "algorithm" not in set(flat) | set(shared["setting"]) | set(different["setting"])
     runs = load.read_runs(collected(tmp_path, scenario))
     assert provenance.versions(runs).set_index("what").loc["torch", "version"] == "2.13.0"
     assert provenance.machines(runs)["runs"].tolist() == [21]
+
+
+def test_provenance_says_which_algorithm_a_named_method_is() -> None:
+    methods = [{"algorithm": "a3c", "n_agents": (2,)}, {"name": "x", "algorithm": "afedpg", "n_agents": (2,)}]
+    _, different = provenance.settings(synthetic.scenario(methods=methods))
+    assert different.set_index("setting").loc["algorithm"].to_dict() == {"A3C, N = 2": "a3c", "x, N = 2": "afedpg"}

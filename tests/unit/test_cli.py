@@ -14,7 +14,7 @@ from frl.cli import main
 from frl.schema import schema_text
 
 TINY = Path(__file__).resolve().parents[1] / "workflow" / "tiny.yaml"
-RUN = ["--environment", "Swimmer", "--algorithm", "afedpg", "--n-agents", "2", "--seed", "0"]
+RUN = ["--environment", "Swimmer", "--method", "afedpg", "--n-agents", "2", "--seed", "0"]
 COMMANDS = ("train", "runs", "collect", "figures", "tables", "report", "publish", "schema", "store", "bench")
 
 
@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy():
         (["runs", "absent.yaml"], "absent.yaml: cannot read the scenario"),
         (
             ["train", str(TINY), *RUN[:-4], "--n-agents", "3", "--seed", "0"],
-            "algorithm = 'afedpg', n_agents = 3: scenario 'tiny' has afedpg (N = 1, 2), fedpg (N = 2), a3c (N = 2)",
+            "method = 'afedpg', n_agents = 3: scenario 'tiny' has afedpg (N = 1, 2), fedpg (N = 2), a3c (N = 2)",
         ),
         (
             ["train", str(TINY), "--environment", "Hopper", *RUN[2:]],
@@ -70,7 +70,7 @@ def test_what_cannot_be_used_is_one_message_and_code_2(tmp_path, monkeypatch, ca
 def test_unknown_arguments_are_code_2(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["train", str(TINY), "--environment", "Swimmer"])
-    assert "--algorithm, --n-agents, --seed" in capsys.readouterr().err
+    assert "--method, --n-agents, --seed" in capsys.readouterr().err
 
 
 def test_full_disk_is_a_message_and_code_1(monkeypatch, capsys):

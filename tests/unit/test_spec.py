@@ -94,6 +94,47 @@ def test_grid_and_overrides(tmp_path):
     assert runs["Hopper/a3c/n2/seed1"] == scenario.resolve("Hopper", "a3c", 2, 1)
 
 
+def methods(*named):
+    """Methods of AFedPG with N = 2, from what is given besides."""
+    return [{"algorithm": "afedpg", "n_agents": [2], **given} for given in named]
+
+
+def test_methods_of_one_algorithm_differ_by_name(tmp_path):
+    given = methods({}, {"name": "a0.7", "server": {"momentum": 0.7}}, {"name": "a0.7", "n_agents": [4]})
+    runs = list(load_scenario(write(tmp_path, methods=given, environments=["Hopper"], seeds=[3])).runs())
+    assert [run.run_id for run in runs] == ["Hopper/afedpg/n2/seed3", "Hopper/a0.7/n2/seed3", "Hopper/a0.7/n4/seed3"]
+    assert {run.algorithm for run in runs} == {"afedpg"}
+    assert [run.server.momentum for run in runs] == [0.2, 0.7, 0.2]
+
+
+def test_later_settings_of_a_method_win(tmp_path):
+    """run < server < set < overrides; an override finds a method by its name and by its algorithm."""
+    run = {"steps_per_agent": 1000, "server": {"step_size": 1.0}, "critic": {"epochs": 3, "minibatches": 3}}
+    sets = {"server": {"momentum": 0.3}, "critic": {"epochs": 4, "minibatches": 4}, "steps_per_agent": 2000}
+    given = methods({}, {"name": "x", "server": {"step_size": 2.0, "momentum": 0.4}, "set": sets})
+    overrides = [
+        {"where": {"method": ["x"]}, "set": {"critic": {"epochs": 5}}},
+        {"where": {"algorithm": ["afedpg"]}, "set": {"normalizer": {"clip": 6.0}}},
+    ]
+    scenario = load_scenario(write(tmp_path, run=run, methods=given, overrides=overrides))
+    plain, x = (scenario.resolve("Hopper", name, 2, 0) for name in ("afedpg", "x"))
+    assert (plain.server.step_size, plain.critic.epochs, plain.critic.minibatches) == (1.0, 3, 3)
+    assert (x.server.step_size, x.server.momentum) == (2.0, 0.3)
+    assert (x.critic.epochs, x.critic.minibatches, x.steps_per_agent) == (5, 4, 2000)
+    assert plain.normalizer.clip == x.normalizer.clip == 6.0
+
+
+def test_the_name_of_a_method_is_no_setting(tmp_path):
+    settings = {"server": {"momentum": 0.4}}
+    given = methods(settings, {"name": "x", **settings}, {"name": "y", "set": {"server": {"momentum": 0.4}}})
+    scenario = load_scenario(write(tmp_path, methods=given))
+    runs = [scenario.resolve("Swimmer", name, 2, 0) for name in ("afedpg", "x", "y")]
+    assert [run.method for run in runs] == ["afedpg", "x", "y"]
+    assert len({run.digest("code") for run in runs}) == len({run.to_json() for run in runs}) == 1
+    assert "method" not in runs[1].model_dump()
+    assert RunSpec(**RUN).method == RunSpec(**RUN, method="").method == "afedpg"
+
+
 def test_merge_replaces_a_fleet_of_another_kind():
     merged = merge({"fleet": {"kind": "straggler", "ratio": 4}}, {"fleet": {"kind": "constant"}})
     assert merged == {"fleet": {"kind": "constant"}}
@@ -127,6 +168,20 @@ BAD = {
     "override of no run": (
         {"overrides": [{"where": {"algorithm": ["a3d"]}, "set": {}}]},
         ["overrides.0", "a3d", "a3c (N = 2)"],
+    ),
+    "name with other characters": ({"methods": methods({"name": "AFedPG 0.5"})}, ["name", "'AFedPG 0.5'", "a-z0-9"]),
+    "path as a name": ({"methods": methods({"name": "../x"})}, ["name", "'../x'"]),
+    "method twice": ({"methods": methods({}, {})}, ["methods", "afedpg, N = 2", "twice", "`name`"]),
+    "named method twice": ({"methods": methods({"name": "x"}, {"name": "x"})}, ["methods", "x, N = 2", "twice"]),
+    "name of another algorithm": ({"methods": methods({"name": "fedpg"})}, ["name", "'fedpg'", "'afedpg'"]),
+    "unknown key of a method's settings": (
+        {"methods": methods({"name": "x", "set": {"critic": {"epoch": 2}}})},
+        ["x, N = 2", "critic.epoch", "epochs"],
+    ),
+    "identity in a method's settings": ({"methods": methods({"set": {"method": "y"}})}, ["method", "`set`"]),
+    "override of no named method": (
+        {"methods": methods({"name": "x"}), "overrides": [{"where": {"method": ["afedpg"]}, "set": {}}]},
+        ["overrides.0", "'afedpg'", "x (afedpg, N = 2)"],
     ),
     "no N": ({"methods": [{"algorithm": "a3c", "n_agents": []}]}, ["n_agents", "at least 1"]),
     "N no list": ({"methods": [{"algorithm": "a3c", "n_agents": 4}]}, ["n_agents", "= 4", "list"]),
@@ -191,7 +246,7 @@ def test_seeds_of_a_scenario_share_everything_else():
 
 def test_entries_refused_are_not_said_to_be_missing(tmp_path):
     with pytest.raises(SpecError) as error:
-        load_scenario(write(tmp_path, seeds=[-1]))
+        load_scenario(write(tmp_path, seeds=[-1], methods=methods({"name": "X"})))
     assert "at least 1 item" not in str(error.value)
     with pytest.raises(SpecError) as error:
         load_scenario(write(tmp_path, run={"steps_per_agent": 5, "sead": 3}))

@@ -109,6 +109,23 @@ def test_a_run_outside_the_grid_is_refused(project):
     assert "Swimmer/fedpg/n1/seed0 is not a run of scenario 'tiny'" in done.stdout + done.stderr
 
 
+def test_names_of_methods_are_taken_literally(project):
+    """One name that begins another, dots and dashes: each run is planned by its own name, none that is only alike."""
+    names = ("afedpg-a0.5", "afedpg-a0.5-b", "fedpg.2")
+    common = "algorithm: afedpg, n_agents: [2]"
+    given = [f"  - {{name: {name}, {common}, server: {{momentum: 0.{i + 5}}}}}\n" for i, name in enumerate(names)]
+    project.edit("config/tiny.yaml", "methods:\n", "methods:\n" + "".join(given))
+    assert project.planned().train == {"afedpg": 4, "fedpg": 2, "a3c": 2, **dict.fromkeys(names, 2)}
+    runs = [f"results/tiny/runs/Swimmer/{name}/n2/seed0.csv" for name in names]
+    plan = project.snakemake("-n", "-p", *runs)
+    planned = re.findall(r"--method (\S+) --n-agents 2 --seed 0 ", plan.stdout + plan.stderr)
+    assert sorted(planned) == sorted(names)
+    for alike in ("afedpg-a0x5", "fedpg-2", "afedpg-a0.5-"):
+        refused = project.snakemake("-n", f"results/tiny/runs/Swimmer/{alike}/n2/seed0.csv")
+        assert refused.returncode == 1
+        assert "MissingRuleException" in refused.stdout + refused.stderr
+
+
 def test_thousand_jobs_are_planned_fast(project):
     project.edit("config/tiny.yaml", "seeds: [0, 1]", f"seeds: {list(range(250))}")
     seconds = []

@@ -1,6 +1,7 @@
 # The scenario and functions of it; no rules. (The rules' conda: line is what `snakemake --lint` asks for; the environment
 # to use is the one that Snakemake runs in, and --sdm conda is not supported.)
 
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -60,11 +61,16 @@ except SpecError as error:
 
 BASE = f"results/{SCENARIO.name}"
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
-RUN = "{environment}/{algorithm}/n{n_agents}/seed{seed}"
+RUN = "{environment}/{method}/n{n_agents}/seed{seed}"
 NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob("*.py"))]
 RUN_FILES = [
     f"{BASE}/runs/{run}{suffix}" for run in RUNS for suffix in (".csv", ".meta.json")
 ]
+
+
+def one_of(names) -> str:
+    """Regular expression of a wildcard that is one of these names, tried before any that it begins with."""
+    return "|".join(re.escape(name) for name in sorted(set(names), reverse=True))
 
 
 def products(part) -> list[str]:

@@ -20,7 +20,7 @@ rule train:
     params:
         digest=planned_digest,
     message:
-        "Train {wildcards.algorithm} on {wildcards.environment}, N = {wildcards.n_agents}, seed {wildcards.seed}"
+        "Train {wildcards.method} on {wildcards.environment}, N = {wildcards.n_agents}, seed {wildcards.seed}"
     shell:
-        "frl train {input.scenario:q} --environment {wildcards.environment} --algorithm {wildcards.algorithm}"
+        "frl train {input.scenario:q} --environment {wildcards.environment} --method {wildcards.method}"
         " --n-agents {wildcards.n_agents} --seed {wildcards.seed} --expect-digest {params.digest} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""Runs of one (environment, algorithm, N) aligned on a common grid of one axis.
+"""Runs of one (environment, method, N) aligned on a common grid of one axis.
 
 Two seeds never log at exactly the same x (a synchronous method jumps by whole rounds), so every run is interpolated
 linearly between its own evaluations. Nothing is extrapolated: a grid ends where the shortest run ends.
@@ -20,7 +20,7 @@ GRID_POINTS = 201  # four times as fine as the default 50 evaluations
 FINAL_SHARE = 0.1  # "final return" is the mean over the last tenth of the axis
 
 Cell = tuple[str, str, int]
-"""environment, algorithm, N."""
+"""environment, method, N."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Curves:
     """
 
     environment: str
-    algorithm: str
+    method: str
     n_agents: int
     axis: str
     runs: tuple[Run, ...]
@@ -77,9 +77,9 @@ class Curves:
 
 
 def all_curves(frame: pd.DataFrame, axis: str) -> dict[Cell, Curves]:
-    """The aligned curves of every (environment, algorithm, N) in a table of collected runs."""
+    """The aligned curves of every (environment, method, N) in a table of collected runs."""
     cells = {}
-    for key, group in frame.groupby(["environment", "algorithm", "n_agents"], sort=False):
+    for key, group in frame.groupby(["environment", "method", "n_agents"], sort=False):
         cell = (str(key[0]), str(key[1]), int(key[2]))
         cells[cell] = align(group, axis)
     return cells
@@ -89,7 +89,7 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
     """Put the runs of one cell on a common grid.
 
     Args:
-        group: rows of curves.csv of one (environment, algorithm, N).
+        group: rows of curves.csv of one (environment, method, N).
         axis: column to use as x.
         points: size of the grid, evenly spaced over what every seed reached.
     """
@@ -101,7 +101,7 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
     # np.interp holds the last value beyond a run's end: by construction of the grid only a diverged run has such an x.
     returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in runs])
     first = group.iloc[0]
-    identity = (str(first["environment"]), str(first["algorithm"]), int(first["n_agents"]))
+    identity = (str(first["environment"]), str(first["method"]), int(first["n_agents"]))
     return Curves(*identity, axis, runs, x, returns_SG)
 
 

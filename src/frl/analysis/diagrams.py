@@ -21,7 +21,7 @@ def example(scenario: Scenario) -> RunSpec:
     methods = [m for m in scenario.methods if m.algorithm == "fedpg"] or list(scenario.methods)
     method = max(methods, key=lambda m: max(m.n_agents))
     n_agents = min(method.n_agents, key=lambda n: abs(n - 4))
-    return scenario.resolve(scenario.environments[0], method.algorithm, n_agents, scenario.seeds[0])
+    return scenario.resolve(scenario.environments[0], method.key, n_agents, scenario.seeds[0])
 
 
 def timeline(spec: RunSpec) -> Figure:

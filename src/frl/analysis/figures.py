@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from frl.analysis.curves import STEPS, TIME, Curves, all_curves
 from frl.analysis.load import read_curves
 from frl.analysis.poster import ENVIRONMENT, STEPS_PER_TRAJECTORY, poster_curve
 from frl.analysis.stats import LEVEL, MIN_SEEDS, Array, mean_interval
-from frl.spec import Scenario
+from frl.spec import Method, Scenario
 
 CellStyle = Callable[[str, int], "Look"]
 _GREY = "#777777"
+_LEGEND_HEIGHT = 1.5  # inches that a panel can spare
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,13 @@ def draw(scenario: Scenario, base: Path) -> None:
 
 
 def sample_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """AFedPG's return against environment steps per agent, one curve for each N (N = 1 is PG)."""
-    counts = [n for m in scenario.methods if m.algorithm == "afedpg" for n in m.n_agents]
+    """AFedPG's return against environment steps per agent, one curve for each N (N = 1 is PG).
+
+    If no method has just that name, as in a sweep over its settings, every method of the algorithm is drawn.
+    """
+    counts = [n for m in scenario.methods if m.key == "afedpg" for n in m.n_agents]
+    if not counts:
+        return _by_method(scenario, frame, STEPS, [m for m in scenario.methods if m.algorithm == "afedpg"])
     colours = style.agent_colours(counts)
     cells = [("afedpg", n) for n in sorted(counts)]
     return _grid(scenario, frame, STEPS, cells, lambda _, n: Look(colours[n]))
@@ -58,15 +64,19 @@ def sample_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
 
 def time_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
     """Return against simulated time, one curve for each method (colour) and N (shade and marker)."""
-    cells = [(m.algorithm, n) for m in scenario.methods for n in sorted(m.n_agents)]
-    colours = style.method_colours(algorithm for algorithm, _ in cells)
+    return _by_method(scenario, frame, TIME, scenario.methods)
+
+
+def _by_method(scenario: Scenario, frame: pd.DataFrame, axis: str, methods: Iterable[Method]) -> Figure:
+    cells = [(m.key, n) for m in methods for n in sorted(m.n_agents)]
+    colours = style.method_colours(method for method, _ in cells)
     counts = [n for _, n in cells]
     markers = style.agent_markers(counts)
 
-    def look(algorithm: str, n_agents: int) -> Look:
-        return Look(style.shade(colours[algorithm], n_agents, counts), markers[n_agents])
+    def look(method: str, n_agents: int) -> Look:
+        return Look(style.shade(colours[method], n_agents, counts), markers[n_agents])
 
-    return _grid(scenario, frame, TIME, cells, look)
+    return _grid(scenario, frame, axis, cells, look)
 
 
 def _grid(scenario: Scenario, frame: pd.DataFrame, axis: str, cells: list[tuple[str, int]], look: CellStyle) -> Figure:
@@ -78,18 +88,28 @@ def _grid(scenario: Scenario, frame: pd.DataFrame, axis: str, cells: list[tuple[
     handles: dict[str, Artist] = {}
     for i, environment in enumerate(scenario.environments):
         panel = figure.add_subplot(rows, columns, i + 1)
-        drawn = [curves[(environment, a, n)] for a, n in cells if (environment, a, n) in curves]
+        drawn = [curves[(environment, m, n)] for m, n in cells if (environment, m, n) in curves]
         for one in drawn:
-            name = style.curve_name(one.algorithm, one.n_agents)
-            handles.setdefault(name, _draw_curve(panel, one, look(one.algorithm, one.n_agents)))
-        reference = [_draw_poster(panel, one, look(one.algorithm, one.n_agents)) for one in drawn]
+            name = style.curve_name(one.method, one.n_agents)
+            handles.setdefault(name, _draw_curve(panel, one, look(one.method, one.n_agents)))
+        reference = [_draw_poster(panel, one, look(one.method, one.n_agents)) for one in drawn]
         _label(panel, scenario, environment, axis, drawn)
         handles |= _explanations(drawn, any(reference))
     # Curves first, in the order of the methods; what the thin lines and bands mean comes last.
-    labels = [name for name in (*(style.curve_name(a, n) for a, n in cells), *_EXPLAINED) if name in handles]
-    width = 4 if columns == 2 else 3
-    figure.legend([handles[name] for name in labels], labels, loc="outside lower center", ncols=width)
+    labels = [name for name in (*(style.curve_name(m, n) for m, n in cells), *_EXPLAINED) if name in handles]
+    _add_legend(figure, {name: handles[name] for name in labels}, 4 if columns == 2 else 3)
     return figure
+
+
+def _add_legend(figure: Figure, handles: dict[str, Artist], columns: int) -> None:
+    """In as many columns as fit; what it needs beyond a few rows is added to the figure's height."""
+    for count in range(columns, 0, -1):
+        legend = figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=count)
+        size = legend.get_window_extent()
+        if size.width <= figure.bbox.width or count == 1:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + max(0.0, size.height / figure.dpi - _LEGEND_HEIGHT))
 
 
 def _draw_curve(panel: Axes, curves: Curves, look: Look) -> Line2D:
@@ -103,14 +123,14 @@ def _draw_curve(panel: Axes, curves: Curves, look: Look) -> Line2D:
         panel.fill_between(curves.x, low, high, color=look.colour, alpha=0.15, linewidth=0, zorder=1)
     (line,) = panel.plot(
         curves.x, mean, color=look.colour, marker=look.marker, markevery=(12, 36), markeredgecolor="white",
-        markeredgewidth=0.6, zorder=3, gid=f"mean {curves.algorithm} {curves.n_agents}",
+        markeredgewidth=0.6, zorder=3, gid=f"mean {curves.method} {curves.n_agents}",
     )  # fmt: skip
     return line
 
 
 def _draw_poster(panel: Axes, curves: Curves, look: Look) -> bool:
     """The poster's own mean curve, as far as ours goes; False where it has none."""
-    reference = poster_curve(curves.environment, curves.algorithm, curves.n_agents, curves.axis)
+    reference = poster_curve(curves.environment, curves.method, curves.n_agents, curves.axis)
     if reference is None:
         return False
     seen = reference.x <= _reach(panel)
@@ -138,7 +158,7 @@ def _label(panel: Axes, scenario: Scenario, environment: str, axis: str, drawn: 
         panel.set_title(environment)
         return
     method = scenario.methods[0]
-    version = scenario.resolve(environment, method.algorithm, method.n_agents[0], scenario.seeds[0]).env_version
+    version = scenario.resolve(environment, method.key, method.n_agents[0], scenario.seeds[0]).env_version
     seeds = sorted({len(curves.runs) for curves in drawn})
     plural = "seed" if seeds == [1] else "seeds"
     panel.set_title(f"{environment}-{version}  ({'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} {plural})")

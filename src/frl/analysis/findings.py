@@ -74,11 +74,13 @@ def findings(scenario: Scenario, frame: pd.DataFrame) -> list[Finding]:
     found = []
     for environment in scenario.environments:
         found.append(_more_agents(scenario, environment, steps))
-        counts = {m.algorithm: set(m.n_agents) for m in scenario.methods}
+        counts: dict[str, set[int]] = {}
+        for m in scenario.methods:
+            counts.setdefault(m.key, set()).update(m.n_agents)
         for n in sorted(counts.get("afedpg", set()) & counts.get("fedpg", set())):
             found.append(_sooner(environment, n, time))
         for n in sorted(counts.get("afedpg", set()) - {1}):
-            methods = [algorithm for algorithm in ORDER if n in counts.get(algorithm, set())]
+            methods = [method for method in ORDER if n in counts.get(method, set())]
             if len(methods) > 2:
                 found.append(_ordering(environment, n, methods, time))
     return found
@@ -86,7 +88,7 @@ def findings(scenario: Scenario, frame: pd.DataFrame) -> list[Finding]:
 
 def _more_agents(scenario: Scenario, environment: str, curves: dict[Cell, Curves]) -> Finding:
     """Linear speed-up, as a direction: more agents, more return from equally many samples of each."""
-    counts = [n for m in scenario.methods if m.algorithm == "afedpg" for n in m.n_agents]
+    counts = [n for m in scenario.methods if m.key == "afedpg" for n in m.n_agents]
     few, many = min(counts, default=1), max(counts, default=1)
     claim = f"{curve_name('afedpg', many)} learns from fewer samples per agent than {curve_name('afedpg', few)}"
     a, b = (curves.get((environment, "afedpg", n)) for n in (few, many))
@@ -116,10 +118,10 @@ def _speedup(value: Quantity, level: float) -> str:
 def _sooner(environment: str, n: int, curves: dict[Cell, Curves]) -> Finding:
     """Asynchrony saves time: AFedPG is at FedPG's final return before FedPG."""
     claim = f"AFedPG reaches FedPG's final return in less simulated time, N = {n}"
-    slow, fast = (curves.get((environment, a, n)) for a in ("fedpg", "afedpg"))
+    slow, fast = (curves.get((environment, m, n)) for m in ("fedpg", "afedpg"))
     if slow is None or fast is None or not common_seeds(slow, fast):
         return Finding(environment, claim, "", "", UNTESTED)
-    p, q = (poster_curve(environment, a, n, TIME) for a in ("fedpg", "afedpg"))
+    p, q = (poster_curve(environment, m, n, TIME) for m in ("fedpg", "afedpg"))
     value = ratio(slow, fast, None)
     poster = f"time ratio {_RATIO.show(ratio(p, q, None))}" if p and q else ""
     return Finding(environment, claim, f"time ratio {_RATIO.show(value)}", poster, judge(value, 1))
@@ -143,7 +145,7 @@ def _ordering(environment: str, n: int, methods: list[str], curves: dict[Cell, C
 def _heights(present: list[Curves]) -> tuple[str, list[Quantity]]:
     """The methods by mean return up to the time all reached, in words, and the gaps between claimed neighbours."""
     end = min(c.x[-1] for c in present)
-    heights = {display_name(c.algorithm): float(mean_height(c, end).mean()) for c in present}
+    heights = {display_name(c.method): float(mean_height(c, end).mean()) for c in present}
     order = sorted(heights, key=lambda name: -heights[name])
     text = " > ".join(f"{name} {heights[name]:.1f}" for name in order) + f" (mean return up to {end:,.0f} s)"
     return text, [height_gain(a, b, end) for a, b in pairwise(present)]

@@ -23,11 +23,15 @@ from frl.training.recorder import AXES, COLUMNS, IDENTITY
 
 Meta = dict[str, Any]
 
-_TEXT = ("environment", "env_version", "algorithm", "status")
-_WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
-DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in COLUMNS}
+_BEFORE_METHOD = COLUMNS.index("algorithm") + 1
+CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:])
+"""Columns of curves.csv: a run's own, and the method, which a run's file does not know."""
 
-MISSING_COLUMNS = ("environment", "algorithm", "n_agents", "seed", "run_id", "reason")
+_TEXT = ("environment", "env_version", "algorithm", "method", "status")
+_WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
+DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in CURVES_COLUMNS}
+
+MISSING_COLUMNS = ("environment", "algorithm", "method", "n_agents", "seed", "run_id", "reason")
 # Flat facts of a run taken from its meta file; "a.b" is key b of the mapping a.
 META_KEYS = (
     "status",
@@ -77,20 +81,25 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
     for spec in scenario.runs():
         path = results / scenario.name / "runs" / f"{spec.run_id}.csv"
         if reason := _absent(path, spec):
-            missing.append((spec.environment, spec.algorithm, spec.n_agents, spec.seed, spec.run_id, reason))
+            missing.append((*(getattr(spec, key) for key in MISSING_COLUMNS[:-1]), reason))
             continue
         read_run(path, spec)
         _verify(path)
-        bodies.append(path.read_text(encoding="utf-8").split("\n", 1)[1])
+        bodies.append(_with_method(path.read_text(encoding="utf-8"), spec.method))
         facts.append(_flat(spec, _read_meta(path)))
     if missing and not partial:
         raise DataError(_missing_message(scenario, missing))
     if not facts:
         raise DataError(f"{scenario.name}: no finished run below {results / scenario.name / 'runs'}")
-    # The text of the files is copied as it is: no float is parsed and printed again.
-    write_atomically(base / "curves.csv", ",".join(COLUMNS) + "\n" + "".join(bodies))
+    write_atomically(base / "curves.csv", ",".join(CURVES_COLUMNS) + "\n" + "".join(bodies))
     write_csv(base / "runs.csv", pd.DataFrame(facts))
     write_csv(base / "missing.csv", pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
+
+
+def _with_method(text: str, method: str) -> str:
+    """A run's rows with the method put in, the rest copied as it is: no float is parsed and printed again."""
+    rows = (line.split(",", _BEFORE_METHOD) for line in text.rstrip("\n").split("\n")[1:])
+    return "".join(",".join([*row[:-1], method, row[-1]]) + "\n" for row in rows)
 
 
 def _missing_message(scenario: Scenario, missing: list[tuple[object, ...]]) -> str:
@@ -138,7 +147,7 @@ def _read_meta(path: Path) -> Meta:
 
 def _flat(spec: RunSpec, meta: Meta) -> dict[str, object]:
     """One row of runs.csv."""
-    row: dict[str, object] = {key: getattr(spec, key) for key in IDENTITY}
+    row: dict[str, object] = {key: getattr(spec, key) for key in CURVES_COLUMNS[: len(IDENTITY) + 1]}
     for key in META_KEYS:
         value: Any = meta
         for part in key.split("."):
@@ -209,21 +218,26 @@ def _status_problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
 
 
 def read_curves(base: Path) -> pd.DataFrame:
-    """The collected evaluation points of every run, columns as in a run's CSV.
+    """The collected evaluation points of every run, columns as in a run's CSV and the method.
 
     Raises:
         DataError: if nothing was collected yet.
     """
     if not (base / "curves.csv").exists():
         raise DataError(f"{base / 'curves.csv'} is not there: run `frl collect` first")
-    return pd.read_csv(base / "curves.csv", dtype=DTYPES)
+    return _read(base / "curves.csv", DTYPES)
 
 
 def read_runs(base: Path) -> pd.DataFrame:
     """The collected facts: identity, status, digests, times, memory, speed, versions; one row a run."""
-    return pd.read_csv(base / "runs.csv", dtype={"digest": "str", "git_commit": "str"})
+    return _read(base / "runs.csv", {"method": "str", "digest": "str", "git_commit": "str"})
 
 
 def read_missing(base: Path) -> pd.DataFrame:
     """The runs of the scenario that were not there, with the reason."""
-    return pd.read_csv(base / "missing.csv")
+    return _read(base / "missing.csv", {"method": "str"})
+
+
+def _read(path: Path, dtypes: dict[str, str]) -> pd.DataFrame:
+    # only an empty cell is absent: a method may be called nan
+    return pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""])

@@ -21,7 +21,7 @@ def poster_curves() -> pd.DataFrame:
         return pd.read_csv(file)
 
 
-def poster_curve(environment: str, algorithm: str, n_agents: int, axis: str) -> Curves | None:
+def poster_curve(environment: str, method: str, n_agents: int, axis: str) -> Curves | None:
     """The poster's mean curve, in the units of our own axis, as if it were one seed; None where it has no such curve.
 
     Its points are the digitised ones, unevenly spaced.
@@ -29,7 +29,7 @@ def poster_curve(environment: str, algorithm: str, n_agents: int, axis: str) -> 
     if environment != ENVIRONMENT or axis not in _PANEL:
         return None
     panel = _PANEL[axis]
-    key = "pg" if panel == "sample_complexity" and (algorithm, n_agents) == ("afedpg", 1) else algorithm
+    key = "pg" if panel == "sample_complexity" and (method, n_agents) == ("afedpg", 1) else method
     frame = poster_curves()
     rows = (frame["panel"] == panel) & (frame["algorithm"] == key) & (frame["n_agents"] == n_agents)
     if not rows.any():
@@ -38,4 +38,4 @@ def poster_curve(environment: str, algorithm: str, n_agents: int, axis: str) -> 
     x = x * (STEPS_PER_TRAJECTORY if panel == "sample_complexity" else 1)
     returns: Array = frame.loc[rows, "mean_return"].to_numpy(dtype=np.float64)
     run = Run(0, x, returns, float("nan"))
-    return Curves(environment, algorithm, n_agents, axis, (run,), x, returns[None])
+    return Curves(environment, method, n_agents, axis, (run,), x, returns[None])

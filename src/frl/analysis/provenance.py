@@ -9,7 +9,7 @@ import pandas as pd
 from frl.analysis.style import display_name
 from frl.spec import Scenario
 
-_IDENTITY = ("environment", "algorithm", "n_agents", "seed")
+_IDENTITY = {"environment", "n_agents", "seed"}
 _VERSIONS = (
     "versions_frl",
     "versions_python",
@@ -36,13 +36,16 @@ def settings(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Returns:
         two tables with a row for each setting: the first with its one value, the second with a column for each group
-        of runs that have all settings in common. A dash is a setting that a method does not have, or has empty.
+        of runs that have all settings in common. A dash is a setting that a method does not have, or has empty. The
+        algorithm is listed where the methods have names of their own.
     """
+    named = any(m.key != m.algorithm for m in scenario.methods)
+    identity = _IDENTITY if named else _IDENTITY | {"algorithm"}
     cells: dict[tuple[str, str, int], dict[str, str]] = {}
     for spec in scenario.runs():
-        key = (spec.environment, spec.algorithm, spec.n_agents)
+        key = (spec.environment, spec.method, spec.n_agents)
         if key not in cells:
-            cells[key] = flatten(spec.model_dump(mode="json", exclude=set(_IDENTITY)))
+            cells[key] = flatten(spec.model_dump(mode="json", exclude=identity))
     names = list(dict.fromkeys(name for values in cells.values() for name in values))
     first = next(iter(cells.values()))
     same = [name for name in names if all(values.get(name) == first.get(name) for values in cells.values())]
@@ -57,13 +60,13 @@ def settings(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _groups(scenario: Scenario, cells: dict[tuple[str, str, int], dict[str, str]]) -> dict[str, dict[str, str]]:
     """Cells of one environment and method with equal settings become one column, titled by its values of N."""
     counts: dict[tuple[str, str, str], list[int]] = {}
-    for (environment, algorithm, n_agents), values in cells.items():
-        counts.setdefault((environment, algorithm, str(values)), []).append(n_agents)
+    for (environment, method, n_agents), values in cells.items():
+        counts.setdefault((environment, method, str(values)), []).append(n_agents)
     titled = {}
-    for (environment, algorithm, _), agents in counts.items():
+    for (environment, method, _), agents in counts.items():
         where = f"{environment}, " if len(scenario.environments) > 1 else ""
-        title = f"{where}{display_name(algorithm)}, N = {', '.join(map(str, agents))}"
-        titled[title] = cells[environment, algorithm, agents[0]]
+        title = f"{where}{display_name(method)}, N = {', '.join(map(str, agents))}"
+        titled[title] = cells[environment, method, agents[0]]
     return titled
 
 
@@ -98,5 +101,5 @@ def versions(runs: pd.DataFrame) -> pd.DataFrame:
 
 def digests(runs: pd.DataFrame) -> pd.DataFrame:
     """The digest of settings and code of every run: equal digests mean equal CSV files on one machine."""
-    table = runs[["environment", "algorithm", "n_agents", "seed", "status", "digest"]]
+    table = runs[["environment", "method", "n_agents", "seed", "status", "digest"]]
     return table.rename(columns={"n_agents": "N"})

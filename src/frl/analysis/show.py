@@ -103,7 +103,7 @@ def incomplete(base: Path) -> Html:
     """The missing runs and the diverged ones, by name."""
     runs, missing = read_runs(base), read_missing(base)
     gone = missing[["run_id", "reason"]].rename(columns={"run_id": "missing run"})
-    columns = ["environment", "algorithm", "n_agents", "seed", "env_steps_total"]
+    columns = ["environment", "method", "n_agents", "seed", "env_steps_total"]
     diverged = runs.loc[runs["status"] == "diverged", columns].rename(columns={"n_agents": "N"})
     heading = Html("<p>Diverged:</p>") if len(diverged) else Html()
     parts = [frame(gone, "No run is missing."), heading, frame(diverged, "No run diverged.")]

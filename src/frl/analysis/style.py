@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from frl.files import write_atomically
@@ -29,7 +30,11 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#CC79A7",
 )
 _METHOD_COLOURS = {"afedpg": BLUE, "fedpg": VERMILION, "async_pg": GREEN, "a3c": PURPLE}
-_OTHER_METHODS = (ORANGE, SKY, BLACK, YELLOW)
+# Okabe and Ito's free ones, then colours of Paul Tol's "muted" palette and a brown
+_OTHER_METHODS = (
+    *(ORANGE, SKY, BLACK, YELLOW),
+    *("#332288", "#882255", "#117733", "#999933", "#CC6677", "#44AA99", "#8C510A", "#AA4499"),
+)
 _AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
@@ -40,23 +45,30 @@ _METADATA: dict[str, dict[str, str | None]] = {
 }
 
 
-def display_name(algorithm: str) -> str:
+def display_name(method: str) -> str:
     """Name of a method for readers; one that the papers don't have is called by its key."""
-    return DISPLAY.get(algorithm, algorithm)
+    return DISPLAY.get(method, method)
 
 
-def curve_name(algorithm: str, n_agents: int) -> str:
+def curve_name(method: str, n_agents: int) -> str:
     """Name of a curve: method and N; AFedPG with one agent is what the papers call PG."""
-    if (algorithm, n_agents) == ("afedpg", 1):
+    if (method, n_agents) == ("afedpg", 1):
         return "PG (N = 1)"
-    return f"{display_name(algorithm)}, N = {n_agents}"
+    return f"{display_name(method)}, N = {n_agents}"
 
 
-def method_colours(algorithms: Iterable[str]) -> dict[str, str]:
+def method_colours(methods: Iterable[str]) -> dict[str, str]:
     """A colour for every method; those that the papers don't have get the free ones in order."""
-    keys = list(dict.fromkeys(algorithms))
+    keys = list(dict.fromkeys(methods))
     others = [key for key in keys if key not in _METHOD_COLOURS]
-    return {k: _METHOD_COLOURS.get(k) or _OTHER_METHODS[others.index(k) % len(_OTHER_METHODS)] for k in keys}
+    return {k: _METHOD_COLOURS.get(k) or _other_colour(others.index(k)) for k in keys}
+
+
+def _other_colour(index: int) -> str:
+    """Another colour for every index; beyond the palette hues a golden angle apart."""
+    if index < len(_OTHER_METHODS):
+        return _OTHER_METHODS[index]
+    return to_hex(colorsys.hsv_to_rgb(0.618034 * index % 1, 0.55, 0.75))
 
 
 def agent_colours(counts: Iterable[int]) -> dict[int, str]:

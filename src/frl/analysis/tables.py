@@ -59,16 +59,16 @@ def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[T
 
 
 def _cells(scenario: Scenario) -> list[Cell]:
-    methods = [(m.algorithm, n) for m in scenario.methods for n in m.n_agents]
-    return [(environment, a, n) for environment in scenario.environments for a, n in methods]
+    methods = [(m.key, n) for m in scenario.methods for n in m.n_agents]
+    return [(environment, method, n) for environment in scenario.environments for method, n in methods]
 
 
 def _who(cell: Cell, curves: Curves | None) -> Row:
     """The row's identity; a cell without a finished run is a row of dashes with 0 seeds."""
-    environment, algorithm, n_agents = cell
+    environment, method, n_agents = cell
     seeds, diverged = (len(curves.runs), int(curves.diverged.sum())) if curves else (0, 0)
-    method = display_name(algorithm)
-    return {"environment": environment, "method": method, "n_agents": n_agents, "seeds": seeds, "diverged": diverged}
+    name = display_name(method)
+    return {"environment": environment, "method": name, "n_agents": n_agents, "seeds": seeds, "diverged": diverged}
 
 
 def _where_known(columns: tuple[Column, ...], rows: list[Row]) -> tuple[Column, ...]:
@@ -126,16 +126,16 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
 
 
 def _threshold_row(scenario: Scenario, curves: dict[Cell, Curves], cell: Cell, speedup: bool) -> Row:
-    environment, algorithm, n_agents = cell
+    environment, method, n_agents = cell
     level, one = scenario.threshold(environment), curves.get(cell)
     row = _who(cell, one) | {"threshold": level}
     if one is None:
         return row
     row |= {"crossing": mean_crossing(one, level), "seed_median": seed_median(one, level)}
     row["share_above"] = share_above(one, level)
-    if reference := poster_curve(environment, algorithm, n_agents, one.axis):
+    if reference := poster_curve(environment, method, n_agents, one.axis):
         row["poster"] = mean_crossing(reference, level)
-    alone = curves.get((environment, algorithm, 1))
+    alone = curves.get((environment, method, 1))
     if speedup and alone and n_agents > 1:
         row["speedup"] = ratio(alone, one, level)
     return row
@@ -144,18 +144,18 @@ def _threshold_row(scenario: Scenario, curves: dict[Cell, Curves], cell: Cell, s
 def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     """Simulated time that FedPG needs over what AFedPG needs, at the same N."""
     rows = []
-    for environment, algorithm, n_agents in _cells(scenario):
-        if algorithm != "afedpg" or (environment, "fedpg", n_agents) not in _cells(scenario):
+    for environment, method, n_agents in _cells(scenario):
+        if method != "afedpg" or (environment, "fedpg", n_agents) not in _cells(scenario):
             continue
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
         spec = scenario.resolve(environment, "fedpg", n_agents, scenario.seeds[0])
         row["waiting_gain"] = fleet.waiting_gain(spec)
-        slow, fast = (curves.get((environment, a, n_agents)) for a in ("fedpg", "afedpg"))
+        slow, fast = (curves.get((environment, m, n_agents)) for m in ("fedpg", "afedpg"))
         row["seeds"] = len(complexity.common_seeds(slow, fast)) if slow and fast else 0
         if slow and fast:
             row["to_final"] = ratio(slow, fast, None)
             row["to_threshold"] = ratio(slow, fast, scenario.threshold(environment))
-        poster = [poster_curve(environment, a, n_agents, TIME) for a in ("fedpg", "afedpg")]
+        poster = [poster_curve(environment, m, n_agents, TIME) for m in ("fedpg", "afedpg")]
         if poster[0] and poster[1]:
             row["poster_to_final"] = ratio(poster[0], poster[1], None)
             row["poster_to_threshold"] = ratio(poster[0], poster[1], scenario.threshold(environment))
@@ -184,7 +184,7 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
 def communication(scenario: Scenario, frame: pd.DataFrame) -> Table:
     """Messages and bytes of a whole run, and the uplink bytes to the threshold."""
     curves = all_curves(frame, "uplink_bytes")
-    last = frame.sort_values("point", kind="stable").groupby(["environment", "algorithm", "n_agents", "seed"]).last()
+    last = frame.sort_values("point", kind="stable").groupby(["environment", "method", "n_agents", "seed"]).last()
     rows = []
     for cell in _cells(scenario):
         row, one = _who(cell, curves.get(cell)), curves.get(cell)
@@ -214,7 +214,7 @@ def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:
     """Real time, not simulated: how fast the runs trained on the machine that made them."""
     rows = []
     for cell in _cells(scenario):
-        match = (runs["environment"] == cell[0]) & (runs["algorithm"] == cell[1]) & (runs["n_agents"] == cell[2])
+        match = (runs["environment"] == cell[0]) & (runs["method"] == cell[1]) & (runs["n_agents"] == cell[2])
         group = runs[match]
         row = _who(cell, None) | {"seeds": len(group), "diverged": int((group["status"] == "diverged").sum())}
         if len(group):
