@@ -105,7 +105,8 @@ def plan(scenario: Scenario, results: Path, cores: int) -> Plan:
     kinds: dict[Kind, list[RunSpec]] = {}
     for spec in todo:
         kinds.setdefault(kind(spec), []).append(spec)
-    speeds = {each: past.get(each) or calibrate(specs[0], min(cores, len(todo), os.cpu_count() or 1)) for each, specs in kinds.items()}
+    at_once = min(cores, len(todo), os.cpu_count() or 1)
+    speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
     rows = sum(spec.evaluation.points + 1 for spec in todo)
     return Plan(

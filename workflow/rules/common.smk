@@ -130,8 +130,11 @@ def say_what_will_happen() -> None:
         return
     results = Path(BASE).parent
     cores = workflow.resource_settings.cores or workflow.resource_settings.nodes
-    for line in plan(SCENARIO, results, cores).lines():
-        print(line, file=sys.stderr, flush=True)
+    try:
+        for line in plan(SCENARIO, results, cores).lines():
+            print(line, file=sys.stderr, flush=True)
+    except ChildProcessError as error:  # the runs themselves will say what is wrong
+        print(f"no prediction: {error}", file=sys.stderr, flush=True)
     Watch(SCENARIO, results).start()
 
 

@@ -1,0 +1,133 @@
+"""The prediction of what a scenario costs, and how far it is."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+
+import pytest
+
+from frl import plan, provenance
+from frl.cli import main
+from frl.plan import Speed
+from frl.runner import run_one
+from frl.spec import load_scenario
+from frl.watch import Watch
+
+SCENARIO = """
+name: small
+title: t
+tuned: not tuned
+environments: [Swimmer]
+methods:
+  - {algorithm: afedpg, n_agents: [1, 2]}
+seeds: [0, 1]
+thresholds: {Swimmer: 100 return}
+run:
+  steps_per_agent: 640
+  policy: {hidden: [8]}
+  critic: {hidden: [8]}
+  sampling: {lanes: 4, segment_steps: 16}
+  evaluation: {points: 2, episodes: 1, mean_action_every: 1}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO)
+    return load_scenario(file)
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """A machine of 1,000 steps a second on which evaluation episodes last half of what they might."""
+    monkeypatch.setattr(plan, "calibrate", lambda spec, processes: Speed(0.001, 0.5, f"{processes} at once"))
+
+
+def test_cost_is_steps_over_speed_and_starts(scenario, tmp_path, known):
+    found = plan.plan(scenario, tmp_path, cores=1)
+    steps = 640 * (1 + 1 + 2 + 2) + 4 * 6 * 1000 // 2  # 3 points + 3 with the mean action, halved
+    assert found.states == {"missing": 4}
+    assert [(runs, planned) for _, runs, planned, _ in found.kinds] == [(4, steps)]
+    assert found.core_seconds == pytest.approx(4 * plan.START_S + steps / 1000 + plan.ANALYSIS_S)
+    assert found.wall_seconds == pytest.approx(found.core_seconds)
+    two = plan.plan(scenario, tmp_path, cores=2)
+    jobs = [plan.START_S + 3 + n * 0.64 for n in (1, 1, 2, 2)]
+    assert two.wall_seconds == pytest.approx(jobs[0] + jobs[2] + plan.ANALYSIS_S)
+    assert two.core_seconds == found.core_seconds
+    assert plan.plan(scenario, tmp_path, cores=64).wall_seconds == pytest.approx(jobs[3] + plan.ANALYSIS_S)
+
+
+def test_finished_runs_cost_nothing_and_tell_the_speed(scenario, tmp_path, monkeypatch):
+    def refuse(spec, processes):
+        raise AssertionError("there is a past run")
+
+    monkeypatch.setattr(plan, "calibrate", refuse)
+    spec = next(scenario.runs())
+    run_one(spec, tmp_path, scenario.name)
+    found = plan.plan(scenario, tmp_path, cores=1)
+    assert found.states == {"finished": 1, "missing": 3}
+    ((_, runs, _, speed),) = found.kinds
+    assert runs == 3
+    meta = json.loads((tmp_path / "small" / "runs" / f"{spec.run_id}.meta.json").read_text())
+    assert speed.seconds_per_step == meta["wall_time_s"] / (meta["env_steps_total"] + meta["eval_steps"])
+    assert speed.evaluation_share == 1
+    monkeypatch.setattr(provenance, "cpu_model", lambda: "another processor")
+    assert plan.past_speeds(tmp_path) == {}
+
+
+def test_the_speed_of_a_new_kind_is_measured(scenario, capsys, tmp_path):
+    speed = plan.calibrate(next(scenario.runs()), processes=2)
+    assert 1e-6 < speed.seconds_per_step < 1e-2
+    assert main(["plan", str(tmp_path / "small.yaml"), "--results", str(tmp_path), "--cores", "0"]) == 2
+    assert "--cores" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_start_is_reported_by_the_measurement(scenario):
+    broken = next(scenario.runs()).model_copy(update={"environment": "Moonwalker"})
+    with pytest.raises(ChildProcessError, match="Moonwalker"):
+        plan.calibrate(broken, processes=1)
+
+
+def test_watch_adds_finished_runs_and_the_logs_of_those_under_way(scenario, tmp_path):
+    now = [0.0]
+    first, second, third, _ = scenario.runs()
+    base = tmp_path / "small"
+
+    def log(spec, text):
+        path = base / "logs" / "train" / f"{spec.run_id}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    old = log(third, "x: 999 of 1,280 steps (78%), return 3.0\n")
+    os.utime(old, (1, 1))  # of a start that was stopped
+    watch = Watch(scenario, tmp_path, clock=lambda: now[0])
+    now[0] = 10.0
+    assert "0 of 4 runs, 0.00 of 0.00 M steps (0%), 0 steps/s, time to go not known yet" in watch.line()
+    run_one(first, tmp_path, scenario.name)
+    log(second, "a: 64 of 640 steps (10%)\na: 320 of 640 steps (50%), return 1.0\n")
+    assert watch.steps() == 640 + 320
+    assert "1 of 4 runs" in watch.line()
+    assert "96 steps/s, 30 s to go" in watch.line()  # 2,880 steps left at 960 in 10 s
+
+
+def test_watch_speaks_until_the_last_run(scenario, tmp_path):
+    stream = io.StringIO()
+    watch = Watch(scenario, tmp_path)
+    for spec in scenario.runs():
+        run_one(spec, tmp_path, scenario.name)
+    watch.start(stream, interval_s=0.01)
+    for _ in range(200):
+        if "4 of 4 runs" in stream.getvalue():
+            break
+        time.sleep(0.01)
+    assert "4 of 4 runs" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(12, "12 s"), (100, "2 min"), (12_000, "3 h 20 min")])
+def test_durations_in_words(seconds, words):
+    assert plan.duration(seconds) == words
