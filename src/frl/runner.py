@@ -11,6 +11,7 @@ import csv
 import io
 import math
 import platform
+import re
 import resource
 import sys
 import time
@@ -140,7 +141,7 @@ def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None
         "started": started.isoformat(timespec="seconds"),
         "wall_time_s": round(wall, 3),
         "cpu_time_s": round(cpu, 3),
-        "peak_memory_mb": round(_peak_memory_mb(), 1),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
         "env_steps_total": steps,
         "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
         "eval_steps": int(result.facts["eval_steps"]),
@@ -150,9 +151,14 @@ def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None
     return table, dump_meta(meta)
 
 
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far."""
+    try:  # Linux: ru_maxrss would count the parent too, as it was when it started this process
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(re.findall(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)[0]) / 2**10
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, others KiB
 
 
 def csv_bytes(rows: Iterable[dict[str, object]]) -> bytes:

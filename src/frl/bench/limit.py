@@ -137,19 +137,20 @@ def breakdown(environment: str, hidden: tuple[int, ...]) -> dict[str, float]:
     """Microseconds per environment step of each of `PARTS`, with bare physics apart from swapping."""
     training = trainer(environment, 8, hidden)
     simulations = training.agents.sampler.env.physics
-    own: dict[str, float] = {name: 0.0 for name, _, _ in PARTS}
-    bare, steps = [], 0
-    for _ in range(4):
+    own, steps, bare, swapping = dict.fromkeys((name for name, _, _ in PARTS), 0.0), 0, [], []
+    for _ in range(8):
         with _timed(own):
-            steps += train(training, CHUNK)[0]
-        lanes = recorded(simulations, lambda: train(training, CHUNK // 4))
-        saved = simulations.save()
-        bare.append(1e6 * replay(simulations, lanes) / sum(map(len, lanes)))
+            steps += train(training, CHUNK // 2)[0]
+        paired = dict.fromkeys(own, 0.0)
+        with _timed(paired):
+            lanes = recorded(simulations, lambda: train(training, CHUNK // 4))
+        saved, made = simulations.save(), sum(map(len, lanes))
+        bare.append(1e6 * replay(simulations, lanes) / made)
+        swapping.append(1e6 * paired["physics with swapping"] / made - bare[-1])
         simulations.restore(saved)
     parts = {name: 1e6 * seconds / steps for name, seconds in own.items()}
-    physics_us = statistics.median(bare)
-    swapping = parts.pop("physics with swapping") - physics_us
-    return {"bare physics": physics_us, "swapping states": swapping, **parts}
+    del parts["physics with swapping"]
+    return {"bare physics": statistics.median(bare), "swapping states": statistics.median(swapping), **parts}
 
 
 @contextmanager

@@ -22,13 +22,13 @@ from frl.cli import main
 main(["train", *sys.argv[1:]])
 """
 _MEMORY = """
-import resource, sys
+import sys
 from frl.bench.limit import train, trainer
-from frl.training.evaluation import Evaluator, Point
+from frl.runner import peak_memory_mb
 training = trainer(sys.argv[1], 8, evaluation={"points": 50, "episodes": 10})
 train(training, 40_000)
 training._evaluate()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_memory_mb())
 """
 _WORKFLOW = """
 import json, resource, sys
@@ -78,7 +78,7 @@ def startup_seconds(repetitions: int) -> list[float]:
 def memory_mb(environment: str) -> float:
     """Peak resident MB of a process that trains eight agents and evaluates."""
     command = [sys.executable, "-c", _MEMORY, environment]
-    return int(_output(command).split()[-1]) / (2**20 if sys.platform == "darwin" else 2**10)
+    return float(_output(command).split()[-1])
 
 
 def workflow_seconds(scenario: Path, cores: int) -> dict[str, float]:

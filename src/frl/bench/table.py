@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,10 +137,25 @@ def run(names: Sequence[str], repetitions: int, folder: Path) -> None:
     print(f"{cpu}; {versions}", flush=True)
     with threadpool_limits(1):
         for name in names:
-            for row in BENCHMARKS[name](repetitions):
-                rows[row.benchmark, row.env, row.policy] = dataclasses.replace(row, versions=versions, cpu=cpu)
-                print(text_line(row), flush=True)
+            with _one_core() if name != "workflow" else nullcontext():
+                for row in BENCHMARKS[name](repetitions):
+                    rows[row.benchmark, row.env, row.policy] = dataclasses.replace(row, versions=versions, cpu=cpu)
+                    print(text_line(row), flush=True)
     write(folder, list(rows.values()))
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Stay on one core, and the processes started meanwhile too: cores differ in what else they have to do."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def text_line(row: Row) -> str:
