@@ -109,6 +109,12 @@ def _add_train(commands: Commands) -> None:  # type: ignore[type-arg]
     command.add_argument("--seed", required=True, type=int, metavar="S", help="seed of the run")
     command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
     command.add_argument("--quiet", action="store_true", help="show no progress")
+    command.add_argument(
+        "--checkpoint-every",
+        type=float,
+        metavar="S",
+        help="seconds between checkpoints (default: 60); a run that was stopped goes on from its last one",
+    )
 
 
 def _add_others(commands: Commands) -> None:  # type: ignore[type-arg]
@@ -163,12 +169,14 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
 
 def _train(arguments: argparse.Namespace) -> None:
     from frl.progress import Progress
-    from frl.runner import run_one, run_paths
+    from frl.runner import CHECKPOINT_EVERY_S, run_one, run_paths
 
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
+    every = CHECKPOINT_EVERY_S if arguments.checkpoint_every is None else arguments.checkpoint_every
     with Progress(spec.run_id) as progress:
-        outcome = run_one(spec, arguments.results, name, arguments.expect_digest, None if arguments.quiet else progress)
+        shown = None if arguments.quiet else progress
+        outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
     if not arguments.quiet:
         print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
 

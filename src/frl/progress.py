@@ -24,6 +24,7 @@ class Progress:
         self.stream = stream
         self.clock = clock
         self.began = self.spoke = clock()
+        self.steps_before: int | None = None  # a resumed run does not begin at 0
         self.bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -39,6 +40,8 @@ class Progress:
         Args:
             facts: ``env_steps_total``, ``env_steps_budget`` and ``eval_return_mean`` (None before the first).
         """
+        if self.steps_before is None:
+            self.steps_before, self.began = facts["env_steps_total"], self.clock()
         if self.stream.isatty():
             self._draw(facts)
         elif self.clock() - self.spoke >= INTERVAL_S:
@@ -48,7 +51,7 @@ class Progress:
     def line(self, facts: dict[str, Any]) -> str:
         """Steps of budget, share, last return, steps per second and time to go, as one line."""
         done, budget = facts["env_steps_total"], facts["env_steps_budget"]
-        rate = done / max(self.clock() - self.began, 1e-9)
+        rate = (done - (self.steps_before or 0)) / max(self.clock() - self.began, 1e-9)
         left = max(budget - done, 0) / rate if rate > 0 else float("inf")
         return (
             f"{self.label}: {done:,} of {budget:,} steps ({done / budget:.0%}), return {_number(facts)}, "
@@ -60,7 +63,12 @@ class Progress:
             from tqdm import tqdm
 
             self.bar = tqdm(
-                total=facts["env_steps_budget"], desc=self.label, unit="step", unit_scale=True, file=self.stream
+                total=facts["env_steps_budget"],
+                initial=facts["env_steps_total"],
+                desc=self.label,
+                unit="step",
+                unit_scale=True,
+                file=self.stream,
             )
         self.bar.set_postfix_str(f"return {_number(facts)}", refresh=False)
         self.bar.update(min(facts["env_steps_total"], self.bar.total) - self.bar.n)

@@ -14,16 +14,20 @@ import platform
 import re
 import resource
 import sys
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from frl import provenance
 from frl.files import write_atomically
 from frl.spec import RunSpec
 from frl.store import Meta, Store, StoreError, checksum, dump_meta, verify
+
+if TYPE_CHECKING:
+    from frl.keeper import Keeper
+
+CHECKPOINT_EVERY_S = 60.0
 
 State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
 Outcome = Literal["present", "restored", "trained"]
@@ -70,6 +74,7 @@ def run_one(
     scenario: str,
     expect_digest: str | None = None,
     progress: Callable[[dict[str, Any]], None] | None = None,
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S,
 ) -> Outcome:
     """Make sure that the files of one run are there; a run that diverges is finished too, its status says so.
 
@@ -79,6 +84,7 @@ def run_one(
         scenario: the scenario's name, a folder below it.
         expect_digest: what :func:`run_digest` must be; the workflow passes what it planned with.
         progress: see :func:`frl.training.loop.train`.
+        checkpoint_every_s: wall seconds between checkpoints; a run that was stopped goes on from the last one.
 
     Returns:
         Whether the files were there already, came from the store, or were trained.
@@ -101,8 +107,13 @@ def run_one(
     for folder in (paths[0].parent, store.root):
         folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
     if (entry := store.get(digest)) is None:
-        entry = _train(spec, digest, progress)
+        from frl.keeper import Keeper
+
+        keeper = Keeper(results, digest, checkpoint_every_s)
+        with keeper.on_terminate():
+            entry = _train(spec, digest, progress, keeper)
         store.put(digest, *entry)  # first, so that losing the files below loses nothing
+        keeper.remove()
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
@@ -111,7 +122,9 @@ def run_one(
     return outcome
 
 
-def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None) -> tuple[bytes, bytes]:
+def _train(
+    spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeper
+) -> tuple[bytes, bytes]:
     """CSV and meta bytes of a run trained now, on one thread."""
     import torch
     from threadpoolctl import threadpool_info, threadpool_limits
@@ -120,10 +133,10 @@ def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None
 
     torch.set_num_threads(1)
     source = provenance.git()  # before training: the tree may change meanwhile
-    started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
+    started = datetime.now(UTC)
     with threadpool_limits(1):  # a run is one thread: its bytes must not depend on how many cores there are
-        result = train(spec, progress)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        result = train(spec, progress, keeper)
+    spent = keeper.spent()
     table = csv_bytes(result.rows)
     steps = int(result.facts["env_steps_total"])
     meta: Meta = {
@@ -139,13 +152,14 @@ def _train(spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),  # the vector instructions that bytes depend on
         "platform": platform.platform(),
         "started": started.isoformat(timespec="seconds"),
-        "wall_time_s": round(wall, 3),
-        "cpu_time_s": round(cpu, 3),
+        "resumed": keeper.resumed,
+        "wall_time_s": round(spent["wall_time_s"], 3),
+        "cpu_time_s": round(spent["cpu_time_s"], 3),
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "env_steps_total": steps,
         "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
         "eval_steps": int(result.facts["eval_steps"]),
-        "env_steps_per_s": round(steps / wall, 1),
+        "env_steps_per_s": round(steps / spent["wall_time_s"], 1),
     }
     meta["checksum"] = checksum(table, meta)
     return table, dump_meta(meta)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,18 +36,32 @@ class Result:
     facts: dict[str, Any]
 
 
-def train(spec: RunSpec, progress: Progress | None = None) -> Result:
+class Keeper(Protocol):
+    """Who keeps a run's state outside of it (:class:`frl.keeper.Keeper`)."""
+
+    def resume(self, training: Training) -> bool:
+        """Bring a run that has not begun to where it was; False if it has to begin."""
+
+    def keep(self, training: Training) -> None:
+        """Called between arrivals."""
+
+
+def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None = None) -> Result:
     """Train until `spec.env_steps_budget` environment steps have arrived at the server, or the run diverges.
 
     Args:
         progress: called a few times a second with env_steps_total, env_steps_budget and eval_return_mean (the
             latest).
+        keeper: what to begin from, if not from nothing, and who is told after every arrival.
     """
     run = Training(spec)
-    run.begin()
+    if keeper is None or not keeper.resume(run):
+        run.begin()
     shown = time.monotonic()
     while not run.finished:
         run.advance()
+        if keeper is not None and not run.finished:
+            keeper.keep(run)
         if progress is not None and (run.finished or time.monotonic() - shown > 0.5):
             shown = time.monotonic()
             progress(run.progress())

@@ -1,0 +1,165 @@
+"""The whole state of a run between two arrivals, as bytes that hold nothing executable: JSON and plain arrays.
+
+What an object keeps is found in its attributes, so a new server is saved and resumed without a line about it, as long
+as its attributes are numbers, text, arrays, random streams, messages, and lists and dictionaries of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from frl.training.agent import Work
+from frl.training.evaluation import Point
+from frl.training.loop import Training
+from frl.training.normalizer import Normalizer
+from frl.training.servers.base import Task, Update
+
+FORMAT = 1
+Facts = dict[str, Any]
+State = dict[str, Any]
+
+_MESSAGES = {each.__name__: each for each in (Task, Update, Work)}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message says why."""
+
+
+def save(training: Training, facts: Facts) -> bytes:
+    """The state of a run between two calls of :meth:`Training.advance`, and `facts` about it."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    tree = {"format": FORMAT, "facts": facts, "state": _encode(_state(training), arrays)}
+    arrays["tree"] = np.frombuffer(json.dumps(tree).encode(), np.uint8)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def read(content: bytes) -> tuple[Facts, State]:
+    """The facts given to :func:`save`, and the state for :func:`restore`.
+
+    Raises:
+        CheckpointError: if the content is damaged or of another format.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:  # each member's CRC is checked
+            arrays = {name: file[name] for name in file.files}
+        tree = json.loads(arrays["tree"].tobytes())
+        if tree["format"] != FORMAT:
+            raise CheckpointError(f"it has format {tree['format']}, not {FORMAT}")
+        return tree["facts"], _decode(tree["state"], arrays)
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever bytes may be in a damaged file, it is no reason to stop
+        raise CheckpointError(f"it is damaged ({type(error).__name__}: {error})") from None
+
+
+def restore(training: Training, state: State) -> None:
+    """Put a new, not begun run of the same spec where :func:`save` found one; it goes on byte for byte the same."""
+    training.status, training.finished = state["status"], state["finished"]
+    training._next_point = state["next_point"]
+    training.local_sums = state["local_sums"]
+    training._tasks, training._works = state["tasks"], state["works"]
+    vars(training.server).update(state["server"])
+    vars(training.server.shared).update(state["shared"])
+    vars(training.clock).update(state["clock"])
+    vars(training.recorder).update(state["recorder"])
+    for agent, saved in zip(training.agents.each, state["agents"], strict=True):
+        vars(agent.adam).update(saved.pop("adam"))
+        vars(agent).update(saved)
+    sampler = training.agents.sampler
+    sampler.env.restore(state["environment"])
+    vars(sampler).update(state["sampler"])
+    training.evaluator.env_steps = state["evaluator"]
+    training._unevaluated = []
+    for place, index, theta, statistics in state["unevaluated"]:
+        normalizer = Normalizer(None, 0)
+        vars(normalizer).update(statistics)
+        training._unevaluated.append((training.recorder.rows[place], Point(index, theta, normalizer)))
+
+
+# --------------------------------------------------------------------------------------------------
+# What is saved
+
+
+def _state(training: Training) -> dict[str, Any]:
+    server, clock, sampler = vars(training.server), vars(training.clock), training.agents.sampler
+    recorder = vars(training.recorder)
+    places = {id(row): place for place, row in enumerate(training.recorder.rows)}
+    return {
+        "status": training.status,
+        "finished": training.finished,
+        "next_point": training._next_point,
+        "local_sums": training.local_sums,
+        "tasks": training._tasks,
+        "works": training._works,
+        "unevaluated": [
+            (places[id(row)], point.index, point.theta, vars(point.normalizer)) for row, point in training._unevaluated
+        ],
+        "server": {name: value for name, value in server.items() if name not in ("settings", "shared", "n_agents")},
+        "shared": vars(training.server.shared),
+        "clock": {name: clock[name] for name in ("now", "_queue", "_sent", "_streams")},
+        "recorder": {name: value for name, value in recorder.items() if name != "identity"},
+        "agents": [
+            {**{name: getattr(agent, name) for name in _AGENT}, "adam": vars(agent.adam)}
+            for agent in training.agents.each
+        ],
+        "environment": sampler.env.save(),
+        "sampler": {name: getattr(sampler, name) for name in ("raw", "running_return", "whole")},
+        "evaluator": training.evaluator.env_steps,
+    }
+
+
+_AGENT = ("noise", "shuffle", "memory", "phi", "sums")
+
+
+# --------------------------------------------------------------------------------------------------
+# Trees of plain values
+
+
+def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    """`value` as JSON; arrays go to `arrays` and are named in their place."""
+    if isinstance(value, np.ndarray | np.generic):  # first: numpy's float64 is a float as well
+        name = f"a{len(arrays)}"
+        arrays[name] = np.asarray(value)
+        return {"array" if isinstance(value, np.ndarray) else "scalar": name}
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, np.random.Generator):
+        return {"stream": value.bit_generator.state}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [_encode(item, arrays) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[_encode(key, arrays), _encode(item, arrays)] for key, item in value.items()]}
+    if type(value).__name__ in _MESSAGES:
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {"message": type(value).__name__, "fields": _encode(fields, arrays)}
+    raise TypeError(f"a checkpoint cannot hold {type(value).__name__}: {value!r}")
+
+
+def _decode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"array": name}:
+            return arrays[name]
+        case {"scalar": name}:
+            return arrays[name][()]
+        case {"stream": state}:
+            stream = np.random.Generator(np.random.PCG64())
+            stream.bit_generator.state = state
+            return stream
+        case {"list": items}:
+            return [_decode(item, arrays) for item in items]
+        case {"tuple": items}:
+            return tuple(_decode(item, arrays) for item in items)
+        case {"dict": items}:
+            return {_decode(key, arrays): _decode(item, arrays) for key, item in items}
+        case {"message": name, "fields": fields}:
+            return _MESSAGES[name](**_decode(fields, arrays))
+    raise CheckpointError(f"it is damaged (unknown entry {next(iter(value), None)!r})")

@@ -1,0 +1,287 @@
+"""A run that was stopped, in whatever way and at whatever moment, goes on to the same bytes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from frl.files import write_atomically
+from frl.keeper import STOPPED, Keeper
+from frl.runner import csv_bytes, run_digest, run_one, run_paths
+from frl.spec import SERVERS, RunSpec, load_scenario
+from frl.store import Store
+from frl.training import checkpoint
+from frl.training.loop import Training, train
+
+SCENARIO = """
+name: small
+title: t
+tuned: not tuned
+environments: [Swimmer, Hopper]
+methods:
+  - {algorithm: afedpg, n_agents: [5]}
+  - {algorithm: fedpg, n_agents: [5]}
+  - {algorithm: a3c, n_agents: [5]}
+seeds: [0]
+thresholds: {Swimmer: 100 return, Hopper: 1000 return}
+run:
+  steps_per_agent: 6_000
+  policy: {hidden: [8]}
+  critic: {hidden: [8]}
+  sampling: {lanes: 4, segment_steps: 8}
+  evaluation: {points: 6, episodes: 2}
+"""
+
+
+def spec(algorithm="afedpg", environment="Hopper", **settings):
+    small = {
+        "policy": {"hidden": (8,)},
+        "critic": {"hidden": (8,)},
+        "sampling": {"lanes": 4, "segment_steps": 8},
+        "evaluation": {"points": 5, "episodes": 9},
+    }
+    identity = {"environment": environment, "algorithm": algorithm, "n_agents": 3, "seed": 0}
+    return RunSpec(**{**identity, "steps_per_agent": 256, **small, **settings})
+
+
+def finish(training):
+    while not training.finished:
+        training.advance()
+    return csv_bytes(training.recorder.rows)
+
+
+SETTINGS = {
+    "defaults": {},
+    "local": {"critic": {"mode": "local", "hidden": (8,)}, "normalizer": {"mode": "local"}},
+    "whole episodes": {"sampling": {"trajectories": 2}, "normalizer": {"freeze_after_steps": 100}},
+    "priced link": {"link": {"uplink_bytes_per_s": 1e4}, "fleet": {"kind": "lognormal", "sigma": 0.5}},
+}
+
+
+@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
+@pytest.mark.parametrize("algorithm", SERVERS)
+def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
+    run = spec(algorithm, environment, evaluation={"points": 5, "episodes": 1})
+    original = Training(run)
+    original.begin()
+    states, waiting = [], []
+    while not original.finished:
+        states.append(checkpoint.save(original, {}))
+        waiting.append(len(original._works))
+        original.advance()
+    expected = csv_bytes(original.recorder.rows)
+    assert len(states) >= 20
+    if algorithm != "fedpg":
+        assert max(waiting) >= 1, "no state lies between a prefetch and its arrival"
+    for state in states[:: max(1, len(states) // 20)]:
+        resumed = Training(run)
+        checkpoint.restore(resumed, checkpoint.read(state)[1])
+        assert finish(resumed) == expected
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("algorithm", ["afedpg", "fedpg"])
+def test_every_part_of_the_state_survives(algorithm, settings):
+    run = spec(algorithm, **settings)
+    original = Training(run)
+    original.begin()
+    for _ in range(4):
+        original.advance()
+    content = checkpoint.save(original, {"note": 1.5})
+    facts, state = checkpoint.read(content)
+    assert facts == {"note": 1.5}
+    resumed = Training(run)
+    checkpoint.restore(resumed, state)
+    assert checkpoint.save(resumed, {"note": 1.5}) == content
+    assert finish(resumed) == finish(original)
+
+
+def test_a_new_servers_own_attributes_are_saved_without_a_line_about_it(monkeypatch):
+    class Counting(SERVERS["afedpg"]):
+        def __init__(self, *arguments, **keywords):
+            super().__init__(*arguments, **keywords)
+            self.seen = {}
+            self.stream = np.random.default_rng(3)
+            self.last = None
+
+        def receive(self, update):
+            self.seen.setdefault(update.agent, []).append(np.float32(self.stream.random()))
+            self.last = update
+            return super().receive(update)
+
+    monkeypatch.setitem(SERVERS, "afedpg", Counting)
+    run = spec()
+    original = Training(run)
+    original.begin()
+    for _ in range(7):
+        original.advance()
+    resumed = Training(run)
+    checkpoint.restore(resumed, checkpoint.read(checkpoint.save(original, {}))[1])
+    finish(original), finish(resumed)
+    assert resumed.server.seen == original.server.seen
+    assert resumed.server.seen[0][0].dtype == np.float32
+    np.testing.assert_array_equal(resumed.server.last.gradient, original.server.last.gradient)
+
+
+def test_what_cannot_be_saved_is_named():
+    training = Training(spec())
+    training.server.hook = print
+    with pytest.raises(TypeError, match="builtin_function_or_method"):
+        checkpoint.save(training, {})
+
+
+# --- the file, and what may happen to it ---
+
+
+class Stopping(Keeper):
+    """Stops as a killed process would, right after the checkpoint at a given number of steps."""
+
+    def __init__(self, *arguments, at):
+        super().__init__(*arguments, every_s=0)
+        self.at = at
+
+    def keep(self, training):
+        super().keep(training)
+        if training.recorder.env_steps_total >= self.at:
+            raise KeyboardInterrupt
+
+
+def stopped(run, results, at=300):
+    keeper = Stopping(results, run_digest(run), at=at)
+    with pytest.raises(KeyboardInterrupt):
+        train(run, keeper=keeper)
+    return keeper.path
+
+
+def test_run_one_goes_on_and_cleans_up(tmp_path, capsys):
+    run = spec()
+    expected = csv_bytes(train(run).rows)
+    path = stopped(run, tmp_path)
+    assert path.parent == tmp_path / ".checkpoints"
+    assert run_one(run, tmp_path, "small") == "trained"
+    assert "resumed at 320 steps" in capsys.readouterr().err
+    assert run_paths(run, tmp_path, "small")[0].read_bytes() == expected
+    assert not path.exists()
+    meta = Store(tmp_path).get(run_digest(run))[1]
+    assert b'"resumed": 1,' in meta
+
+
+DAMAGE = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "a flipped byte": lambda content: content[:3000] + bytes([content[3000] ^ 1]) + content[3001:],
+    "another format": lambda content: b"PK not really",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_checkpoint_is_refused_and_the_run_starts_over(tmp_path, capsys, damage):
+    run = spec()
+    path = stopped(run, tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    assert run_one(run, tmp_path, "small") == "trained"
+    assert "it is damaged" in (said := capsys.readouterr().err)
+    assert "starts over" in said
+    assert run_paths(run, tmp_path, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path, capsys):
+    other, run = spec(seed=1), spec()
+    content = stopped(other, tmp_path).read_bytes()
+    write_atomically(Keeper(tmp_path, run_digest(run), 1).path, content)
+    run_one(run, tmp_path, "small")
+    assert "other settings or other code" in capsys.readouterr().err
+    assert run_paths(run, tmp_path, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+
+
+def test_a_checkpoint_executes_nothing(tmp_path):
+    """An array of objects would need pickle to be read."""
+    path = tmp_path / "evil.npz"
+    np.savez(path, tree=np.array([print], dtype=object))
+    with pytest.raises(checkpoint.CheckpointError, match="allow_pickle=False"):
+        checkpoint.read(path.read_bytes())
+
+
+# --- real processes ---
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO)
+    return file
+
+
+def command(scenario, environment, method, *more):
+    identity = ["--environment", environment, "--method", method, "--n-agents", "5", "--seed", "0"]
+    return [sys.executable, "-m", "frl", "train", str(scenario), *identity, "--results", str(scenario.parent), *more]
+
+
+@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
+@pytest.mark.parametrize("method", ["afedpg", "fedpg", "a3c"])
+def test_sigkill_at_random_moments_loses_nothing(scenario, environment, method):
+    run = load_scenario(scenario).resolve(environment, method, 5, 0)
+    moments = random.Random(f"{environment} {method}")
+    checkpoints = Keeper(scenario.parent, run_digest(run), 1).path
+    csv, meta = run_paths(run, scenario.parent, "small")
+    kills = 0
+    while kills < 4:
+        process = subprocess.Popen(command(scenario, environment, method, "--checkpoint-every", "0", "--quiet"))
+        seen = checkpoints.stat().st_mtime_ns if checkpoints.exists() else 0
+        while process.poll() is None and (not checkpoints.exists() or checkpoints.stat().st_mtime_ns == seen):
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.05))
+        if process.poll() is not None:
+            break  # it came to its end before it could be killed
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        kills += 1
+        assert csv.exists() <= meta.exists()
+    assert kills >= 2
+    subprocess.run(command(scenario, environment, method, "--quiet"), check=True)
+    assert csv.read_bytes() == csv_bytes(train(run).rows)
+    assert not checkpoints.exists()
+
+
+def test_sigterm_writes_a_checkpoint_and_exits_with_its_code(scenario):
+    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
+    path = Keeper(scenario.parent, run_digest(run), 1).path
+    process = subprocess.Popen(
+        command(scenario, "Hopper", "afedpg", "--checkpoint-every", "0"), stderr=subprocess.PIPE, text=True
+    )
+    while not path.exists():
+        time.sleep(0.005)
+    path.unlink()  # so that the one found below was written because of the signal
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate()
+    assert process.returncode == STOPPED
+    assert "stopped" in said
+    assert path.exists()
+    again = subprocess.run(command(scenario, "Hopper", "afedpg"), check=True, capture_output=True, text=True)
+    assert "resumed at" in again.stderr
+    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+
+
+def test_a_full_disk_costs_checkpoints_and_then_says_so(scenario):
+    """A limit of 2 kB on every file: no checkpoint fits, nor does the run's CSV."""
+    limited = command(scenario, "Hopper", "afedpg", "--checkpoint-every", "0", "--quiet")
+    code = (
+        "import resource, os, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    failed = subprocess.run([sys.executable, "-c", code, *limited], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "no checkpoint could be written" in failed.stderr
+    assert "File too large" in failed.stderr.splitlines()[-1]
+    left = [path for path in scenario.parent.rglob("*") if path.is_file() and path != scenario]
+    assert left == [], "half a file was left behind"
+    subprocess.run(limited, check=True, env={**os.environ})
+    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
+    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
