@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import yaml
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
+from frl.claims import Claims
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afedpg import AFedPG
 from frl.training.servers.async_pg import AsyncPG
@@ -40,6 +41,10 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]  # strict: neither "5" nor true is a count
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
+FigureName = Literal["sample_complexity", "time_complexity"]
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class SpecError(ValueError):
@@ -365,6 +370,10 @@ class Scenario(Settings):
     run: dict[str, Any]
     """The part of a RunSpec common to all runs."""
     overrides: tuple[Override, ...] = ()
+    claims: Claims | None = None
+    """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any run."""
+    figures: dict[FigureName, Annotated[dict[MethodName, str], Field(min_length=1)]] = {}
+    """For each figure the methods that it shows, in this order, and the label of each."""
 
     @field_validator("thresholds", mode="before")
     @classmethod
@@ -383,6 +392,7 @@ class Scenario(Settings):
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
                 hint = "; tell methods of one algorithm apart by `name`" if what == "methods" else ""
                 raise ValueError(f"{what}: {twice[0]} is listed twice{hint}")
+        self._figures_and_claims_name_what_there_is()
         if self.name == "published":
             raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
         cells = [(environment, m, n) for environment in self.environments for m in self.methods for n in m.n_agents]
@@ -393,6 +403,17 @@ class Scenario(Settings):
         for environment, method, n_agents in cells:
             self.resolve(environment, method.key, n_agents, self.seeds[0])
         return self
+
+    def _figures_and_claims_name_what_there_is(self) -> None:
+        for figure, labels in self.figures.items():
+            if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
+                raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
+            if len(set(labels.values())) < len(labels):
+                raise ValueError(f"figures.{figure}: two methods have the same label")
+        for claim in self.claims.claims if self.claims else ():
+            if claim.environment not in ENVIRONMENTS:
+                allowed = ", ".join(ENVIRONMENTS)
+                raise ValueError(f"claim {claim.id}: environment = {claim.environment!r}: allowed are {allowed}")
 
     def _methods(self) -> str:
         """The methods with their N, in words."""
@@ -456,26 +477,41 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_scenario(path: str | Path) -> Scenario:
-    """Read one scenario file; nothing else is read or merged in.
+    """Read one scenario file and the claims file that it names; nothing else is read or merged in.
 
     Raises:
-        SpecError: if the file is missing, no YAML mapping, or not a valid scenario.
+        SpecError: if a file is missing, no YAML mapping, or not a valid scenario or claims file.
     """
     path = Path(path)
+    data = _read_yaml(path, "scenario")
+    if (claims := data.get("claims")) is not None:
+        if not isinstance(claims, str):
+            raise SpecError(f"{path}: claims = {claims!r}: should be the path of a claims file, as in claims.yaml")
+        data["claims"] = _validated(path.parent / claims, "claims file", Claims)
+    return _validated(path, "scenario", Scenario, data)
+
+
+def _validated(path: Path, what: str, model: type[AnySettings], data: dict[str, Any] | None = None) -> AnySettings:
+    """The file's content as the model, or one message that begins with its path."""
+    try:
+        return model.model_validate(_read_yaml(path, what) if data is None else data)
+    except ValidationError as error:
+        raise SpecError(f"{path}: {explain(error, model)}") from None
+
+
+def _read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """A YAML mapping, or one message that begins with its path."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except OSError as error:
-        raise SpecError(f"{path}: cannot read the scenario: {error.strerror}") from None
+        raise SpecError(f"{path}: cannot read the {what}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: not UTF-8 text: {error}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
-        raise SpecError(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
-    try:
-        return Scenario.model_validate(data)
-    except ValidationError as error:
-        raise SpecError(f"{path}: {explain(error, Scenario)}") from None
+        raise SpecError(f"{path}: a {what} is a mapping of keys, got {type(data).__name__}")
+    return data
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -503,6 +539,11 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
             message = "required, but not given"
         elif item["type"] == "tuple_type":
             message = "should be a list, as in [1, 2]"
+        elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):  # kind of a fleet, test of a claim
+            tag = item["ctx"]["discriminator"].strip("'")
+            key, item["input"] = f"{key}.{tag}", item["input"].get(tag) if isinstance(item["input"], dict) else None
+            allowed = item["ctx"].get("expected_tags", "").replace("'", "")
+            message = f"allowed are {allowed}" if allowed else "required, but not given"
         shown = "" if item["type"] in ("missing", "value_error") and not item["loc"] else f" = {item['input']!r}"
         lines.append(f"{key}{'' if item['type'] == 'missing' else shown}: {message}" if key else message)
     return "\n".join(lines)
@@ -514,7 +555,7 @@ def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[st
         field = model.model_fields.get(str(part))
         if field is None:
             continue
-        nested = [m for m in _models_in(field.annotation) if "kind" not in m.model_fields or _kind(m) in loc]
+        nested = [m for m in _models_in(field.annotation) if _tag(m) is None or _tag(m) in loc]
         model = nested[0] if nested else model
     # what the grid sets cannot be given in a scenario's `run`
     identity = {"environment", "algorithm", "method", "n_agents", "seed"} if model is RunSpec else set()
@@ -527,5 +568,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
-def _kind(model: type[BaseModel]) -> Any:
-    return model.model_fields["kind"].default
+def _tag(model: type[BaseModel]) -> str | None:
+    """What tells the model from the others of its union: the one value of its `kind` or `test`."""
+    field = model.model_fields.get("kind") or model.model_fields.get("test")
+    return str(get_args(field.annotation)[0]) if field else None

@@ -80,6 +80,42 @@ def ratio(numerator: Curves, denominator: Curves, level: float | None) -> Quanti
     return Quantity(point.value, *interval, point.relation)
 
 
+def scaling_exponent(cells: dict[int, Curves], level: float) -> Quantity:
+    """b in crossing ~ N^-b: minus the least-squares slope of log crossing against log N, seeds resampled jointly.
+
+    Args:
+        cells: for each N its curves, at least two.
+        level: return to cross by the mean curves.
+
+    Returns:
+        relation ">", "<" or "?" where censored crossings leave only a bound, or none. No interval below
+        `stats.MIN_BOOTSTRAP` common seeds.
+    """
+    seeds = common_seeds(*cells.values())
+    if not seeds:
+        return Quantity(float("nan"), relation="?")
+    log_n = np.log(list(cells))
+    weight = -(log_n - log_n.mean()) / ((log_n - log_n.mean()) ** 2).sum()
+
+    def exponents(weights_BS: Array) -> tuple[Array, Array]:
+        low_B, high_B = np.zeros(len(weights_BS)), np.zeros(len(weights_BS))
+        with np.errstate(divide="ignore"):
+            for w, cell in zip(weight, cells.values(), strict=True):
+                if w:  # the middle one of three N has no say, even if it never crosses
+                    bounds = [w * np.log(bound_B) for bound_B in _bounds(cell, seeds, level, weights_BS)]
+                    low_B, high_B = low_B + np.minimum(*bounds), high_B + np.maximum(*bounds)
+        return low_B, high_B
+
+    low, high = (float(bound[0]) for bound in exponents(np.full((1, len(seeds)), 1 / len(seeds))))
+    if np.isinf(low) and np.isinf(high):
+        return Quantity(float("nan"), relation="?")
+    relation = "=" if low == high else ">" if np.isinf(high) else "<"
+    point = Quantity(high if relation == "<" else low, relation=relation)
+    if len(seeds) < MIN_BOOTSTRAP:
+        return point
+    return Quantity(point.value, *_percentiles(*exponents(resample_weights(len(seeds))), len(seeds)), point.relation)
+
+
 def _ratio(a: Curves, b: Curves, seeds: tuple[int, ...], level: float | None, weights_BS: Array) -> tuple[Array, Array]:
     """Lower and upper bound of the ratio in every resample; they differ where a crossing is censored."""
     level_B: Array | float = weights_BS @ _final(a, seeds) if level is None else level

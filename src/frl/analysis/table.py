@@ -22,6 +22,9 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "count": lambda v: f"{v:,.0f}",
     "return": lambda v: f"{v:.1f}",
     "ratio": lambda v: f"{v:.2f}",
+    "number": lambda v: f"{v:.2f}" if abs(v) < 10 else f"{v:,.1f}",
+    "p": lambda v: f"{v:.3f}" if v >= 0.001 else "< 0.001",
+    "verdict": str,
     "seconds": lambda v: f"{v:,.0f}" if abs(v) >= 100 else f"{v:.1f}",
     "share": lambda v: f"{100 * v:.0f} %",
     "bytes": lambda v: _bytes(v),
@@ -118,11 +121,14 @@ class Table:
 
     def _cell(self, tag: str, column: Column, text: str) -> str:
         kind = "" if self._left(column) else ' class="num"'
-        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+        text = html.escape(text)
+        if column.format == "verdict" and tag == "td":
+            text = f'<span class="frl-verdict {text}">{text}</span>'
+        return f"<{tag}{kind}>{text}</{tag}>"
 
     @staticmethod
     def _left(column: Column) -> bool:
-        return column.format == "text"
+        return column.format in ("text", "verdict")
 
     def write(self, folder: Path) -> None:
         """Write `name`.csv, .md and .html into `folder`."""

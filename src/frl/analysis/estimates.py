@@ -1,0 +1,268 @@
+"""One number for each part of a claim: how large the effect is in the collected curves, with its interval.
+
+Every function takes the curves of the part's cells in the order of its needs. Pairs are compared seed by seed, since
+equal seeds share their random streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats as scipy_stats
+
+from frl import claims
+from frl.analysis import fleet
+from frl.analysis.complexity import common_seeds, mean_height, ratio, scaling_exponent, seed_median
+from frl.analysis.curves import STEPS, TIME, Cell, Curves, align, all_curves
+from frl.analysis.stats import Array, Quantity, mean_quantity, p_above
+from frl.analysis.style import curve_name, display_name
+from frl.spec import RunSpec, Scenario
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect and what it is held against.
+
+    Attributes:
+        label: which comparison.
+        effect: the effect in `unit`, with its 95 % interval.
+        unit: "return", "ratio", "exponent" or "return per doubling".
+        margin: smallest effect that matters, on the scale on which it is judged (the logarithm for ratios).
+        number: the claimed number, if there is one; without, the claim is that the effect exceeds `none`.
+        none: the effect if the method had none; None where that means nothing.
+        p: twice the one-sided p-value of the claim's null hypothesis, if not the one read from the interval.
+        beside: what to know besides, in words.
+        at: where the effect belongs in a figure: alpha, or t_max / t_min.
+        theory: the closed form's value, for a figure.
+        flaw: why the comparison says nothing, in words; empty if it does.
+    """
+
+    label: str
+    effect: Quantity
+    unit: str
+    margin: float
+    number: float | None = None
+    none: float | None = None
+    p: float | None = None
+    beside: str = ""
+    at: float = float("nan")
+    theory: float = float("nan")
+    flaw: str = ""
+
+    @property
+    def log(self) -> bool:
+        """Whether it is judged on the logarithmic scale."""
+        return self.unit == "ratio"
+
+    def scaled(self, value: float | None) -> float:
+        """A value on the scale on which the effect is judged; nan for none."""
+        if value is None:
+            return float("nan")
+        with np.errstate(divide="ignore"):
+            return float(np.log(value)) if self.log else value
+
+    @property
+    def judged(self) -> Quantity:
+        """The effect on that scale."""
+        e = self.effect
+        return Quantity(self.scaled(e.value), self.scaled(e.low), self.scaled(e.high), e.relation)
+
+    def p_value(self, n: int) -> float:
+        """p of "the effect is not above none", or, with a number, of "it is at least a margin away from it"."""
+        if self.p is not None:
+            return self.p
+        effect, mirrored = self.judged, _mirrored(self.judged)
+        if self.number is None:
+            return p_above(effect, self.scaled(self.none), n)
+        number = self.scaled(self.number)  # two one-sided tests (Schuirmann 1987)
+        return max(p_above(effect, number - self.margin, n), p_above(mirrored, -number - self.margin, n))
+
+
+def _mirrored(q: Quantity) -> Quantity:
+    return Quantity(-q.value, -q.high, -q.low, q.relation)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The collected evaluation points of a scenario, aligned on either axis."""
+
+    scenario: Scenario
+    frame: pd.DataFrame
+
+    @cached_property
+    def steps(self) -> dict[Cell, Curves]:
+        """Against environment steps per agent."""
+        return all_curves(self.frame, STEPS)
+
+    @cached_property
+    def time(self) -> dict[Cell, Curves]:
+        """Against simulated time."""
+        return all_curves(self.frame, TIME)
+
+    def spec(self, cell: Cell) -> RunSpec:
+        """The settings of a cell, with the first seed."""
+        return self.scenario.resolve(*cell, self.scenario.seeds[0])
+
+    def rows(self, cell: Cell) -> pd.DataFrame:
+        """The rows of a cell."""
+        f = self.frame
+        return f[(f["environment"] == cell[0]) & (f["method"] == cell[1]) & (f["n_agents"] == cell[2])]
+
+
+def heights(end: float, *curves: Curves) -> Array:
+    """Mean height up to `end` of the seeds that all have: (len(curves), S), in return."""
+    seeds = common_seeds(*curves)
+    return np.stack([mean_height(c, end)[[c.seeds.index(seed) for seed in seeds]] for c in curves])
+
+
+def trend(claim: claims.Trend, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Slope of the mean return (area under the curve, up to the samples that all reach) per doubling of N.
+
+    The p-value is that of Page's trend test with its exact distribution: within each seed the areas are ranked over N,
+    so seeds are blocks, however bimodal their returns. Its null hypothesis, that N makes no difference, leaves every
+    order of a seed's areas equally likely, since equal seeds share their streams whatever N is. Ranks have no size, so
+    the interval of the slope (one slope a seed, then the mean over seeds) has to exclude 0 as well.
+    """
+    curves = [data.steps[cell] for cell in cells]
+    height_NS = heights(min(c.x[-1] for c in curves), *curves)
+    log_n = np.log2(np.array(claim.n_agents, dtype=np.float64))
+    contrast = (log_n - log_n.mean()) / ((log_n - log_n.mean()) ** 2).sum()
+    p = 1.0
+    if height_NS.shape[1] > 1:
+        p = 2 * float(scipy_stats.page_trend_test(height_NS[np.argsort(log_n)].T, method="exact").pvalue)
+    means = ", ".join(f"{n}: {height:.1f}" for n, height in zip(claim.n_agents, height_NS.mean(axis=1), strict=True))
+    return Estimate(
+        part.label, mean_quantity(contrast @ height_NS), "return per doubling", claim.margin, none=0, p=min(1.0, p),
+        beside=f"mean return by N: {means}",
+    )  # fmt: skip
+
+
+def sample_speedup(claim: claims.SampleSpeedup, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Ratio of the samples per agent at which the mean curves cross, as the poster draws it."""
+    alone, many = (data.steps[cell] for cell in cells)
+    number = claim.numbers[cells[1][2]]
+    beside = _medians((alone, many), claim.threshold, "steps")
+    effect = ratio(alone, many, claim.threshold)
+    return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, beside=beside)
+
+
+def final_return(claim: claims.FinalReturn, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Mean over seeds of the return over the last tenth of the budget."""
+    number = claim.numbers[cells[0][2]]
+    effect = mean_quantity(data.steps[cells[0]].final_S)
+    return Estimate(part.label, effect, "return", claim.margin * abs(number), number)
+
+
+def time_ratio(claim: claims.TimeRatio, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Ratio of the simulated times at which the mean curves cross."""
+    slow, fast = (data.time[cell] for cell in cells)
+    waiting = fleet.waiting_gain(data.spec(cells[0]))
+    number = waiting if claim.numbers == "waiting_gain" else dict(claim.numbers)[cells[0][2]]
+    beside = f"not waiting alone gives {waiting:.2f}; {_medians((slow, fast), claim.threshold, 's')}"
+    effect = ratio(slow, fast, claim.threshold)
+    return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, beside=beside)
+
+
+def order(claim: claims.Order, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Difference of mean returns of a pair up to the time that all methods of the claim reach.
+
+    The whole order is the weakest of its pairs: it holds if each of them does, which needs no further correction.
+    """
+    end = min(data.time[cell].x[-1] for cell in cells)
+    curves = [data.time[cell] for cell in cells]
+    n = cells[0][2]
+    height_MS = heights(end, *(curves if part.joint else curves[:2]))
+    gaps = [mean_quantity(a - b) for a, b in pairwise(height_MS)]
+    means = ", ".join(f"{display_name(c[1])} {h:.1f}" for c, h in zip(cells, height_MS.mean(axis=1), strict=False))
+    names = " > ".join(display_name(cell[1]) for cell in (cells if part.joint else cells[:2]))
+    weakest = min(gaps, key=lambda gap: gap.value)
+    beside = f"mean return up to {end:,.0f} s: {means}"
+    return Estimate(f"{names}, N = {n}", weakest, "return", claim.margin, none=0, beside=beside)
+
+
+def lookahead(claim: claims.Lookahead, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Difference of mean returns with and without the lookahead, against samples per agent; jointly its mean."""
+    curves = [data.steps[cell] for cell in cells]
+    specs = [data.spec(cell) for cell in cells]
+    height_MS = heights(min(c.x[-1] for c in curves), *curves)
+    effect = mean_quantity((height_MS[::2] - height_MS[1::2]).mean(axis=0))
+    flaws = [flaw for a, b in zip(specs[::2], specs[1::2], strict=True) if (flaw := _other_differences(a, b))]
+    one = Estimate(part.label, effect, "return", claim.margin, none=0, flaw="; ".join(flaws))
+    if part.joint:
+        return replace(one, label="all alpha together")
+    alpha = float(getattr(specs[0].server, "momentum", np.nan))
+    share = fleet.momentum_share(alpha, claim.n_agents)
+    beside = f"in theory it removes {share:.0%} of the bias".replace("%", " %")
+    return replace(one, label=f"alpha = {alpha:g}", beside=beside, at=alpha, theory=share)
+
+
+def _other_differences(a: RunSpec, b: RunSpec) -> str:
+    """Settings, other than the algorithm and whose alpha builds the lookahead, in which two runs differ."""
+    first, second = (spec.model_dump(mode="json", exclude={"algorithm", "seed"}) for spec in (a, b))
+    for settings in (first, second):
+        settings["server"].pop("lookahead_alpha", None)
+    keys = [key for key in first if first[key] != second[key]]
+    return f"{a.method} and {b.method} differ in {', '.join(keys)} as well" if keys else ""
+
+
+def heterogeneity(claim: claims.Heterogeneity, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Ratio of times to the threshold on the faster method's fleet, for which the slower one is re-timed."""
+    fast, spec = data.time[cells[1]], data.spec(cells[1])
+    try:
+        rows = fleet.retime(data.rows(cells[0]), data.spec(cells[0]).model_copy(update={"fleet": spec.fleet}))
+    except ValueError as error:
+        unknown = Quantity(float("nan"), relation="?")
+        return Estimate(part.label, unknown, "ratio", np.log1p(claim.margin), none=1, flaw=str(error))
+    slow = align(rows, TIME)
+    gain, times = fleet.waiting_gain(spec), fleet.task_seconds(spec)
+    spread = float(times.max() / times.min())
+    none = 1.0 if gain > 1 + claim.margin else None  # equally fast agents gain nothing, by claim
+    beside = _medians((slow, fast), claim.threshold, "s")
+    effect = ratio(slow, fast, claim.threshold)
+    return Estimate(
+        f"t_max / t_min = {spread:g}", effect, "ratio", np.log1p(claim.margin), gain, none, beside=beside, at=spread,
+        theory=gain,
+    )  # fmt: skip
+
+
+def exponent(claim: claims.ScalingExponent, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Minus the slope of log samples per agent to the threshold against log N."""
+    effect = scaling_exponent({cell[2]: data.steps[cell] for cell in cells}, claim.threshold)
+    return Estimate(part.label, effect, "exponent", claim.margin, claim.number, none=0)
+
+
+def perfect_scaling(claim: claims.PerfectScaling, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Difference of mean returns against the samples of all agents together."""
+    many, alone = (align(data.rows(cell), "env_steps_total") for cell in cells)
+    end = min(many.x[-1], alone.x[-1])
+    height_MS = heights(end, many, alone)
+    means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
+    beside = f"mean return over {end:,.0f} steps of all agents together: {means}"
+    return Estimate(part.label, mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin, 0.0, beside=beside)
+
+
+def _medians(curves: tuple[Curves, ...], level: float, unit: str) -> str:
+    """The Kaplan-Meier median of the seeds' own crossings of each, in words."""
+    found = [(curve_name(c.method, c.n_agents), seed_median(c, level)) for c in curves]
+    texts = [f"{name} {'' if q.relation == '=' else q.relation + ' '}{q.value:,.0f} {unit}" for name, q in found]
+    return f"median of seeds: {', '.join(texts)}"
+
+
+ESTIMATORS: dict[str, Callable[[Any, claims.Part, Data, list[Cell]], Estimate]] = {
+    "trend": trend,
+    "sample_speedup": sample_speedup,
+    "final_return": final_return,
+    "time_ratio": time_ratio,
+    "order": order,
+    "lookahead": lookahead,
+    "heterogeneity": heterogeneity,
+    "scaling_exponent": exponent,
+    "perfect_scaling": perfect_scaling,
+}
+"""One function for each test of a claims file."""

@@ -1,0 +1,106 @@
+"""The rules that turn an estimate into a verdict.
+
+In this order (:mod:`frl.analysis.estimates` has the estimands, :mod:`frl.analysis.verdict` applies the first):
+
+1. untested: runs of the part are missing, there are fewer than `MIN_BOOTSTRAP` seeds, the comparison is flawed, or
+   nothing bounds the effect.
+2. A bound (a censored crossing) is never "replicated". It can show that there is an effect (partly), or that there is
+   none or not the claimed one (not); else the part is untested.
+3. What the 95 % interval settles is settled, wide or not:
+   replicated: it lies above no effect and reaches an effect that matters (the margin), or lies within the margin
+   around the claimed number; and p, corrected for all confirmatory parts (Holm), is at most 0.05; partly: there is
+   an effect, but not of the claimed size, or none that matters; not: the opposite effect, or not the claimed number.
+4. untested: the smallest detectable effect exceeds the margin. It is half the interval's width: an effect of that
+   size is told from none by an experiment of this kind in about half of the cases.
+5. What is left was measured finely enough. partly: the interval overlaps the margin around the number and excludes no
+   effect, or settled the claim only before Holm's correction; else not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frl.analysis.estimates import Estimate
+from frl.analysis.stats import LEVEL, MIN_BOOTSTRAP
+from frl.analysis.table import Column
+
+REPLICATED, PARTLY, NOT, UNTESTED = "replicated", "partly", "not", "untested"
+VERDICTS = (REPLICATED, PARTLY, NOT, UNTESTED)
+MEANING = {
+    REPLICATED: "the 95 % interval lies on the claimed side, or within the margin around the claimed number, even "
+    "after correction for all confirmatory parts",
+    PARTLY: "an effect, but not shown to be of the claimed size, or not shown after the correction",
+    NOT: "measured finely enough, and not found, or found otherwise",
+    UNTESTED: f"too few runs (below {MIN_BOOTSTRAP} seeds, or some missing), or too wide an interval to tell",
+}
+ALPHA = 1 - LEVEL
+_NUMBER = Column("number", "", "number", quantity=True)
+
+
+def smallest_detectable(estimate: Estimate) -> float:
+    """Half the width of the interval, on the scale on which the effect is judged; inf if there is none."""
+    effect = estimate.judged
+    return (effect.high - effect.low) / 2 if effect.has_interval else float("inf")
+
+
+def decide(estimate: Estimate, p: float) -> tuple[str, str]:
+    """Verdict and reason of rules 2 to 5, for an estimate of enough seeds; `p` is already corrected."""
+    effect = estimate.judged
+    if np.isnan(effect.value) or not effect.has_interval:
+        return UNTESTED, "the curves end before there is anything to compare"
+    shown = effect.low > estimate.scaled(estimate.none)  # False without `none`
+    opposite = effect.high < estimate.scaled(estimate.none)
+    fine = smallest_detectable(estimate) <= estimate.margin
+    if estimate.number is None:
+        return _decide_direction(estimate, p, shown, opposite, fine)
+    return _decide_number(estimate, p, shown, opposite, fine)
+
+
+def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
+    none = f"{estimate.none:g}"
+    if estimate.effect.relation != "=":
+        return _decide_bound(shown, opposite)
+    if shown and estimate.judged.high < estimate.scaled(estimate.none) + estimate.margin:
+        return PARTLY, f"the interval lies above {none}, but below the smallest effect that matters"
+    if shown and p <= ALPHA:
+        return REPLICATED, f"the interval lies above {none}"
+    if opposite:
+        return NOT, f"the interval lies below {none}: the opposite is the case"
+    if not fine:
+        return UNTESTED, _TOO_WIDE
+    if shown:
+        return PARTLY, f"the interval lies above {none}, but not after correction for all confirmatory parts"
+    return NOT, f"the interval includes {none}, and an effect that matters would have been seen"
+
+
+def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
+    effect, number = estimate.judged, estimate.scaled(estimate.number)
+    low, high = number - estimate.margin, number + estimate.margin
+    band = f"the margin around {_NUMBER.show(estimate.number)}"
+    outside = effect.low > high or effect.high < low
+    if opposite:
+        return NOT, f"the interval lies below {estimate.none:g}: the opposite is the case"
+    if outside:
+        return (PARTLY, f"there is an effect, but {band} is excluded") if shown else (NOT, f"{band} is excluded")
+    if effect.relation != "=":
+        return _decide_bound(shown, opposite)
+    inside = low <= effect.low and effect.high <= high
+    if inside and p <= ALPHA:
+        return REPLICATED, f"the interval lies within {band}"
+    if not fine:
+        return UNTESTED, _TOO_WIDE
+    if inside:
+        return PARTLY, f"the interval lies within {band}, but not after correction for all confirmatory parts"
+    if shown or estimate.none is None:
+        return PARTLY, f"the interval overlaps {band} without lying within it"
+    return NOT, f"the interval includes {estimate.none:g}, no effect"
+
+
+_TOO_WIDE = "the interval is too wide to tell: the smallest detectable effect exceeds the margin"
+
+
+def _decide_bound(shown: bool, opposite: bool) -> tuple[str, str]:
+    censored = "a curve ended before it got there, so that only a bound is known"
+    if shown:
+        return PARTLY, f"there is an effect; {censored}"
+    return (NOT, f"not even the bound is on the claimed side; {censored}") if opposite else (UNTESTED, censored)

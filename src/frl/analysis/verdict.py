@@ -1,0 +1,236 @@
+"""Claim by claim, what replicated: every part measured, corrected and judged, and the table of verdicts.
+
+:mod:`frl.analysis.rules` has the rules, :mod:`frl.analysis.estimates` the estimands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frl import claims
+from frl.analysis.complexity import common_seeds, share_above
+from frl.analysis.curves import Cell
+from frl.analysis.estimates import ESTIMATORS, Data, Estimate
+from frl.analysis.load import read_curves
+from frl.analysis.rules import MEANING, NOT, PARTLY, REPLICATED, UNTESTED, VERDICTS, decide, smallest_detectable
+from frl.analysis.stats import MIN_BOOTSTRAP, holm
+from frl.analysis.style import curve_name
+from frl.analysis.table import Column, Row, Table
+from frl.spec import Scenario
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One part of a claim, judged.
+
+    Attributes:
+        claim: what is claimed.
+        estimate: the effect; None if nothing could be computed.
+        label: which comparison.
+        seeds: seeds that all of its cells have.
+        missing: runs of the part that are not there.
+        diverged: runs of the part that diverged (kept at their last finite return).
+        p, p_holm: twice the one-sided p-value; corrected, of a confirmatory claim. nan where there is none.
+        above: for each curve the share of seeds whose final return is at or above the threshold, in words.
+    """
+
+    claim: claims.Claim
+    estimate: Estimate | None
+    label: str
+    seeds: int
+    missing: int
+    diverged: int
+    above: str
+    joint: bool = False
+    p: float = float("nan")
+    p_holm: float = float("nan")
+    verdict: str = UNTESTED
+    reason: str = ""
+
+    @property
+    def detectable(self) -> float:
+        """Smallest detectable effect, on the scale on which the effect is judged; inf without an interval."""
+        return smallest_detectable(self.estimate) if self.estimate else float("inf")
+
+    @property
+    def evidence(self) -> str:
+        """Why, and what to know besides, in words."""
+        notes = [self.reason, self.estimate.beside if self.estimate else ""]
+        notes += [f"{self.diverged} runs diverged and hold their last return"] if self.diverged else []
+        return "; ".join(note for note in notes if note)
+
+
+# --------------------------------------------------------------------------------------------------
+# Rules
+
+
+def _judge_one(one: Judgement) -> Judgement:
+    """The verdict on a part whose p-value is corrected already (rule 1, then :func:`decide`)."""
+    if one.missing:
+        return replace(one, reason=f"{one.missing} of its runs are missing")
+    if one.seeds < MIN_BOOTSTRAP:
+        return replace(one, reason=f"{one.seeds} seed{'s' * (one.seeds != 1)}, fewer than {MIN_BOOTSTRAP}")
+    if one.estimate is None or one.estimate.flaw:
+        return replace(one, reason=one.estimate.flaw if one.estimate else "there is nothing to compare")
+    verdict, reason = decide(one.estimate, one.p if np.isnan(one.p_holm) else one.p_holm)
+    return replace(one, verdict=verdict, reason=reason)
+
+
+def _derived(whole: Judgement, pairs: list[Judgement]) -> Judgement:
+    """The verdict on an order from those on its neighbouring pairs; its p is the largest of theirs."""
+    count = Counter(pair.verdict for pair in pairs)
+    if count[REPLICATED] == len(pairs):
+        verdict = REPLICATED
+    elif count[NOT]:
+        verdict = NOT
+    else:
+        verdict = UNTESTED if count[UNTESTED] else PARTLY
+    words = ", ".join(f"{pair.label.split(',')[0]}: {pair.verdict}" for pair in pairs)
+    p, p_holm = (float(np.max([getattr(pair, key) for pair in pairs])) for key in ("p", "p_holm"))
+    return replace(whole, p=p, p_holm=p_holm, verdict=verdict, reason=words)
+
+
+# --------------------------------------------------------------------------------------------------
+# All claims of a scenario
+
+
+def judge(scenario: Scenario, frame: pd.DataFrame) -> list[Judgement]:
+    """Every part of every claim whose runs the scenario has, in the order of its claims file.
+
+    Args:
+        scenario: the grid, with its claims.
+        frame: the collected evaluation points (curves.csv).
+    """
+    data = Data(scenario, frame)
+    found = [_measure(data, claim, part, cells) for claim, part, cells in _parts(scenario) if cells]
+    family = [i for i, one in enumerate(found) if one.claim.role == "confirmatory" and not _is_derived(one)]
+    corrected = holm([found[i].p if not np.isnan(found[i].p) else 1.0 for i in family])
+    for i, p in zip(family, corrected, strict=True):  # a part without a p-value counts, as if it were 1
+        found[i] = found[i] if np.isnan(found[i].p) else replace(found[i], p_holm=p)
+    pairs: list[Judgement] = []
+    judged = []
+    for one in found:
+        pairs = pairs if pairs and pairs[0].claim is one.claim else []
+        judged.append(_derived(one, pairs) if _is_derived(one) else _judge_one(one))
+        pairs = [] if _is_derived(one) else [*pairs, judged[-1]]
+    return judged
+
+
+def _is_derived(one: Judgement) -> bool:
+    return one.joint and one.claim.test == "order"
+
+
+def _parts(scenario: Scenario) -> Iterator[tuple[claims.Claim, claims.Part, list[Cell] | None]]:
+    for claim in scenario.claims.claims if scenario.claims else ():
+        for part in claim.parts():
+            yield claim, part, claims.cells(scenario, claim, part)
+
+
+def absent(scenario: Scenario) -> str:
+    """The parts that the scenario has no runs for, in one sentence; empty if it has them all."""
+    whole: dict[str, list[str | None]] = {}
+    for claim, part, cells in _parts(scenario):
+        whole.setdefault(claim.id, []).append(None if cells else part.label)
+    texts = []
+    for name, labels in whole.items():
+        gone = [label for label in labels if label]
+        if gone:
+            texts.append(name if len(gone) == len(labels) else f"{name} ({'; '.join(gone)})")
+    return f"Not part of this scenario: {', '.join(texts)}." if texts else ""
+
+
+def _measure(data: Data, claim: claims.Claim, part: claims.Part, cells: list[Cell]) -> Judgement:
+    """The part with its estimate and p-value, not judged yet."""
+    curves = [data.steps[cell] for cell in cells if cell in data.steps]
+    wanted = len(cells) * len(data.scenario.seeds)
+    seeds = len(common_seeds(*curves)) if len(curves) == len(cells) else 0
+    level = getattr(claim, "threshold", data.scenario.threshold(claim.environment))
+    shares = {curve_name(c.method, c.n_agents): f"{100 * share_above(c, level):.0f} %" for c in curves}
+    one = Judgement(
+        claim, None, part.label, seeds, wanted - sum(len(c.runs) for c in curves),
+        sum(int(c.diverged.sum()) for c in curves), ", ".join(f"{k}: {v}" for k, v in shares.items()), part.joint,
+    )  # fmt: skip
+    if not seeds:
+        return one
+    estimate = ESTIMATORS[claim.test](claim, part, data, cells)
+    p = estimate.p_value(seeds) if seeds >= MIN_BOOTSTRAP and estimate.effect.relation == "=" else float("nan")
+    return replace(one, estimate=estimate, label=estimate.label, p=p)
+
+
+# --------------------------------------------------------------------------------------------------
+# Table
+
+_COLUMNS = (
+    Column("id", "claim"),
+    Column("statement", "statement"),
+    Column("part", "part"),
+    Column("verdict", "verdict", "verdict"),
+    Column("paper", "claimed", "number"),
+    Column("ours", "ours", "number", quantity=True),
+    Column("unit", "unit"),
+    Column("p", "p", "p"),
+    Column("p_holm", "p (Holm)", "p"),
+    Column("seeds", "seeds", "count"),
+    Column("detectable", "smallest detectable", "number"),
+    Column("margin", "margin", "number"),
+    Column("above", "seeds above at the end"),
+    Column("evidence", "evidence"),
+    Column("role", "role"),
+    Column("source", "source"),
+)
+SHORT = ("id", "part", "verdict", "paper", "ours", "p_holm", "seeds", "evidence")
+"""Columns for a reader in a hurry."""
+
+
+def write(scenario: Scenario, base: Path) -> None:
+    """Write verdict.csv, .md and .html into `base`/tables, from the collected curves."""
+    table(scenario, judge(scenario, read_curves(base))).write(base / "tables")
+
+
+def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | None = None) -> Table:
+    """The judgements as a table; `columns` are some of its columns by their keys."""
+    chosen = tuple(c for c in _COLUMNS if columns is None or c.key in columns)
+    note = (
+        f"{'; '.join(f'{name}: {text}' for name, text in MEANING.items())}. In brackets: 95 % interval over seeds. p: "
+        "twice the one-sided p-value of the claim's null hypothesis (no effect, or at least a margin away from the "
+        "claimed number), below 0.05 where the interval excludes it; Holm: corrected for all confirmatory parts. "
+        "Smallest detectable: half the interval's width; for ratios it and the margin are factors. Seeds above: share "
+        f"of seeds whose final return is at or above the threshold. {absent(scenario)}"
+    ).strip()
+    return Table("verdict", "What replicated", note, chosen, [_row(one) for one in judged])
+
+
+def _row(one: Judgement) -> Row:
+    row: Row = {
+        "id": one.claim.id, "statement": one.claim.statement, "part": one.label, "verdict": one.verdict,
+        "seeds": one.seeds, "above": one.above, "evidence": one.evidence, "role": one.claim.role,
+        "source": one.claim.source, "p": _known(one.p), "p_holm": _known(one.p_holm),
+    }  # fmt: skip
+    if (e := one.estimate) is not None:
+        shown = (lambda v: float(np.exp(v))) if e.log else float
+        row |= {"ours": e.effect, "unit": e.unit, "paper": e.number, "margin": shown(e.margin)}
+        row["detectable"] = shown(one.detectable) if np.isfinite(one.detectable) else None
+    return row
+
+
+def _known(p: float) -> float | None:
+    return None if np.isnan(p) else p
+
+
+def headline(judged: list[Judgement]) -> str:
+    """The verdicts in one sentence, for a reader who stops there."""
+    count = Counter(one.verdict for one in judged)
+    parts = [f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict]]
+    return f"{len(judged)} part{'s' * (len(judged) != 1)} of the claims judged: {'; '.join(parts)}."
+
+
+def effect_of(judged: Iterable[Judgement], test: str) -> list[tuple[Judgement, Estimate]]:
+    """The single (not joint) measured parts of the claims with this test, in order of where they belong in a figure."""
+    found = [(one, one.estimate) for one in judged if one.claim.test == test and not one.joint and one.estimate]
+    return sorted(found, key=lambda pair: pair[1].at)

@@ -1,0 +1,366 @@
+"""The judge: claims that hold, fail, or cannot be told, on made-up curves; and how often noise is "replicated".
+
+Curves are straight lines to a final return, so that crossings and areas have closed forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from frl.analysis import stats, verdict
+from frl.analysis.curves import STEPS, TIME
+from frl.analysis.estimates import Estimate
+from frl.analysis.rules import NOT, PARTLY, REPLICATED, UNTESTED, decide
+from frl.analysis.stats import Quantity
+from frl.claims import Claims
+from frl.spec import Scenario
+
+END = 1_000_000.0
+BASE = {
+    "id": "C", "title": "t", "statement": "s", "source": "poster", "environment": "Swimmer", "role": "confirmatory",
+}  # fmt: skip
+TREND = {**BASE, "test": "trend", "method": "afedpg", "n_agents": [1, 2, 4, 8], "margin": 5}
+SPEEDUP = {**BASE, "test": "sample_speedup", "method": "afedpg", "numbers": {8: 4.0}, "threshold": 100, "margin": 0.25}
+FINAL = {**BASE, "test": "final_return", "method": "afedpg", "numbers": {1: 110}, "margin": 0.1}
+TIMES = {
+    **BASE, "test": "time_ratio", "faster": ["afedpg-time", "afedpg"], "slower": "fedpg", "n_agents": [4],
+    "numbers": {4: 3.0}, "threshold": 100, "margin": 0.25,
+}  # fmt: skip
+ORDER = {
+    **BASE, "test": "order", "methods": ["afedpg", "fedpg", "async_pg", "a3c"], "n_agents": [4], "margin": 10,
+}  # fmt: skip
+LOOKAHEAD = {
+    **BASE, "test": "lookahead", "n_agents": 8, "margin": 10,
+    "pairs": [{"with_lookahead": f"afedpg-a{a}", "without": f"async_pg-a{a}"} for a in (0.1, 0.5)],
+}  # fmt: skip
+FLEETS = {
+    **BASE, "test": "heterogeneity", "faster": ["afedpg-r1", "afedpg-r10"], "slower": "fedpg", "n_agents": 8,
+    "threshold": 100, "margin": 0.25,
+}  # fmt: skip
+EXPONENT = {
+    **BASE, "test": "scaling_exponent", "method": "afedpg", "n_agents": [1, 2, 4, 8], "threshold": 100, "number": 1,
+    "margin": 0.125,
+}  # fmt: skip
+CONTROL = {**BASE, "test": "perfect_scaling", "method": "afedpg", "controls": {4: "pg-x4"}, "margin": 10}
+
+Law = Callable[[str, int], tuple[float, float]]
+"""Method and N -> return that the mean curve would reach at END of the axis, and where the time axis ends (s)."""
+
+
+def scenario(*claims: dict[str, Any], seeds: int = 10, **settings: Any) -> Scenario:
+    methods: list[dict[str, Any]] = [
+        {"algorithm": "afedpg", "n_agents": (1, 2, 4, 8)},
+        {"algorithm": "fedpg", "n_agents": (4, 8)},
+        {"algorithm": "async_pg", "n_agents": (4,)},
+        {"algorithm": "a3c", "n_agents": (4,)},
+        {"algorithm": "afedpg", "name": "pg-x4", "n_agents": (1,), "set": {"steps_per_agent": 4_000_000}},
+    ]
+    for name in ("afedpg", "async_pg"):
+        for a in (0.1, 0.5):
+            methods.append({"algorithm": name, "name": f"{name}-a{a}", "n_agents": (8,), "server": {"momentum": a}})
+    for r in (1, 10):
+        fleet = {"fleet": {"kind": "straggler", "ratio": r}}
+        methods.append({"algorithm": "afedpg", "name": f"afedpg-r{r}", "n_agents": (8,), "set": fleet})
+    return Scenario(
+        name="judged", title="t", tuned="t", environments=("Swimmer",), methods=methods, seeds=tuple(range(seeds)),  # type: ignore[arg-type]
+        thresholds={"Swimmer": "100 return"}, run={"steps_per_agent": int(END)} | settings,
+        claims=Claims.model_validate({"claims": claims}),
+    )  # fmt: skip
+
+
+def frame(of: Scenario, law: Law, noise: float = 3.0, seed: int = 0) -> pd.DataFrame:
+    """Lines from 0 to the law's return, times a factor of each seed, plus an offset of each run."""
+    rng = np.random.default_rng(seed)
+    factor = {s: 1 + 0.01 * rng.normal() for s in of.seeds}
+    rows = []
+    for spec in of.runs():
+        final, end_s = law(spec.method, spec.n_agents)
+        offset = noise * rng.normal()
+        for point in range(11):
+            part = point / 10
+            uploads = round(part * spec.env_steps_budget / 2048 / spec.n_agents) * spec.n_agents
+            rows.append(
+                ("Swimmer", spec.method, spec.n_agents, spec.seed, point, part * spec.steps_per_agent, part * end_s,
+                 part * spec.env_steps_budget, uploads, part * (factor[spec.seed] * final + offset), "ok")
+            )  # fmt: skip
+    columns = ["environment", "method", "n_agents", "seed", "point", STEPS, TIME, "env_steps_total", "uploads",
+               "eval_return_mean", "status"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def judged(claim: dict[str, Any], law: Law, seeds: int = 10, **options: Any) -> list[verdict.Judgement]:
+    of = scenario(claim, seeds=seeds)
+    return verdict.judge(of, frame(of, law, **options))
+
+
+def verdicts(*arguments: Any, **options: Any) -> list[str]:
+    return [one.verdict for one in judged(*arguments, **options)]
+
+
+def rising(_: str, n: int) -> tuple[float, float]:
+    return 110 + 20 * float(np.log2(n)), 1000.0
+
+
+def linear(_: str, n: int) -> tuple[float, float]:
+    """Samples to 100 are END / (1.1 N)."""
+    return 110.0 * n, 1000.0
+
+
+def fast(method: str, n: int) -> tuple[float, float]:
+    return 200.0, {"fedpg": 3000.0}.get(method, 1000.0)
+
+
+def ordered(method: str, n: int) -> tuple[float, float]:
+    return {"afedpg": 200.0, "fedpg": 150.0, "async_pg": 110.0}.get(method, 60.0), 1000.0
+
+
+def flat(_: str, n: int) -> tuple[float, float]:
+    return 110.0, 1000.0
+
+
+def constant(value: float) -> Law:
+    return lambda *_: (value, 1000.0)
+
+
+def test_trend() -> None:
+    (one,) = judged(TREND, rising)
+    assert one.verdict == REPLICATED
+    assert one.estimate is not None
+    assert one.estimate.effect.value == pytest.approx(10, abs=1.5)  # half of the final return's slope of 20
+    assert one.p < 1e-6
+    assert "8: " in one.evidence
+    assert one.above.endswith("AFedPG, N = 4: 100 %, AFedPG, N = 8: 100 %")
+    assert verdicts(TREND, lambda m, n: (200 - 20 * float(np.log2(n)), 1000.0)) == [NOT]
+    assert verdicts(TREND, flat, noise=2, seed=1) == [NOT]  # measured finely, and nothing there
+    assert verdicts(TREND, flat, noise=2, seed=0) == [PARTLY]  # an unlucky draw: p < 0.05, for 0.4 return a doubling
+    assert verdicts(TREND, flat, noise=200, seed=1) == [UNTESTED]
+    assert verdicts(TREND, rising, seeds=4) == [UNTESTED]
+
+
+def test_speedup() -> None:
+    def by(factor: float) -> Law:
+        return lambda _, n: (110.0 * (factor if n == 8 else 1), 1000.0)
+
+    (one,) = judged(SPEEDUP, by(4))
+    assert one.verdict == REPLICATED
+    assert one.estimate is not None
+    assert one.estimate.effect.value == pytest.approx(4, rel=0.05)
+    assert "median of seeds: PG (N = 1)" in one.evidence
+    assert verdicts(SPEEDUP, by(2)) == [PARTLY]  # a speed-up, not the claimed one
+    assert verdicts(SPEEDUP, by(0.95), noise=0.5) == [NOT]  # no speed-up
+    assert verdicts(SPEEDUP, by(4), noise=60, seed=1) == [UNTESTED]
+
+
+def test_a_censored_crossing_is_never_replicated() -> None:
+    """N = 1 ends at 90: the ratio is beyond a bound that lies within the margin, below it, or above it."""
+    for eight, expected in ((360.0, PARTLY), (150.0, PARTLY), (1000.0, PARTLY), (101.0, PARTLY), (80.0, UNTESTED)):
+        (one,) = judged(SPEEDUP, lambda _, n, eight=eight: (eight if n == 8 else 90.0, 1000.0), noise=0.1)
+        assert one.verdict == expected, eight
+        assert np.isnan(one.p)
+    # N = 8 never gets there, N = 1 does: at most 0.9, not even the bound is above 1
+    assert verdicts(SPEEDUP, lambda _, n: (90.0 if n == 8 else 140.0, 1000.0), noise=0.1) == [NOT]
+    for value in np.linspace(0.5, 9, 30):
+        for relation in "<>":
+            number = Estimate("", Quantity(value, value / 1.01, value * 1.01, relation), "ratio", 0.22, 4.0, none=1)
+            direction = Estimate("", Quantity(value, value / 1.01, value * 1.01, relation), "ratio", 0.22, none=1)
+            assert decide(number, 0.0)[0] != REPLICATED
+            assert decide(direction, 0.0)[0] != REPLICATED
+
+
+def test_final_return() -> None:
+    assert verdicts(FINAL, constant(110 / 0.95)) == [REPLICATED]  # the last tenth of the line is 0.95 of its end
+    assert verdicts(FINAL, constant(160)) == [NOT]
+    assert verdicts(FINAL, constant(127.4)) == [PARTLY]  # 121: narrow, and across the end of the margin
+    assert verdicts(FINAL, constant(110 / 0.95), noise=60) == [UNTESTED]
+
+
+def test_time_ratio_and_the_alternatives_of_a_method() -> None:
+    (one,) = judged(TIMES, fast)
+    assert one.verdict == REPLICATED
+    assert "not waiting alone gives 3.25" in one.evidence
+    assert verdicts({**TIMES, "numbers": "waiting_gain"}, fast) == [REPLICATED]
+    assert verdicts(TIMES, lambda m, n: (200.0, 500.0 if m == "fedpg" else 1000.0)) == [NOT]
+    of = scenario({**TIMES, "faster": "afedpg-time"})
+    assert verdict.judge(of, frame(of, fast)) == []
+    assert verdict.absent(of) == "Not part of this scenario: C."
+
+
+def test_order_and_its_pairs() -> None:
+    found = judged(ORDER, ordered)
+    assert [one.verdict for one in found] == [REPLICATED] * 4
+    assert found[0].label == "AFedPG > FedPG, N = 4"
+    assert found[3].label == "AFedPG > FedPG > Vanilla > A3C, N = 4"
+    assert found[3].p_holm == max(one.p_holm for one in found[:3])
+
+    def swapped(method: str, n: int) -> tuple[float, float]:
+        return ordered({"fedpg": "async_pg", "async_pg": "fedpg"}.get(method, method), n)
+
+    assert verdicts(ORDER, swapped) == [REPLICATED, NOT, REPLICATED, NOT]
+    assert verdicts(ORDER, ordered, noise=300) == [UNTESTED] * 4
+
+
+def test_the_order_is_compared_over_times_that_all_reach() -> None:
+    """FedPG is slow and best at the very end, which only FedPG reaches."""
+
+    def late(method: str, n: int) -> tuple[float, float]:
+        return (400.0, 10_000.0) if method == "fedpg" else ordered(method, n)
+
+    found = judged(ORDER, late)
+    assert "up to 1,000 s" in found[0].evidence
+    assert [one.verdict for one in found] == [REPLICATED, NOT, REPLICATED, NOT]
+
+
+def test_lookahead() -> None:
+    def better(method: str, n: int) -> tuple[float, float]:
+        return (160.0 if method.startswith("afedpg-") else 120.0), 1000.0
+
+    found = judged(LOOKAHEAD, better)
+    assert [(one.label, one.verdict) for one in found] == [
+        ("alpha = 0.1", REPLICATED), ("alpha = 0.5", REPLICATED), ("all alpha together", REPLICATED),
+    ]  # fmt: skip
+    assert [one.estimate.theory for one in found[:2] if one.estimate] == pytest.approx([9 / 16, 1 / 8])
+    assert verdicts(LOOKAHEAD, flat, noise=2) == [NOT] * 3
+
+
+def test_lookahead_is_untested_unless_all_else_is_equal() -> None:
+    of = scenario(LOOKAHEAD)
+    methods = list(of.model_dump()["methods"])
+    next(m for m in methods if m["name"] == "async_pg-a0.1")["server"]["step_size"] = 0.5
+    other = Scenario.model_validate(of.model_dump() | {"methods": methods})
+    found = verdict.judge(other, frame(other, ordered))
+    assert found[0].verdict == UNTESTED
+    assert "differ in server as well" in found[0].evidence
+    assert found[1].verdict != UNTESTED
+
+
+def test_time_gain_on_other_fleets() -> None:
+    """FedPG, trained at ratio 4, is re-timed; AFedPG's own times are as much shorter as not waiting makes them."""
+    of = scenario(FLEETS)
+    rounds = END / 2048 * 2048 * 1.6 / 1000  # seconds of FedPG's run at ratio 1, tasks of 2,048 steps
+
+    def law(method: str, n: int) -> tuple[float, float]:
+        return 200.0, {"afedpg-r1": rounds, "afedpg-r10": 10 * rounds / 8.875}.get(method, 4 * rounds)
+
+    found = verdict.judge(of, frame(of, law))
+    assert [(one.label, one.verdict) for one in found] == [
+        ("t_max / t_min = 1", REPLICATED), ("t_max / t_min = 10", REPLICATED),
+    ]  # fmt: skip
+    assert [e.theory for _, e in verdict.effect_of(found, "heterogeneity")] == pytest.approx([1, 8.875])
+    lognormal = scenario(FLEETS, fleet={"kind": "lognormal"})
+    (_, second) = verdict.judge(lognormal, frame(lognormal, law))
+    assert second.verdict != UNTESTED  # its method sets a straggler fleet of its own
+    episodes = scenario(FLEETS, sampling={"trajectories": 2})
+    (first, _) = verdict.judge(episodes, frame(episodes, law))
+    assert (first.verdict, first.reason) == (UNTESTED, "retime: needs tasks of a known and constant length")
+
+
+def test_exponent() -> None:
+    assert verdicts(EXPONENT, linear) == [REPLICATED]
+    (half,) = judged(EXPONENT, lambda _, n: (110.0 * n**0.5, 1000.0))
+    assert half.verdict == PARTLY  # a speed-up, but not linear
+    assert half.estimate is not None
+    assert half.estimate.effect.value == pytest.approx(0.5, abs=0.05)
+    assert verdicts(EXPONENT, lambda _, n: (300.0 / n**0.5, 1000.0)) == [NOT]
+    (bound,) = judged(EXPONENT, lambda _, n: (90.0 if n == 1 else 100.0 * n, 1000.0), noise=0.1)
+    assert bound.verdict == PARTLY
+    assert bound.estimate is not None
+    assert bound.estimate.effect.relation == ">"
+    assert verdicts(EXPONENT, constant(50)) == [UNTESTED]
+
+
+def test_one_agent_with_all_the_samples() -> None:
+    assert verdicts(CONTROL, constant(150)) == [REPLICATED]
+    assert verdicts(CONTROL, lambda m, n: (200.0 if m == "pg-x4" else 120.0, 1000.0)) == [NOT]
+
+
+def test_missing_runs_and_too_few_seeds_leave_a_claim_untested() -> None:
+    of = scenario(TREND)
+    rows = frame(of, rising)
+    (one,) = verdict.judge(of, rows[(rows["n_agents"] != 8) | (rows["seed"] != 3)])
+    assert (one.verdict, one.seeds, one.missing) == (UNTESTED, 9, 1)
+    assert one.estimate is not None  # shown all the same
+    (gone,) = verdict.judge(of, rows[rows["n_agents"] != 8])
+    assert (gone.verdict, gone.estimate, gone.reason) == (UNTESTED, None, "10 of its runs are missing")
+    (few,) = verdict.judge(scenario(TREND, seeds=4), rows[rows["seed"] < 4])
+    assert few.reason == "4 seeds, fewer than 5"
+
+
+def test_a_diverged_run_counts_with_its_last_return() -> None:
+    of = scenario(TREND)
+    rows = frame(of, rising)
+    ended = (rows["n_agents"] == 8) & (rows["seed"] == 3) & (rows["point"] == 5)
+    rows.loc[ended, "status"] = "diverged"
+    rows.loc[ended, "eval_return_mean"] = np.nan
+    rest = (rows["n_agents"] == 8) & (rows["seed"] == 3) & (rows["point"] > 5)
+    (one,) = verdict.judge(of, rows[~rest])
+    assert one.seeds == 10
+    assert "1 runs diverged" in one.evidence
+
+
+def test_holm_by_hand_and_in_a_verdict() -> None:
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert stats.holm([]) == []
+
+    def slight(method: str, n: int) -> tuple[float, float]:
+        return 110 + (8.0 if method.startswith("afedpg-") else 0), 1000.0
+
+    single = {**LOOKAHEAD, "pairs": LOOKAHEAD["pairs"][:1]}  # type: ignore[index]
+    (alone,) = judged(single, slight, noise=10, seed=0)
+    assert (alone.verdict, alone.p) == (REPLICATED, alone.p_holm)
+    assert 0.01 < alone.p < 0.05
+    others = [{**FINAL, "id": f"F{i}"} for i in range(4)]
+    of = scenario(single, *others)
+    among = verdict.judge(of, frame(of, slight, noise=10, seed=0))[0]
+    assert (among.verdict, among.p) == (PARTLY, alone.p)
+    assert among.p_holm > 0.05
+    exploring = scenario(single, *({**other, "role": "exploratory"} for other in others))
+    assert verdict.judge(exploring, frame(exploring, slight, noise=10, seed=0))[0].verdict == REPLICATED
+
+
+def test_p_is_below_five_percent_exactly_where_the_interval_excludes_the_bound() -> None:
+    value = Quantity(2.0, 1.0, 3.5)
+    assert stats.p_above(value, 1.0, 10) == pytest.approx(0.05)
+    assert stats.p_above(value, 0.9, 10) < 0.05 < stats.p_above(value, 1.1, 10)
+    assert stats.p_above(value, 3.0, 10) == 1
+    assert stats.p_above(Quantity(2.0), 1.0, 10) == 1
+    assert stats.p_above(Quantity(2.0, 2.0, 2.0), 1.0, 10) == 0
+    normal = np.random.default_rng(0).normal(0.4, 1, (10, 1))
+    mean, low, high = stats.mean_interval(normal)
+    from scipy.stats import ttest_1samp
+
+    theirs = 2 * ttest_1samp(normal[:, 0], 0, alternative="greater").pvalue
+    assert stats.p_above(Quantity(mean[0], low[0], high[0]), 0, 10) == pytest.approx(theirs, rel=0.4)
+
+
+def _null(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> Any:
+    if kind == "two modes":
+        return np.where(rng.random(shape) < 0.4, 110.0, 40.0) + rng.normal(0, 5, shape)
+    return rng.normal(100, 15, shape)
+
+
+@pytest.mark.parametrize("kind", ["normal", "two modes"])
+def test_noise_is_seldom_replicated(kind: str, record_property: pytest.RecordProperty) -> None:
+    """Ten seeds, nothing depends on N or method: a claim of direction holds in at most 2.5 % by construction."""
+    claims = [{**claim, "role": "exploratory", "id": f"C{i}"} for i, claim in enumerate((TREND, ORDER, SPEEDUP))]
+    of = scenario(*claims)
+    names = {("afedpg", 1), ("afedpg", 2), ("afedpg", 4), ("afedpg", 8), ("fedpg", 4), ("async_pg", 4), ("a3c", 4)}
+    rows = frame(of, flat)
+    rows = rows[[key in names for key in zip(rows["method"], rows["n_agents"], strict=True)]]
+    part = (rows[STEPS] / END).to_numpy()
+    rng = np.random.default_rng(5)
+    runs = rows.groupby(["method", "n_agents", "seed"], sort=False).ngroup().to_numpy()
+    wrong, parts, trials = 0, 0, 60
+    for _ in range(trials):
+        final = _null(rng, (runs.max() + 1,), kind)
+        found = verdict.judge(of, rows.assign(eval_return_mean=part * final[runs]))
+        wrong += sum(one.verdict == REPLICATED for one in found if not one.joint)
+        parts += sum(not one.joint for one in found)
+    record_property("rate", wrong / parts)
+    print(f"{kind}: {wrong} of {parts} parts called replicated on noise")
+    assert wrong / parts <= 0.05
