@@ -310,7 +310,7 @@ def test_holm_by_hand_and_in_a_verdict() -> None:
     def slight(method: str, n: int) -> tuple[float, float]:
         return 110 + (8.0 if method.startswith("afedpg-") else 0), 1000.0
 
-    single = {**LOOKAHEAD, "pairs": LOOKAHEAD["pairs"][:1]}  # type: ignore[index]
+    single = {**LOOKAHEAD, "pairs": LOOKAHEAD["pairs"][:1], "margin": 6}  # type: ignore[index]
     (alone,) = judged(single, slight, noise=10, seed=0)
     assert (alone.verdict, alone.p) == (REPLICATED, alone.p_holm)
     assert 0.01 < alone.p < 0.05
