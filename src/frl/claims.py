@@ -270,7 +270,8 @@ def cells(scenario: Scenario, claim: Claim, part: Part) -> list[tuple[str, str, 
     return [(claim.environment, *cell) for cell in chosen if cell]
 
 
-def has_part(scenario: Scenario, test: str) -> bool:
-    """Whether the scenario has the runs of some part of a claim with this test."""
+def figure_names(scenario: Scenario) -> list[str]:
+    """The figures that the scenario has the runs for: the poster's two, and one for each effect that is claimed."""
     claims = scenario.claims.claims if scenario.claims else ()
-    return any(cells(scenario, c, part) is not None for c in claims if c.test == test for part in c.parts())
+    tests = {c.test for c in claims for part in c.parts() if cells(scenario, c, part) is not None}
+    return ["sample_complexity", "time_complexity", *(name for name in ("lookahead", "heterogeneity") if name in tests)]

@@ -40,6 +40,7 @@ class Estimate:
         beside: what to know besides, in words.
         at: where the effect belongs in a figure: alpha, or t_max / t_min.
         theory: the closed form's value, for a figure.
+        each: the effect in every seed, for a figure.
         flaw: why the comparison says nothing, in words; empty if it does.
     """
 
@@ -53,6 +54,7 @@ class Estimate:
     beside: str = ""
     at: float = float("nan")
     theory: float = float("nan")
+    each: tuple[float, ...] = ()
     flaw: str = ""
 
     @property
@@ -191,9 +193,11 @@ def lookahead(claim: claims.Lookahead, part: claims.Part, data: Data, cells: lis
     curves = [data.steps[cell] for cell in cells]
     specs = [data.spec(cell) for cell in cells]
     height_MS = heights(min(c.x[-1] for c in curves), *curves)
-    effect = mean_quantity((height_MS[::2] - height_MS[1::2]).mean(axis=0))
+    gain_S = (height_MS[::2] - height_MS[1::2]).mean(axis=0)
     flaws = [flaw for a, b in zip(specs[::2], specs[1::2], strict=True) if (flaw := _other_differences(a, b))]
-    one = Estimate(part.label, effect, "return", claim.margin, none=0, flaw="; ".join(flaws))
+    one = Estimate(
+        part.label, mean_quantity(gain_S), "return", claim.margin, none=0, each=tuple(gain_S), flaw="; ".join(flaws)
+    )  # fmt: skip
     if part.joint:
         return replace(one, label="all alpha together")
     alpha = float(getattr(specs[0].server, "momentum", np.nan))

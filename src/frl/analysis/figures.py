@@ -1,9 +1,9 @@
-"""The two figures: return against samples of one agent, and return against simulated time."""
+"""The figures: return against samples of one agent, return against simulated time, and the effects of claims."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
-from frl.analysis import style
+from frl.analysis import effects, style
 from frl.analysis.curves import STEPS, TIME, Curves, all_curves
 from frl.analysis.load import read_curves
-from frl.analysis.poster import ENVIRONMENT, STEPS_PER_TRAJECTORY, poster_curve
+from frl.analysis.panels import reference, shown
+from frl.analysis.poster import ENVIRONMENT, STEPS_PER_TRAJECTORY
 from frl.analysis.stats import LEVEL, MIN_SEEDS, Array, mean_interval
-from frl.spec import Method, Scenario
+from frl.analysis.verdict import judge
+from frl.claims import figure_names
+from frl.spec import Scenario
 
 CellStyle = Callable[[str, int], "Look"]
 _GREY = "#777777"
@@ -37,44 +40,47 @@ class Look:
 
 
 def draw(scenario: Scenario, base: Path) -> None:
-    """Write figures/sample_complexity and figures/time_complexity below `base`, each as svg, pdf and png.
+    """Write the scenario's figures (:func:`frl.claims.figure_names`) below `base`/figures, each as svg, pdf and png.
 
     Args:
-        scenario: names the panels and the order of the curves.
+        scenario: names the panels, the curves and their order, and the claims.
         base: folder that holds the collected curves.csv.
     """
     frame = read_curves(base)
+    names = figure_names(scenario)
+    of_claims = {"lookahead": effects.lookahead, "heterogeneity": effects.heterogeneity}
+    judged = judge(scenario, frame) if set(names) & set(of_claims) else []
     with style.paper_style():
-        style.save(sample_complexity(scenario, frame), base / "figures" / "sample_complexity")
-        style.save(time_complexity(scenario, frame), base / "figures" / "time_complexity")
+        drawn = {"sample_complexity": sample_complexity(scenario, frame)}
+        drawn["time_complexity"] = time_complexity(scenario, frame)
+        drawn |= {name: of_claims[name](scenario, judged) for name in names if name in of_claims}
+        for name in names:
+            style.save(drawn[name], base / "figures" / name)
 
 
 def sample_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """AFedPG's return against environment steps per agent, one curve for each N (N = 1 is PG).
-
-    If no method has just that name, as in a sweep over its settings, every method of the algorithm is drawn.
-    """
-    counts = [n for m in scenario.methods if m.key == "afedpg" for n in m.n_agents]
-    if not counts:
-        return _by_method(scenario, frame, STEPS, [m for m in scenario.methods if m.algorithm == "afedpg"])
-    colours = style.agent_colours(counts)
-    cells = [("afedpg", n) for n in sorted(counts)]
-    return _grid(scenario, frame, STEPS, cells, lambda _, n: Look(colours[n]))
+    """AFedPG's return against environment steps per agent, one curve for each N (N = 1 is PG)."""
+    return _figure(scenario, frame, STEPS)
 
 
 def time_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
     """Return against simulated time, one curve for each method (colour) and N (shade and marker)."""
-    return _by_method(scenario, frame, TIME, scenario.methods)
+    return _figure(scenario, frame, TIME)
 
 
-def _by_method(scenario: Scenario, frame: pd.DataFrame, axis: str, methods: Iterable[Method]) -> Figure:
-    cells = [(m.key, n) for m in methods for n in sorted(m.n_agents)]
-    colours = style.method_colours(method for method, _ in cells)
+def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str) -> Figure:
+    """The methods that the figure shows; one alone on the axis of samples has a colour for each N."""
+    names = shown(scenario, axis)
+    cells = [(key, n) for key in names for m in scenario.methods if m.key == key for n in sorted(m.n_agents)]
     counts = [n for _, n in cells]
+    if axis == STEPS and len(names) == 1:
+        of_n = style.agent_colours(counts)
+        return _grid(scenario, frame, axis, cells, lambda _, n: Look(of_n[n]))
+    colours = style.method_colours(names.values())
     markers = style.agent_markers(counts)
 
     def look(method: str, n_agents: int) -> Look:
-        return Look(style.shade(colours[method], n_agents, counts), markers[n_agents])
+        return Look(style.shade(colours[names[method]], n_agents, counts), markers[n_agents])
 
     return _grid(scenario, frame, axis, cells, look)
 
@@ -84,19 +90,19 @@ def _grid(scenario: Scenario, frame: pd.DataFrame, axis: str, cells: list[tuple[
     columns = min(2, len(scenario.environments))
     rows = math.ceil(len(scenario.environments) / columns)
     figure = style.new_figure(7.0 if columns == 2 else 6.0, 0.9 + (2.9 if columns == 2 else 3.6) * rows)
-    curves = all_curves(frame, axis)
+    curves, names = all_curves(frame, axis), shown(scenario, axis)
     handles: dict[str, Artist] = {}
     for i, environment in enumerate(scenario.environments):
         panel = figure.add_subplot(rows, columns, i + 1)
         drawn = [curves[(environment, m, n)] for m, n in cells if (environment, m, n) in curves]
         for one in drawn:
-            name = style.curve_name(one.method, one.n_agents)
+            name = style.curve_name(names[one.method], one.n_agents)
             handles.setdefault(name, _draw_curve(panel, one, look(one.method, one.n_agents)))
-        reference = [_draw_poster(panel, one, look(one.method, one.n_agents)) for one in drawn]
+        poster = [_draw_poster(panel, reference(scenario, one), look(one.method, one.n_agents)) for one in drawn]
         _label(panel, scenario, environment, axis, drawn)
-        handles |= _explanations(drawn, any(reference))
+        handles |= _explanations(drawn, any(poster))
     # Curves first, in the order of the methods; what the thin lines and bands mean comes last.
-    labels = [name for name in (*(style.curve_name(m, n) for m, n in cells), *_EXPLAINED) if name in handles]
+    labels = [name for name in (*(style.curve_name(names[m], n) for m, n in cells), *_EXPLAINED) if name in handles]
     _add_legend(figure, {name: handles[name] for name in labels}, 4 if columns == 2 else 3)
     return figure
 
@@ -128,15 +134,14 @@ def _draw_curve(panel: Axes, curves: Curves, look: Look) -> Line2D:
     return line
 
 
-def _draw_poster(panel: Axes, curves: Curves, look: Look) -> bool:
+def _draw_poster(panel: Axes, poster: Curves | None, look: Look) -> bool:
     """The poster's own mean curve, as far as ours goes; False where it has none."""
-    reference = poster_curve(curves.environment, curves.method, curves.n_agents, curves.axis)
-    if reference is None:
+    if poster is None:
         return False
-    seen = reference.x <= _reach(panel)
+    seen = poster.x <= _reach(panel)
     if seen.sum() < 2:  # ours ends before the poster's first points
         return False
-    x, y = reference.x[seen], reference.returns_SG[0, seen]
+    x, y = poster.x[seen], poster.returns_SG[0, seen]
     panel.plot(x, y, color=look.colour, linewidth=1.1, linestyle=(0, (4, 2)), alpha=0.9, zorder=2)
     return True
 

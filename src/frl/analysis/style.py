@@ -50,6 +50,11 @@ def display_name(method: str) -> str:
     return DISPLAY.get(method, method)
 
 
+def key_of(label: str) -> str:
+    """What :func:`display_name` shows as this label."""
+    return next((key for key, name in DISPLAY.items() if name == label), label)
+
+
 def curve_name(method: str, n_agents: int) -> str:
     """Name of a curve: method and N; AFedPG with one agent is what the papers call PG."""
     if (method, n_agents) == ("afedpg", 1):

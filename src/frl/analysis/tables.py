@@ -11,6 +11,7 @@ from frl.analysis import complexity, fleet
 from frl.analysis.complexity import mean_crossing, ratio, seed_median, share_above
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
 from frl.analysis.load import read_curves, read_runs
+from frl.analysis.panels import method_called, reference, shown
 from frl.analysis.poster import poster_curve
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, interquartile_mean, mean_quantity
 from frl.analysis.style import display_name
@@ -126,31 +127,32 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
 
 
 def _threshold_row(scenario: Scenario, curves: dict[Cell, Curves], cell: Cell, speedup: bool) -> Row:
-    environment, method, n_agents = cell
+    environment, method, _ = cell
     level, one = scenario.threshold(environment), curves.get(cell)
     row = _who(cell, one) | {"threshold": level}
     if one is None:
         return row
     row |= {"crossing": mean_crossing(one, level), "seed_median": seed_median(one, level)}
     row["share_above"] = share_above(one, level)
-    if reference := poster_curve(environment, method, n_agents, one.axis):
-        row["poster"] = mean_crossing(reference, level)
+    if (poster := reference(scenario, one)) is not None:
+        row["poster"] = mean_crossing(poster, level)
     alone = curves.get((environment, method, 1))
-    if speedup and alone and n_agents > 1:
+    if speedup and alone and one.n_agents > 1:
         row["speedup"] = ratio(alone, one, level)
     return row
 
 
 def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
-    """Simulated time that FedPG needs over what AFedPG needs, at the same N."""
+    """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
     rows = []
     for environment, method, n_agents in _cells(scenario):
-        if method != "afedpg" or (environment, "fedpg", n_agents) not in _cells(scenario):
+        slower = method_called(scenario, TIME, "fedpg", n_agents)
+        if shown(scenario, TIME).get(method) != "afedpg" or slower is None:
             continue
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
-        spec = scenario.resolve(environment, "fedpg", n_agents, scenario.seeds[0])
+        spec = scenario.resolve(environment, slower, n_agents, scenario.seeds[0])
         row["waiting_gain"] = fleet.waiting_gain(spec)
-        slow, fast = (curves.get((environment, m, n_agents)) for m in ("fedpg", "afedpg"))
+        slow, fast = (curves.get((environment, m, n_agents)) for m in (slower, method))
         row["seeds"] = len(complexity.common_seeds(slow, fast)) if slow and fast else 0
         if slow and fast:
             row["to_final"] = ratio(slow, fast, None)

@@ -33,6 +33,7 @@ class Judgement:
         claim: what is claimed.
         estimate: the effect; None if nothing could be computed.
         label: which comparison.
+        cells: (environment, method, N) of everything that it compares.
         seeds: seeds that all of its cells have.
         missing: runs of the part that are not there.
         diverged: runs of the part that diverged (kept at their last finite return).
@@ -43,6 +44,7 @@ class Judgement:
     claim: claims.Claim
     estimate: Estimate | None
     label: str
+    cells: tuple[Cell, ...]
     seeds: int
     missing: int
     diverged: int
@@ -153,7 +155,7 @@ def _measure(data: Data, claim: claims.Claim, part: claims.Part, cells: list[Cel
     level = getattr(claim, "threshold", data.scenario.threshold(claim.environment))
     shares = {curve_name(c.method, c.n_agents): f"{100 * share_above(c, level):.0f} %" for c in curves}
     one = Judgement(
-        claim, None, part.label, seeds, wanted - sum(len(c.runs) for c in curves),
+        claim, None, part.label, tuple(cells), seeds, wanted - sum(len(c.runs) for c in curves),
         sum(int(c.diverged.sum()) for c in curves), ", ".join(f"{k}: {v}" for k, v in shares.items()), part.joint,
     )  # fmt: skip
     if not seeds:
