@@ -56,6 +56,33 @@ show.table(base, "time_to_threshold")
 show.table(base, "time_ratio")
 
 # %% [markdown]
+# ## What the lookahead adds
+#
+# AFedPG and Vanilla differ in the lookahead alone. The smaller the weight α of an arriving gradient, the longer the
+# momentum remembers old ones, and the more there is for the lookahead to repair.
+
+# %%
+show.effect(
+    scenario,
+    base,
+    "lookahead",
+    "Left: mean return over the budget with the lookahead less that without, all else equal; dots: single seeds. "
+    "Right: the share of the bias of Vanilla's direction that the lookahead removes in theory (agents equally fast).",
+)
+
+# %% [markdown]
+# ## More and less equal agents
+
+# %%
+show.effect(
+    scenario,
+    base,
+    "heterogeneity",
+    "Simulated time in which FedPG's mean return reaches the threshold over AFedPG's, against slowest over fastest "
+    "agent. FedPG was trained once and re-timed for each fleet: what it learns does not depend on how long it waits.",
+)
+
+# %% [markdown]
 # ## Final returns
 
 # %%

@@ -117,8 +117,9 @@ class TimeRatio(ClaimBase):
     faster: Methods
     slower: Methods
     n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
-    numbers: dict[Agents, Number] | Literal["waiting_gain"]
-    """For each N the claimed ratio; waiting_gain: what not waiting gives in closed form on the scenario's fleet."""
+    numbers: dict[Agents, Number] | Literal["waiting_gain"] = {}
+    """For each N the claimed ratio; waiting_gain: what not waiting gives in closed form on the scenario's fleet; empty:
+    the claim is only that the ratio exceeds 1."""
     threshold: Finite
     """Return to reach."""
     margin: Number
@@ -126,8 +127,8 @@ class TimeRatio(ClaimBase):
 
     @model_validator(mode="after")
     def _a_number_for_each(self) -> TimeRatio:
-        if isinstance(self.numbers, dict) and set(self.numbers) != set(self.n_agents):
-            raise ValueError(f"numbers: need one for each N of n_agents = {list(self.n_agents)}")
+        if isinstance(self.numbers, dict) and self.numbers and set(self.numbers) != set(self.n_agents):
+            raise ValueError(f"numbers: need one for each N of n_agents = {list(self.n_agents)}, or none")
         return self
 
     def parts(self) -> Iterator[Part]:

@@ -21,6 +21,7 @@ A scenario is one YAML file that is complete by itself (config/README.md explain
   frl runs config/quick.yaml
   frl train config/quick.yaml --environment Swimmer --method afedpg --n-agents 4 --seed 0
   frl collect config/quick.yaml && frl figures config/quick.yaml && frl tables config/quick.yaml
+  frl verdict config/quick.yaml
   frl report config/quick.yaml
 
 The workflow runs these commands for a whole scenario: snakemake --cores 2 --configfile config/quick.yaml
@@ -65,8 +66,9 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
     analysis = {
         "collect": (_collect, "join the runs into curves.csv, runs.csv and missing.csv"),
-        "figures": (_figures, "draw the sample-complexity and time-complexity figures (SVG, PDF, PNG)"),
+        "figures": (_figures, "draw the scenario's figures (SVG, PDF, PNG)"),
         "tables": (_tables, "write the summary tables (CSV, Markdown, HTML)"),
+        "verdict": (_verdict, "judge each claim that the scenario names (tables/verdict as CSV, Markdown, HTML)"),
         "report": (_report, "render the notebooks into one report.html that needs no network"),
     }
     for name, (function, text) in analysis.items():
@@ -229,6 +231,13 @@ def _tables(arguments: argparse.Namespace) -> None:
 
     scenario = _scenario(arguments)
     tables.write(scenario, _base(arguments, scenario))
+
+
+def _verdict(arguments: argparse.Namespace) -> None:
+    from frl.analysis import verdict
+
+    scenario = _scenario(arguments)
+    print(verdict.write(scenario, _base(arguments, scenario)))
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from frl.claims import Claims
 from frl.spec import SERVERS, RunSpec, Scenario
 
 GRID_KEYS = ("environment", "algorithm", "method", "n_agents", "seed")  # of a RunSpec; a scenario's lists set them
@@ -29,6 +30,12 @@ def schema() -> dict[str, Any]:
     definitions["Run"] = run
     definitions.pop("ServerSettings", None)
     definitions["Method"]["properties"]["server"] |= any_server
+    for name in ("Claims", *Claims.model_json_schema()["$defs"]):
+        del definitions[name]  # a scenario names their file
+    scenario["properties"]["claims"] = {
+        "description": scenario["properties"]["claims"]["description"],
+        "type": "string",
+    }
     for owner in ("Method", "Override"):
         definitions[owner]["properties"]["set"] |= {"$ref": "#/$defs/Run"}
     scenario["properties"]["run"] |= {"$ref": "#/$defs/Run"}

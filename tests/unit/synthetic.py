@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from frl.analysis import fleet
 from frl.runner import run_digest
@@ -20,6 +21,7 @@ from frl.spec import RunSpec, Scenario
 from frl.store import checksum, dump_meta
 from frl.training.recorder import COLUMNS
 
+POSTER_CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config" / "claims.yaml").read_text(encoding="utf-8"))
 STEPS = 100_000
 POINTS = 20
 GRADIENT_BYTES = 19_000
@@ -31,8 +33,12 @@ def scenario(
     seeds: tuple[int, ...] = (0, 1, 2),
     methods: dict[str, tuple[int, ...]] | list[dict[str, Any]] | None = None,
     threshold: str = "60 return",
+    **more: Any,
 ) -> Scenario:
-    """A small scenario of the poster's shape; `methods` are the values of N of each algorithm, or spelled out."""
+    """A small scenario of the poster's shape; `methods` are the values of N of each algorithm, or spelled out.
+
+    `more` are other keys of a scenario; it has the poster's claims unless they say otherwise.
+    """
     methods = methods or {"afedpg": (1, 2, 4, 8), "fedpg": (4,), "async_pg": (4,), "a3c": (4,)}
     if isinstance(methods, dict):
         methods = [{"algorithm": a, "n_agents": n} for a, n in methods.items()]
@@ -45,6 +51,7 @@ def scenario(
         seeds=seeds,
         thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
         run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS}},
+        **{"claims": POSTER_CLAIMS, **more},
     )
 
 

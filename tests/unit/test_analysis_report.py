@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import synthetic
 
-from frl.analysis import figures, load, report, tables
+from frl.analysis import figures, load, report, tables, verdict
 from frl.spec import Scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -45,6 +45,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, Path]:
     load.collect(scenario, root, base, partial=True)
     figures.draw(scenario, base)
     tables.write(scenario, base)
+    verdict.write(scenario, base)
     return scenario, base
 
 
@@ -88,11 +89,15 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
         "1 of 21 runs are missing",
         "1 of 20 runs diverged",
         "Swimmer/async_pg/n4/seed2",
-        "claims looked at:",
+        "of the claims judged:",
         "LAPG",
+        "At equal samples per agent the return rises with the number of agents.",
+        "3 seeds, fewer than 5",
+        "Not part of this scenario: C4 (N = 8)",
+        "The runs for this are not part of this scenario.",
     ):
         assert text in page, text
-    assert page.index("claims looked at") < page.index('id="Background"')
+    assert page.index("of the claims judged") < page.index('id="Background"')
     for name in tables.NAMES:
         assert f'id="table-{name}"' in page
 

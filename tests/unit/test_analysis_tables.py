@@ -1,4 +1,4 @@
-"""Tables and findings: numbers against the made-up runs' law, bounds and intervals as printed."""
+"""Tables: numbers against the made-up runs' law, bounds and intervals as printed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import synthetic
 
-from frl.analysis import findings, load, provenance, tables
+from frl.analysis import load, provenance, tables
 from frl.analysis.stats import Quantity
 from frl.analysis.table import Column, Table, read_fragment
 from frl.spec import Scenario
@@ -122,47 +122,6 @@ def test_diverged_runs_are_counted(tmp_path: Path) -> None:
     final = rows_of(base, "final_return").set_index("method")
     assert final.loc["FedPG", "diverged"] == 1
     assert final.loc["FedPG", "seeds"] == 3
-
-
-@pytest.mark.parametrize(
-    ("effect", "verdict"),
-    [
-        (Quantity(2.0, 1.5, 2.5), findings.REPLICATED),
-        (Quantity(2.0, 0.5, 2.5), findings.SEEN),
-        (Quantity(2.0), findings.SEEN),
-        (Quantity(0.8), findings.NOT_SEEN),
-        (Quantity(0.8, 0.5, 1.2), findings.NOT_SEEN),
-        (Quantity(0.8, 0.5, 0.9), findings.CONTRADICTED),
-        (Quantity(3.0, relation=">"), findings.SEEN),
-        (Quantity(3.0, 2.0, np.inf, ">"), findings.SEEN),  # a bound is never "replicated"
-        (Quantity(0.8, relation=">"), findings.UNDECIDED),
-        (Quantity(1.3, relation="<"), findings.UNDECIDED),
-        (Quantity(0.8, relation="<"), findings.NOT_SEEN),
-        (Quantity(NAN, relation="?"), findings.UNDECIDED),
-    ],
-)
-def test_verdicts(effect: Quantity, verdict: str) -> None:
-    assert findings.judge(effect, 1) == verdict
-
-
-def test_findings_come_from_the_data(tmp_path: Path) -> None:
-    scenario = synthetic.scenario()
-    base = collected(tmp_path, scenario)
-    frame = load.read_curves(base)
-    more, sooner, order = findings.findings(scenario, frame)
-    assert more.verdict == findings.REPLICATED
-    assert sooner.verdict == findings.SEEN  # three seeds give a ratio no interval
-    # made-up A3C and Vanilla wait for nobody and beat the made-up FedPG in equal time
-    assert order.verdict == findings.CONTRADICTED
-    names = [part.split()[0] for part in order.measured.split(" > ")]
-    assert names == ["AFedPG", "Vanilla", "A3C", "FedPG"]
-    swapped = frame.assign(n_agents=frame["n_agents"].replace({1: 8, 8: 1}))
-    assert findings.findings(scenario, swapped)[0].verdict == findings.CONTRADICTED
-    alone = frame[frame["method"] == "afedpg"]
-    assert [f.verdict for f in findings.findings(scenario, alone)][1:] == [findings.UNTESTED] * 2
-    assert findings.headline([more, sooner, order]) == (
-        "3 claims looked at: 1 replicated; 1 seen, not established; 1 contradicted."
-    )
 
 
 def test_provenance_lists_every_setting_once(tmp_path: Path) -> None:

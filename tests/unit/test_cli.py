@@ -15,7 +15,9 @@ from frl.schema import schema_text
 
 TINY = Path(__file__).resolve().parents[1] / "workflow" / "tiny.yaml"
 RUN = ["--environment", "Swimmer", "--method", "afedpg", "--n-agents", "2", "--seed", "0"]
-COMMANDS = ("train", "runs", "collect", "figures", "tables", "report", "publish", "schema", "store", "bench")
+COMMANDS = (
+    "train", "runs", "collect", "figures", "tables", "verdict", "report", "publish", "schema", "store", "bench",
+)  # fmt: skip
 
 
 def test_help_documents_every_command(capsys):
@@ -56,6 +58,7 @@ def test_help_imports_nothing_heavy():
         (["store", "import", "absent.tar"], "absent.tar: cannot be read"),
         (["collect", str(TINY)], "runs are missing"),
         (["figures", str(TINY)], "curves.csv is not there: run `frl collect` first"),
+        (["verdict", str(TINY)], "scenario 'tiny' names no claims"),
         (["tables", str(TINY)], "curves.csv is not there: run `frl collect` first"),
     ],
 )

@@ -149,7 +149,7 @@ def test_default_profile():
 def test_every_rule_has_log_benchmark_and_memory():
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
     rules = re.split(r"^rule ", text, flags=re.MULTILINE)[1:]
-    assert [rule.partition(":")[0] for rule in rules] == ["collect", "figures", "report", "tables", "train"]
+    assert [rule.partition(":")[0] for rule in rules] == ["collect", "figures", "report", "tables", "train", "verdict"]
     for rule in rules:
         for directive in ("log:", "benchmark:", "mem_mb=", "runtime=", "message:", 'shell:\n        "frl '):
             assert directive in rule, f"{rule.splitlines()[0]} has no {directive}"

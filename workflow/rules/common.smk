@@ -7,14 +7,14 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
+from frl.claims import figure_names
 from frl.plan import plan
-from frl.provenance import analysis_digest, digest_of
+from frl.provenance import SRC, analysis_digest, digest_of, stripped
 from frl.runner import run_digest
 from frl.spec import SpecError, load_scenario
 from frl.watch import Watch
 
 ROOT = Path(workflow.basedir).parent
-FIGURES = ("sample_complexity", "time_complexity")
 TABLES = (
     "final_return",
     "samples_to_threshold",
@@ -60,6 +60,7 @@ except SpecError as error:
     sys.exit(2)
 
 BASE = f"results/{SCENARIO.name}"
+FIGURES = figure_names(SCENARIO)  # those that the scenario has the runs for
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
 RUN = "{environment}/{method}/n{n_agents}/seed{seed}"
 NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob("*.py"))]
@@ -80,6 +81,7 @@ def products(part) -> list[str]:
         f"{base}/report.html",
         *(f"{base}/figures/{name}.svg" for name in FIGURES),
         *(f"{base}/tables/{name}.html" for name in TABLES),
+        *([f"{base}/tables/verdict.html"] if SCENARIO.claims else []),
     ]
 
 
@@ -119,9 +121,14 @@ def partial_flag(wildcards) -> str:
 
 
 @cache
-def version(*modules) -> str:
-    """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone."""
-    return digest_of([SCENARIO.model_dump_json(), analysis_digest(*modules)])
+def version(*modules, claims=True) -> str:
+    """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone.
+
+    The scenario includes what its claims file says, unless the step doesn't read that.
+    """
+    scenario = SCENARIO.model_dump_json(exclude=set() if claims else {"claims"})
+    parts = [stripped(SRC / "frl" / "claims.py")] if claims else []
+    return digest_of([scenario, analysis_digest(*modules), *parts])
 
 
 def say_what_will_happen() -> None:

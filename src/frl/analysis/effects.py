@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,11 +13,13 @@ from frl.analysis import fleet, style
 from frl.analysis.estimates import Estimate
 from frl.analysis.stats import Quantity
 from frl.analysis.verdict import Judgement, effect_of
-from frl.claims import Heterogeneity, Lookahead
 from frl.spec import RunSpec, Scenario, StragglerFleet
 
+LegendPlace = Literal["outside lower left", "upper left"]
+
 _GREY = "#777777"
-_CI = "95 % CI of the mean"
+_SEEDS = "single seeds"
+_BOUND = "bound: a curve ended too early"
 
 
 def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
@@ -25,35 +29,32 @@ def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
         scenario: the grid.
         judged: its judged claims.
     """
-    figure = style.new_figure(7.0, 3.1)
-    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    found = [(one, e) for one, e in effect_of(judged, "lookahead") if np.isfinite(e.effect.value)]
-    place = {e.at: i for i, (_, e) in enumerate(found)}
+    figure = style.new_figure(7.0, 3.4)
+    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    found = [(one, e) for one, e in effect_of(judged, "lookahead", joint=True) if np.isfinite(e.effect.value)]
+    names = ["all" if one.joint else f"{e.at:g}" for one, e in found]
     rng = np.random.default_rng(0)
-    for _, e in found:
-        x = place[e.at] + 0.16 * (rng.random(len(e.each)) - 0.5)
-        left.plot(x, e.each, "o", color=style.BLUE, alpha=0.3, markersize=3, markeredgewidth=0, zorder=1)
-        _bar(left, place[e.at], e.effect, style.BLUE)
+    for place, (_, e) in enumerate(found):
+        _bar(left, place - 0.1, e.effect, style.BLUE)
+        x = place + 0.15 + 0.1 * (rng.random(len(e.each)) - 0.5)  # beside the interval, so that it hides none
+        left.plot(x, e.each, "o", color=style.BLUE, alpha=0.4, markersize=3.2, markeredgewidth=0, label=_SEEDS)
     left.axhline(0, color=_GREY, linewidth=0.9, zorder=0.5)
     left.set_title(_title(scenario, judged, "lookahead"))
-    left.set_ylabel("AFedPG minus Vanilla,\nmean return over the budget")
-    theory = [e.theory for _, e in found]
-    right.bar(range(len(found)), theory, width=0.5, color=style.SKY)
-    for i, share in enumerate(theory):
-        right.annotate(f"{100 * share:.0f} %", (i, share), (0, 2), textcoords="offset points", ha="center", fontsize=8)
+    left.set_ylabel("gain in mean return over the budget,\nAFedPG minus Vanilla")
+    single = [(name, e.theory) for name, (one, e) in zip(names, found, strict=True) if not one.joint]
+    right.bar(range(len(single)), [share for _, share in single], width=0.5, color=style.SKY)
+    for i, (_, share) in enumerate(single):
+        right.annotate(f"{100 * share:.1f} %", (i, share), (0, 2), textcoords="offset points", ha="center", fontsize=8)
     right.set(ylim=(0, 1))
     right.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    right.set_ylabel("bias of the direction removed")
+    right.set_ylabel("share of the bias that it removes")
     right.set_title("In theory")
-    for panel in (left, right):
-        panel.set_xticks(range(len(found)), [f"{e.at:g}" for _, e in found])
-        panel.set_xlim(-0.6, len(found) - 0.4)
+    for panel, ticks in ((left, names), (right, [name for name, _ in single])):
+        panel.set_xticks(range(len(ticks)), ticks)
+        panel.set_xlim(-0.6, len(ticks) - 0.4)
         panel.set_xlabel("momentum weight α")
         panel.grid(False, axis="x")
-    if found:
-        left.plot([], [], "o", color=style.BLUE, alpha=0.3, markersize=3, markeredgewidth=0, label="single seeds")
-        handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles[-1:] + handles[:1], [labels[-1], _CI], loc="outside lower left", ncols=2)
+    _legend(figure, left, "outside lower left")
     return figure
 
 
@@ -66,13 +67,16 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
     """
     figure = style.new_figure(4.6, 3.4)
     panel = figure.subplots()
-    panel.set(xscale="log", yscale="log", xlabel="t_max / t_min", ylabel="time to the threshold, FedPG / AFedPG")
+    panel.set(xscale="log", yscale="log", xlabel=r"$t_{\max}\,/\,t_{\min}$ of the agents")
+    panel.set_ylabel(f"time to a return of {_claim(judged, 'heterogeneity').threshold:g}, FedPG / AFedPG")
     panel.set_title(_title(scenario, judged, "heterogeneity"))
     found = [(one, e) for one, e in effect_of(judged, "heterogeneity") if np.isfinite(e.theory)]
     if not found:
         return figure
     x, y = _closed_form(scenario, found)
-    panel.plot(x, y, color=_GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="not waiting, in closed form", zorder=1)
+    panel.plot(
+        x, y, color=_GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1
+    )
     measured = [e for _, e in found if np.isfinite(e.effect.value)]
     for e in measured:
         _bar(panel, e.at, e.effect, style.BLUE)
@@ -86,20 +90,30 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    handles, labels = panel.get_legend_handles_labels()
-    names = {"measured": "measured, 95 % CI", "bound": "bound: a curve ended too early"}
-    unique = {names.get(label, label): handle for handle, label in zip(handles, labels, strict=True)}
-    panel.legend(unique.values(), unique.keys(), loc="upper left")
+    _legend(panel, panel, "upper left")
     return figure
+
+
+def _legend(where: Axes | Figure, panel: Axes, place: LegendPlace) -> None:
+    """Each kind of mark once."""
+    handles, labels = panel.get_legend_handles_labels()
+    unique = dict(zip(reversed(labels), reversed(handles), strict=True))
+    if unique:
+        where.legend(
+            list(reversed(unique.values())), list(reversed(unique)), loc=place, ncols=2 if where is not panel else 1
+        )
 
 
 def _bar(panel: Axes, x: float, q: Quantity, colour: str) -> None:
     """The value with its interval; a bound is a triangle that points to where the truth is."""
-    if q.has_interval:
-        high = q.high if np.isfinite(q.high) else 1e6 * max(q.value, 1.0)  # beyond the panel
-        panel.plot([x, x], [q.low, high], color=colour, linewidth=1.7, zorder=2)
-    marker, label = {"=": ("o", "measured"), ">": ("^", "bound")}.get(q.relation, ("v", "bound"))
-    panel.plot(x, q.value, marker, color=colour, markersize=6, markeredgecolor="white", label=label, zorder=3)
+    low, high = (q.low, q.high) if q.has_interval else (q.value, q.value)
+    high = high if np.isfinite(high) else 1e3 * q.value  # beyond the panel
+    marker, label = {"=": ("o", "mean, 95 % CI"), ">": ("^", _BOUND)}.get(q.relation, ("v", _BOUND))
+    error = [[max(q.value - low, 0)], [max(high - q.value, 0)]]
+    panel.errorbar(
+        x, q.value, yerr=error, fmt=marker, color=colour, markersize=6, markeredgecolor="white", linewidth=1.7,
+        label=label, zorder=3,
+    )  # fmt: skip
 
 
 def _closed_form(scenario: Scenario, found: list[tuple[Judgement, Estimate]]) -> tuple[list[float], list[float]]:
@@ -117,9 +131,12 @@ def _fast_spec(scenario: Scenario, one: Judgement) -> RunSpec | None:
     return scenario.resolve(*one.cells[1], scenario.seeds[0]) if one.cells else None
 
 
+def _claim(judged: list[Judgement], test: str) -> Any:
+    return next(one.claim for one in judged if one.claim.test == test)
+
+
 def _title(scenario: Scenario, judged: list[Judgement], test: str) -> str:
     """Environment, N and seeds of the claim behind the figure."""
     one = next(one for one in judged if one.claim.test == test)
-    assert isinstance(one.claim, Lookahead | Heterogeneity)
     version = scenario.resolve(*one.cells[0], scenario.seeds[0]).env_version
-    return f"{one.claim.environment}-{version}  (N = {one.claim.n_agents}, {one.seeds} seed{'s' * (one.seeds != 1)})"
+    return f"{one.claim.environment}-{version}  (N = {one.cells[0][2]}, {one.seeds} seed{'s' * (one.seeds != 1)})"

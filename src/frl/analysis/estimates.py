@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats as scipy_stats
 
 from frl import claims
-from frl.analysis import fleet
+from frl.analysis import fleet, panels
 from frl.analysis.complexity import common_seeds, mean_height, ratio, scaling_exponent, seed_median
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, align, all_curves
 from frl.analysis.stats import Array, Quantity, mean_quantity, p_above
@@ -111,6 +111,11 @@ class Data:
         """The settings of a cell, with the first seed."""
         return self.scenario.resolve(*cell, self.scenario.seeds[0])
 
+    def name(self, method: str, axis: str, n_agents: int | None = None) -> str:
+        """What the figure with this axis calls the method, with its N if given."""
+        key = panels.shown(self.scenario, axis).get(method, method)
+        return display_name(key) if n_agents is None else curve_name(key, n_agents)
+
     def rows(self, cell: Cell) -> pd.DataFrame:
         """The rows of a cell."""
         f = self.frame
@@ -149,7 +154,7 @@ def sample_speedup(claim: claims.SampleSpeedup, part: claims.Part, data: Data, c
     """Ratio of the samples per agent at which the mean curves cross, as the poster draws it."""
     alone, many = (data.steps[cell] for cell in cells)
     number = claim.numbers[cells[1][2]]
-    beside = _medians((alone, many), claim.threshold, "steps")
+    beside = _medians(data, (alone, many), claim.threshold)
     effect = ratio(alone, many, claim.threshold)
     return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, beside=beside)
 
@@ -165,8 +170,8 @@ def time_ratio(claim: claims.TimeRatio, part: claims.Part, data: Data, cells: li
     """Ratio of the simulated times at which the mean curves cross."""
     slow, fast = (data.time[cell] for cell in cells)
     waiting = fleet.waiting_gain(data.spec(cells[0]))
-    number = waiting if claim.numbers == "waiting_gain" else dict(claim.numbers)[cells[0][2]]
-    beside = f"not waiting alone gives {waiting:.2f}; {_medians((slow, fast), claim.threshold, 's')}"
+    number = waiting if claim.numbers == "waiting_gain" else claim.numbers.get(cells[0][2])
+    beside = f"not waiting alone gives {waiting:.2f}; {_medians(data, (slow, fast), claim.threshold)}"
     effect = ratio(slow, fast, claim.threshold)
     return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, beside=beside)
 
@@ -181,8 +186,8 @@ def order(claim: claims.Order, part: claims.Part, data: Data, cells: list[Cell])
     n = cells[0][2]
     height_MS = heights(end, *(curves if part.joint else curves[:2]))
     gaps = [mean_quantity(a - b) for a, b in pairwise(height_MS)]
-    means = ", ".join(f"{display_name(c[1])} {h:.1f}" for c, h in zip(cells, height_MS.mean(axis=1), strict=False))
-    names = " > ".join(display_name(cell[1]) for cell in (cells if part.joint else cells[:2]))
+    means = ", ".join(f"{data.name(c[1], TIME)} {h:.1f}" for c, h in zip(cells, height_MS.mean(axis=1), strict=False))
+    names = " > ".join(data.name(cell[1], TIME) for cell in (cells if part.joint else cells[:2]))
     weakest = min(gaps, key=lambda gap: gap.value)
     beside = f"mean return up to {end:,.0f} s: {means}"
     return Estimate(f"{names}, N = {n}", weakest, "return", claim.margin, none=0, beside=beside)
@@ -202,7 +207,7 @@ def lookahead(claim: claims.Lookahead, part: claims.Part, data: Data, cells: lis
         return replace(one, label="all alpha together")
     alpha = float(getattr(specs[0].server, "momentum", np.nan))
     share = fleet.momentum_share(alpha, claim.n_agents)
-    beside = f"in theory it removes {share:.0%} of the bias".replace("%", " %")
+    beside = f"in theory it removes {100 * share:.1f} % of the bias"
     return replace(one, label=f"alpha = {alpha:g}", beside=beside, at=alpha, theory=share)
 
 
@@ -227,7 +232,7 @@ def heterogeneity(claim: claims.Heterogeneity, part: claims.Part, data: Data, ce
     gain, times = fleet.waiting_gain(spec), fleet.task_seconds(spec)
     spread = float(times.max() / times.min())
     none = 1.0 if gain > 1 + claim.margin else None  # equally fast agents gain nothing, by claim
-    beside = _medians((slow, fast), claim.threshold, "s")
+    beside = _medians(data, (slow, fast), claim.threshold)
     effect = ratio(slow, fast, claim.threshold)
     return Estimate(
         f"t_max / t_min = {spread:g}", effect, "ratio", np.log1p(claim.margin), gain, none, beside=beside, at=spread,
@@ -251,10 +256,11 @@ def perfect_scaling(claim: claims.PerfectScaling, part: claims.Part, data: Data,
     return Estimate(part.label, mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin, 0.0, beside=beside)
 
 
-def _medians(curves: tuple[Curves, ...], level: float, unit: str) -> str:
+def _medians(data: Data, curves: tuple[Curves, ...], level: float) -> str:
     """The Kaplan-Meier median of the seeds' own crossings of each, in words."""
-    found = [(curve_name(c.method, c.n_agents), seed_median(c, level)) for c in curves]
-    texts = [f"{name} {'' if q.relation == '=' else q.relation + ' '}{q.value:,.0f} {unit}" for name, q in found]
+    unit = {STEPS: "steps", TIME: "s"}[curves[0].axis]
+    found = [(data.name(c.method, c.axis, c.n_agents), seed_median(c, level)) for c in curves]
+    texts = [f"{name}: {'' if q.relation == '=' else q.relation + ' '}{q.value:,.0f} {unit}" for name, q in found]
     return f"median of seeds: {', '.join(texts)}"
 
 

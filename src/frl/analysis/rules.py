@@ -66,10 +66,14 @@ def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool,
         return REPLICATED, f"the interval lies above {none}"
     if opposite:
         return NOT, f"the interval lies below {none}: the opposite is the case"
+    uncorrected = f"the interval lies above {none}, but not after correction for all confirmatory parts"
     if not fine:
-        return UNTESTED, _TOO_WIDE
+        return (
+            UNTESTED,
+            f"{uncorrected}, and {_TOO_WIDE}" if shown else f"the interval includes {none}, but {_TOO_WIDE}",
+        )
     if shown:
-        return PARTLY, f"the interval lies above {none}, but not after correction for all confirmatory parts"
+        return PARTLY, uncorrected
     return NOT, f"the interval includes {none}, and an effect that matters would have been seen"
 
 
@@ -88,7 +92,8 @@ def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fi
     if inside and p <= ALPHA:
         return REPLICATED, f"the interval lies within {band}"
     if not fine:
-        return UNTESTED, _TOO_WIDE
+        what = f"lies above {estimate.none:g}" if shown else f"overlaps {band}"
+        return UNTESTED, f"the interval {what}, but {_TOO_WIDE}"
     if inside:
         return PARTLY, f"the interval lies within {band}, but not after correction for all confirmatory parts"
     if shown or estimate.none is None:
@@ -96,7 +101,7 @@ def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fi
     return NOT, f"the interval includes {estimate.none:g}, no effect"
 
 
-_TOO_WIDE = "the interval is too wide to tell: the smallest detectable effect exceeds the margin"
+_TOO_WIDE = "it is too wide to tell: the smallest detectable effect exceeds the margin"
 
 
 def _decide_bound(shown: bool, opposite: bool) -> tuple[str, str]:

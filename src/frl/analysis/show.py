@@ -1,4 +1,4 @@
-"""What the report's notebooks display: figures, diagrams, tables, findings and warnings as HTML."""
+"""What the report's notebooks display: verdicts, figures, diagrams, tables and warnings as HTML."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frl.analysis import diagrams, style
-from frl.analysis.findings import MEANING, Finding, findings, headline
 from frl.analysis.load import read_curves, read_missing, read_runs
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
-from frl.analysis.table import read_fragment
+from frl.analysis.table import fragment_of, read_fragment
+from frl.analysis.verdict import SHORT, absent, headline, judge
+from frl.analysis.verdict import table as verdict_table
+from frl.claims import figure_names
 from frl.spec import RunSpec, Scenario
 
 
@@ -22,6 +24,13 @@ class Html(str):
 
     def _repr_html_(self) -> str:
         return str(self)
+
+
+def effect(scenario: Scenario, base: Path, name: str, caption: str) -> Html:
+    """The figure of an effect, inline; in a scenario without its runs a sentence that says so."""
+    if name not in figure_names(scenario):
+        return Html("<p>The runs for this are not part of this scenario.</p>")
+    return figure(base, name, caption)
 
 
 def figure(base: Path, name: str, caption: str) -> Html:
@@ -58,24 +67,18 @@ def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> 
 
 
 def summary(scenario: Scenario, base: Path) -> Html:
-    """The verdict on every claim, computed from the collected runs, and what the verdicts mean."""
-    found = findings(scenario, read_curves(base))
-    rows = "".join(_finding(finding) for finding in found)
-    meaning = "; ".join(f"<b>{verdict}</b>: {text}" for verdict, text in MEANING.items())
-    return Html(
-        f'<p class="frl-headline">{html.escape(headline(found))}</p>'
-        '<div class="frl-scroll"><table class="frl-findings"><thead><tr><th>environment</th><th>claim</th>'
-        "<th>measured here</th><th>on the poster</th><th>verdict</th></tr></thead>"
-        f'<tbody>{rows}</tbody></table></div><p class="frl-note">{meaning}. Each verdict stands alone: nothing is '
-        "corrected for testing several claims.</p>"
+    """The verdict on every claim of the scenario, computed from the collected runs, and what the verdicts mean."""
+    if scenario.claims is None:
+        return Html("<p>This scenario names no claims to judge.</p>")
+    judged = judge(scenario, read_curves(base))
+    if not judged:
+        return Html(f"<p>{html.escape(absent(scenario))}</p>")
+    fragment = fragment_of(verdict_table(scenario, judged, SHORT).html())
+    stated = {one.claim.id: one.claim for one in judged}
+    said = "".join(
+        f"<li><b>{c.id}</b> {html.escape(c.statement)} <i>({html.escape(c.source)})</i></li>" for c in stated.values()
     )
-
-
-def _finding(finding: Finding) -> str:
-    kind = finding.verdict.split(",")[0].replace(" ", "-")
-    texts = (finding.environment, finding.claim, finding.measured or "–", finding.poster or "–")
-    cells = "".join(f"<td>{html.escape(text)}</td>" for text in texts)
-    return f'<tr>{cells}<td><span class="frl-verdict {kind}">{html.escape(finding.verdict)}</span></td></tr>'
+    return Html(f'<p class="frl-headline">{html.escape(headline(judged))}</p><ul>{said}</ul>{fragment}')
 
 
 def cautions(scenario: Scenario, base: Path) -> Html:

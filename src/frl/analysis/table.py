@@ -139,7 +139,11 @@ class Table:
 
 def read_fragment(path: Path) -> str:
     """The <figure> of a written table, to put into another page."""
-    text = path.read_text(encoding="utf-8")
+    return fragment_of(path.read_text(encoding="utf-8"))
+
+
+def fragment_of(text: str) -> str:
+    """The <figure> of a table's page."""
     return text[text.index("<figure") : text.index("</figure>")] + "</figure>"
 
 

@@ -15,14 +15,13 @@ import pandas as pd
 
 from frl import claims
 from frl.analysis.complexity import common_seeds, share_above
-from frl.analysis.curves import Cell
+from frl.analysis.curves import STEPS, TIME, Cell
 from frl.analysis.estimates import ESTIMATORS, Data, Estimate
 from frl.analysis.load import read_curves
 from frl.analysis.rules import MEANING, NOT, PARTLY, REPLICATED, UNTESTED, VERDICTS, decide, smallest_detectable
 from frl.analysis.stats import MIN_BOOTSTRAP, holm
-from frl.analysis.style import curve_name
 from frl.analysis.table import Column, Row, Table
-from frl.spec import Scenario
+from frl.spec import Scenario, SpecError
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,8 @@ def absent(scenario: Scenario) -> str:
     for name, labels in whole.items():
         gone = [label for label in labels if label]
         if gone:
-            texts.append(name if len(gone) == len(labels) else f"{name} ({'; '.join(gone)})")
+            short = dict.fromkeys(label.split(", ")[-1] for label in gone)  # of an order's pairs the N alone
+            texts.append(name if len(gone) == len(labels) else f"{name} ({', '.join(short)})")
     return f"Not part of this scenario: {', '.join(texts)}." if texts else ""
 
 
@@ -153,7 +153,8 @@ def _measure(data: Data, claim: claims.Claim, part: claims.Part, cells: list[Cel
     wanted = len(cells) * len(data.scenario.seeds)
     seeds = len(common_seeds(*curves)) if len(curves) == len(cells) else 0
     level = getattr(claim, "threshold", data.scenario.threshold(claim.environment))
-    shares = {curve_name(c.method, c.n_agents): f"{100 * share_above(c, level):.0f} %" for c in curves}
+    axis = TIME if claim.test in ("time_ratio", "order", "heterogeneity") else STEPS
+    shares = {data.name(c.method, axis, c.n_agents): f"{100 * share_above(c, level):.0f} %" for c in curves}
     one = Judgement(
         claim, None, part.label, tuple(cells), seeds, wanted - sum(len(c.runs) for c in curves),
         sum(int(c.diverged.sum()) for c in curves), ", ".join(f"{k}: {v}" for k, v in shares.items()), part.joint,
@@ -190,9 +191,17 @@ SHORT = ("id", "part", "verdict", "paper", "ours", "p_holm", "seeds", "evidence"
 """Columns for a reader in a hurry."""
 
 
-def write(scenario: Scenario, base: Path) -> None:
-    """Write verdict.csv, .md and .html into `base`/tables, from the collected curves."""
-    table(scenario, judge(scenario, read_curves(base))).write(base / "tables")
+def write(scenario: Scenario, base: Path) -> str:
+    """Write verdict.csv, .md and .html into `base`/tables, from the collected curves; returns the headline.
+
+    Raises:
+        SpecError: if the scenario names no claims.
+    """
+    if scenario.claims is None:
+        raise SpecError(f"scenario {scenario.name!r} names no claims: give it a key, as in claims: claims.yaml")
+    judged = judge(scenario, read_curves(base))
+    table(scenario, judged).write(base / "tables")
+    return headline(judged)
 
 
 def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | None = None) -> Table:
@@ -232,7 +241,7 @@ def headline(judged: list[Judgement]) -> str:
     return f"{len(judged)} part{'s' * (len(judged) != 1)} of the claims judged: {'; '.join(parts)}."
 
 
-def effect_of(judged: Iterable[Judgement], test: str) -> list[tuple[Judgement, Estimate]]:
-    """The single (not joint) measured parts of the claims with this test, in order of where they belong in a figure."""
-    found = [(one, one.estimate) for one in judged if one.claim.test == test and not one.joint and one.estimate]
-    return sorted(found, key=lambda pair: pair[1].at)
+def effect_of(judged: Iterable[Judgement], test: str, joint: bool = False) -> list[tuple[Judgement, Estimate]]:
+    """The measured parts of the claims with this test, in order of where they belong in a figure, joint ones last."""
+    found = [(one, one.estimate) for one in judged if one.claim.test == test and one.estimate]
+    return sorted((pair for pair in found if joint or not pair[0].joint), key=lambda pair: (pair[0].joint, pair[1].at))
