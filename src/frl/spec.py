@@ -544,8 +544,10 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
             key, item["input"] = f"{key}.{tag}", item["input"].get(tag) if isinstance(item["input"], dict) else None
             allowed = item["ctx"].get("expected_tags", "").replace("'", "")
             message = f"allowed are {allowed}" if allowed else "required, but not given"
-        shown = "" if item["type"] in ("missing", "value_error") and not item["loc"] else f" = {item['input']!r}"
-        lines.append(f"{key}{'' if item['type'] == 'missing' else shown}: {message}" if key else message)
+        absent = item["type"] in ("missing", "union_tag_not_found")
+        nameless = item["type"] == "value_error" and not item["loc"]
+        shown = "" if absent or nameless else f" = {item['input']!r}"
+        lines.append(f"{key}{shown}: {message}" if key else message)
     return "\n".join(lines)
 
 

@@ -12,9 +12,12 @@ import synthetic
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
-from frl.analysis import diagrams, figures, load, style
+from frl.analysis import diagrams, effects, figures, load, style, verdict
 from frl.analysis.curves import TIME, all_curves
+from frl.claims import figure_names
 from frl.spec import Scenario
 
 FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
@@ -144,6 +147,93 @@ def test_a_long_legend_leaves_the_panel_its_room(n_agents: tuple[int, ...], name
     assert figure.bbox.containsx(box.x1)
     assert figure.bbox.containsy(box.y0)
     assert figure.axes[0].get_window_extent().height > 1.5 * figure.dpi
+
+
+LABELS = {
+    "sample_complexity": {"ours": "AFedPG"},
+    "time_complexity": {"ours-time": "AFedPG", "fedpg": "FedPG", "async_pg": "Vanilla"},
+}
+
+
+def labelled() -> Scenario:
+    methods = [
+        {"name": "ours", "algorithm": "afedpg", "n_agents": (1, 8)},
+        {"name": "ours-time", "algorithm": "afedpg", "n_agents": (4,)},
+        {"algorithm": "fedpg", "n_agents": (4,)},
+        {"algorithm": "async_pg", "n_agents": (4,)},
+        {"algorithm": "a3c", "n_agents": (4,)},
+    ]
+    return synthetic.scenario(methods=methods, figures=LABELS)
+
+
+def test_a_scenario_says_what_a_figure_shows_and_how_it_is_called() -> None:
+    scenario = labelled()
+    samples, time = (draw(kind, scenario) for kind in ("sample_complexity", "time_complexity"))
+    assert means(samples.axes[0]) == ["mean ours 1", "mean ours 8"]
+    assert legend(samples)[:2] == ["PG (N = 1)", "AFedPG, N = 8"]
+    assert means(time.axes[0]) == ["mean ours-time 4", "mean fedpg 4", "mean async_pg 4"]
+    assert legend(time)[:3] == ["AFedPG, N = 4", "FedPG, N = 4", "Vanilla, N = 4"]
+    assert [dashed(figure.axes[0]) for figure in (samples, time)] == [2, 3]
+    colour = next(str(line.get_color()) for line in time.axes[0].get_lines() if line.get_gid() == "mean fedpg 4")
+    assert colour == str(style.shade(style.VERMILION, 4, [4]))
+
+
+def effects_scenario(*ratios: float) -> Scenario:
+    pairs = [
+        {"name": f"{algorithm}-a{a}", "algorithm": algorithm, "n_agents": (8,), "server": {"momentum": a}}
+        for algorithm in ("afedpg", "async_pg") for a in (0.1, 0.2, 0.5)
+    ]  # fmt: skip
+    names = {1: "afedpg-r1", 2: "afedpg-r2", 4: "afedpg-time", 10: "afedpg-r10", 20: "afedpg-r20"}
+    fleets = [
+        {"name": names[r], "algorithm": "afedpg", "n_agents": (8,), "set": {"fleet": {"kind": "straggler", "ratio": r}}}
+        for r in ratios
+    ]
+    methods = [*pairs, {"algorithm": "fedpg", "n_agents": (8,)}, *fleets]
+    return synthetic.scenario(methods=methods, seeds=tuple(range(6)))
+
+
+def test_effects_are_drawn_for_the_runs_that_are_there(tmp_path: Path) -> None:
+    scenario = effects_scenario(1, 4, 20)
+    base = tmp_path / scenario.name
+    synthetic.write_all(tmp_path, scenario)
+    load.collect(scenario, tmp_path, base, partial=False)
+    figures.draw(scenario, base)
+    names = {path.stem for path in (base / "figures").iterdir()}
+    assert (
+        names == {"sample_complexity", "time_complexity", "lookahead", "heterogeneity"} == set(figure_names(scenario))
+    )
+    assert figure_names(effects_scenario()) == ["sample_complexity", "time_complexity", "lookahead"]
+
+
+def test_effect_of_the_lookahead() -> None:
+    scenario = effects_scenario(4)
+    judged = verdict.judge(scenario, synthetic.frame(scenario))
+    with style.paper_style():
+        left, right = effects.lookahead(scenario, judged).axes
+    assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "0.2", "0.5", "all"]
+    assert [text.get_text() for text in right.texts] == ["56.2 %", "36.4 %", "12.5 %"]
+    assert sum(len(_x(line)) for line in left.get_lines() if line.get_label() == "single seeds") == 4 * 6
+    assert left.get_title(loc="left") == "Swimmer-v4  (N = 8, 6 seeds)"
+
+
+def test_effect_of_unequal_fleets() -> None:
+    scenario = effects_scenario(1, 10)
+    frame = synthetic.frame(scenario)
+    low = frame.assign(eval_return_mean=frame["eval_return_mean"].where(frame["method"] != "fedpg", 50.0))
+    for data, marker in ((frame.assign(eval_return_mean=frame["eval_return_mean"] * 2), "o"), (low, "^")):
+        with style.paper_style():
+            (panel,) = effects.heterogeneity(scenario, verdict.judge(scenario, data)).axes
+        assert [str(line.get_marker()) for line in panel.get_lines()].count(marker) == 2
+        (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
+        assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
+        assert np.asarray(theory.get_ydata())[[0, -1]] == pytest.approx([1, 8.875])
+    empty = frame[frame["method"] != "fedpg"]
+    with style.paper_style():
+        assert not effects.heterogeneity(scenario, verdict.judge(scenario, empty)).axes[0].get_lines()
+
+
+def _x(line: Line2D) -> NDArray[np.float64]:
+    return np.asarray(line.get_xdata(), dtype=np.float64)
 
 
 def test_a_diverged_run_is_drawn_and_explained() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -252,3 +254,71 @@ def test_entries_refused_are_not_said_to_be_missing(tmp_path):
         load_scenario(write(tmp_path, run={"steps_per_agent": 5, "sead": 3}))
     assert "policy" in str(error.value)
     assert "seed" not in str(error.value)
+
+
+def claims_file(tmp_path, **changes):
+    claim = {"id": "C", "title": "t", "statement": "s", "source": "x", "environment": "Swimmer", "role": "confirmatory",
+             "test": "final_return", "method": "afedpg", "numbers": {1: 100}, "margin": 0.1}  # fmt: skip
+    claim = {key: value for key, value in {**claim, **changes}.items() if value is not None}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
+    return "mine.yaml"
+
+
+def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tmp_path):
+    scenario = load_scenario(write(tmp_path, claims=claims_file(tmp_path)))
+    assert scenario.claims.claims[0].method == ("afedpg",)
+    assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+    other = load_scenario(write(tmp_path, claims=claims_file(tmp_path, margin=0.2)))
+    assert other != scenario
+    without = load_scenario(write(tmp_path))
+    for a, b, c in zip(scenario.runs(), other.runs(), without.runs(), strict=True):
+        assert a.digest("code") == b.digest("code") == c.digest("code")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"test": "trendy"}, ["claims.0.test = 'trendy'", "allowed are trend, sample_speedup"]),
+        ({"test": None}, ["claims.0.test: required"]),
+        ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, method, numbers"]),
+        ({"margin": None}, ["margin: required, but not given"]),
+        ({"role": "main"}, ["role = 'main'", "'confirmatory' or 'exploratory'"]),
+        ({"margin": -1}, ["margin = -1", "greater than 0"]),
+        ({"environment": "Swim"}, ["claim C: environment = 'Swim'", "allowed are Swimmer"]),
+        ({"test": "time_ratio", "method": None, "faster": "a3c", "slower": "afedpg", "n_agents": [2], "threshold": 1},
+         ["numbers: need one for each N of n_agents = [2]"]),
+    ],
+)  # fmt: skip
+def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
+    with pytest.raises(SpecError) as error:
+        load_scenario(write(tmp_path, claims=claims_file(tmp_path, **changes)))
+    for piece in told:
+        assert piece in str(error.value)
+    assert "unknown key" not in str(error.value) or "mine.yaml: " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"claims": "absent.yaml"}, "absent.yaml: cannot read the claims file"),
+        ({"claims": {"claims": []}}, "should be the path of a claims file"),
+        ({"figures": {"sample_complexity": {"fedpg": "FedPG"}}}, "figures.sample_complexity.fedpg: no such method"),
+        ({"figures": {"time_complexity": {"afedpg": "X", "a3c": "X"}}}, "two methods have the same label"),
+        ({"figures": {"scatter": {"afedpg": "X"}}}, "'sample_complexity' or 'time_complexity'"),
+    ],
+)
+def test_claims_and_figures_that_are_not_there(tmp_path, changes, told):
+    with pytest.raises(SpecError, match=told):
+        load_scenario(write(tmp_path, **changes))
+
+
+def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
+    from frl.claims import cells, figure_names
+
+    config = Path(__file__).parents[2] / "config"
+    swimmer, quick = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick"))
+    assert all(cells(swimmer, claim, part) for claim in swimmer.claims.claims for part in claim.parts())
+    assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
+    assert figure_names(quick) == ["sample_complexity", "time_complexity"]
+    alike = [swimmer.resolve("Swimmer", m, 8, 0) for m in ("afedpg-time", "afedpg-r1", "afedpg-r20")]
+    assert len({spec.model_copy(update={"fleet": alike[0].fleet}).to_json() for spec in alike}) == 1

@@ -13,7 +13,7 @@ from frl.analysis import diagrams, style
 from frl.analysis.load import read_curves, read_missing, read_runs
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
 from frl.analysis.table import fragment_of, read_fragment
-from frl.analysis.verdict import SHORT, absent, headline, judge
+from frl.analysis.verdict import SHORT, headline, judge
 from frl.analysis.verdict import table as verdict_table
 from frl.claims import figure_names
 from frl.spec import RunSpec, Scenario
@@ -71,8 +71,6 @@ def summary(scenario: Scenario, base: Path) -> Html:
     if scenario.claims is None:
         return Html("<p>This scenario names no claims to judge.</p>")
     judged = judge(scenario, read_curves(base))
-    if not judged:
-        return Html(f"<p>{html.escape(absent(scenario))}</p>")
     fragment = fragment_of(verdict_table(scenario, judged, SHORT).html())
     stated = {one.claim.id: one.claim for one in judged}
     said = "".join(

@@ -236,6 +236,8 @@ def _known(p: float) -> float | None:
 
 def headline(judged: list[Judgement]) -> str:
     """The verdicts in one sentence, for a reader who stops there."""
+    if not judged:
+        return "No part of the claims can be judged in this scenario."
     count = Counter(one.verdict for one in judged)
     parts = [f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict]]
     return f"{len(judged)} part{'s' * (len(judged) != 1)} of the claims judged: {'; '.join(parts)}."
