@@ -134,7 +134,7 @@ def test_trend() -> None:
     assert one.estimate.effect.value == pytest.approx(10, abs=1.5)  # half of the final return's slope of 20
     assert one.p < 1e-6
     assert "8: " in one.evidence
-    assert one.above.endswith("AFedPG, N = 4: 100 %, AFedPG, N = 8: 100 %")
+    assert one.above == "100: PG (N = 1) 90 %; AFedPG, N = 2 100 %; AFedPG, N = 4 100 %; AFedPG, N = 8 100 %"
     assert verdicts(TREND, lambda m, n: (200 - 20 * float(np.log2(n)), 1000.0)) == [NOT]
     assert verdicts(TREND, flat, noise=2, seed=1) == [NOT]  # measured finely, and nothing there
     assert verdicts(TREND, flat, noise=2, seed=0) == [PARTLY]  # an unlucky draw: p < 0.05, for 0.4 return a doubling
@@ -364,3 +364,12 @@ def test_noise_is_seldom_replicated(kind: str, record_property: pytest.RecordPro
     record_property("rate", wrong / parts)
     print(f"{kind}: {wrong} of {parts} parts called replicated on noise")
     assert wrong / parts <= 0.05
+
+
+def test_a_number_at_the_end_of_the_margin_is_seldom_replicated() -> None:
+    rng = np.random.default_rng(7)
+    trials, wrong = 400, 0
+    for _ in range(trials):
+        one = Estimate("", stats.mean_quantity(rng.normal(121, 6, 10)), "return", 11.0, 110.0)
+        wrong += decide(one, one.p_value(10))[0] == REPLICATED
+    assert wrong / trials <= 0.05

@@ -37,7 +37,7 @@ class Judgement:
         missing: runs of the part that are not there.
         diverged: runs of the part that diverged (kept at their last finite return).
         p, p_holm: twice the one-sided p-value; corrected, of a confirmatory claim. nan where there is none.
-        above: for each curve the share of seeds whose final return is at or above the threshold, in words.
+        above: for each curve the share of seeds whose final return is at or above the threshold, in words, behind it.
     """
 
     claim: claims.Claim
@@ -154,10 +154,11 @@ def _measure(data: Data, claim: claims.Claim, part: claims.Part, cells: list[Cel
     seeds = len(common_seeds(*curves)) if len(curves) == len(cells) else 0
     level = getattr(claim, "threshold", data.scenario.threshold(claim.environment))
     axis = TIME if claim.test in ("time_ratio", "order", "heterogeneity") else STEPS
-    shares = {data.name(c.method, axis, c.n_agents): f"{100 * share_above(c, level):.0f} %" for c in curves}
+    shares = {data.name(c.method, axis, c.n_agents): share_above(c, level) for c in curves}
+    above = "; ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
     one = Judgement(
         claim, None, part.label, tuple(cells), seeds, wanted - sum(len(c.runs) for c in curves),
-        sum(int(c.diverged.sum()) for c in curves), ", ".join(f"{k}: {v}" for k, v in shares.items()), part.joint,
+        sum(int(c.diverged.sum()) for c in curves), f"{level:g}: {above}" if above else "", part.joint,
     )  # fmt: skip
     if not seeds:
         return one
@@ -182,12 +183,12 @@ _COLUMNS = (
     Column("seeds", "seeds", "count"),
     Column("detectable", "smallest detectable", "number"),
     Column("margin", "margin", "number"),
-    Column("above", "seeds above at the end"),
+    Column("above", "seeds at or above, at the end"),
     Column("evidence", "evidence"),
     Column("role", "role"),
     Column("source", "source"),
 )
-SHORT = ("id", "part", "verdict", "paper", "ours", "p_holm", "seeds", "evidence")
+SHORT = ("id", "part", "verdict", "paper", "ours", "p_holm", "seeds", "above", "evidence")
 """Columns for a reader in a hurry."""
 
 
@@ -211,8 +212,8 @@ def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | 
         f"{'; '.join(f'{name}: {text}' for name, text in MEANING.items())}. In brackets: 95 % interval over seeds. p: "
         "twice the one-sided p-value of the claim's null hypothesis (no effect, or at least a margin away from the "
         "claimed number), below 0.05 where the interval excludes it; Holm: corrected for all confirmatory parts. "
-        "Smallest detectable: half the interval's width; for ratios it and the margin are factors. Seeds above: share "
-        f"of seeds whose final return is at or above the threshold. {absent(scenario)}"
+        "Smallest detectable: half the interval's width; for ratios it and the margin are factors. Seeds at or above: "
+        f"share of seeds whose final return is at or above a return. {absent(scenario)}"
     ).strip()
     return Table("verdict", "What replicated", note, chosen, [_row(one) for one in judged])
 
