@@ -368,7 +368,7 @@ def test_noise_is_seldom_replicated(kind: str, record_property: pytest.RecordPro
 
 def test_a_number_at_the_end_of_the_margin_is_seldom_replicated() -> None:
     rng = np.random.default_rng(7)
-    trials, wrong = 400, 0
+    trials, wrong = 1200, 0
     for _ in range(trials):
         one = Estimate("", stats.mean_quantity(rng.normal(121, 6, 10)), "return", 11.0, 110.0)
         wrong += decide(one, one.p_value(10))[0] == REPLICATED
