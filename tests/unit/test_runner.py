@@ -28,7 +28,7 @@ def trained(monkeypatch) -> list[RunSpec]:
     """The specifications that were trained; training itself is made up."""
     calls: list[RunSpec] = []
 
-    def train(spec, progress=None):
+    def train(spec, progress=None, keeper=None):
         calls.append(spec)
         facts = {
             "env_steps_total": 200,
@@ -121,7 +121,7 @@ def test_changed_code_or_settings_stop_a_planned_job(tmp_path, trained):
 
 
 def test_failed_training_leaves_no_file(tmp_path, monkeypatch):
-    def broken(spec, progress=None):
+    def broken(spec, progress=None, keeper=None):
         raise RuntimeError("physics")
 
     monkeypatch.setattr(frl.training.loop, "train", broken)
