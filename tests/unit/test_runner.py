@@ -78,7 +78,10 @@ def test_damaged_and_stale_files_are_known_and_repaired(tmp_path, trained):
     run_one(SPEC, tmp_path, "s")
     table, meta = run_paths(SPEC, tmp_path, "s")
     table.write_bytes(table.read_bytes()[:-5])
+    assert state(SPEC, tmp_path, "s") == "stored"
+    (tmp_path / ".store").rename(tmp_path / "elsewhere")
     assert state(SPEC, tmp_path, "s") == "damaged"
+    (tmp_path / "elsewhere").rename(tmp_path / ".store")
     assert run_one(SPEC, tmp_path, "s") == "restored"
     other = SPEC.model_copy(update={"steps_per_agent": 101})
     assert state(other, tmp_path, "s") == "stale"
