@@ -172,10 +172,13 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
 def _train(arguments: argparse.Namespace) -> None:
     from frl.progress import Progress
     from frl.runner import CHECKPOINT_EVERY_S, run_one, run_paths
+    from frl.spec import SpecError
 
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
     every = CHECKPOINT_EVERY_S if arguments.checkpoint_every is None else arguments.checkpoint_every
+    if not every >= 0:
+        raise SpecError(f"--checkpoint-every = {every}: must be 0 seconds or more")
     with Progress(spec.run_id) as progress:
         shown = None if arguments.quiet else progress
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
@@ -203,7 +206,8 @@ def _plan(arguments: argparse.Namespace) -> None:
 
     if arguments.cores < 1:
         raise SpecError(f"--cores = {arguments.cores}: must be 1 or more")
-    for line in plan(_scenario(arguments), arguments.results, arguments.cores).lines():
+    scenario = _scenario(arguments)
+    for line in plan(list(scenario.runs()), arguments.results, scenario.name, arguments.cores).lines():
         print(line)
 
 

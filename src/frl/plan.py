@@ -13,14 +13,14 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from frl import provenance
-from frl.runner import State, state
-from frl.spec import EvaluationSpec, RunSpec, Scenario
+from frl.runner import State, run_digest, state
+from frl.spec import EvaluationSpec, RunSpec
 
 START_S = 2.0
 """Wall seconds of a training job before its first step and after its last."""
@@ -32,12 +32,16 @@ DISK_PER_RUN_B = 24_000
 """Meta data, log and benchmark files, rounded up to blocks of the file system."""
 DISK_REPORT_B = 2_000_000
 
+CALIBRATION_S = 60.0
+"""Wall seconds after which a measurement of the speed is given up."""
+
 Kind = tuple[str, str, str]
-"""Environment, networks and lanes: what decides the speed of a run."""
+"""Environment, networks and lanes: what decides the speed of a run, most of it."""
 
 _CALIBRATE = """
 import json, sys, time, torch
 from threadpoolctl import threadpool_limits
+from frl.bench.limit import computed
 from frl.spec import RunSpec
 from frl.training.loop import Training
 torch.set_num_threads(1)
@@ -46,10 +50,10 @@ with threadpool_limits(1):
     training.begin()
     for _ in range(2 * training.spec.n_agents):
         training.advance()
-    begun, before = time.perf_counter(), training.recorder.env_steps_total
-    while time.perf_counter() - begun < 2 or training._works:
+    begun, before = time.perf_counter(), computed(training)
+    while time.perf_counter() - begun < 2 or computed(training) == before:
         training.advance()
-    print((time.perf_counter() - begun) / (training.recorder.env_steps_total - before))
+    print((time.perf_counter() - begun) / (computed(training) - before))
 """
 
 
@@ -91,21 +95,30 @@ class Plan:
         )
 
 
-def plan(scenario: Scenario, results: Path, cores: int) -> Plan:
-    """Predict what `scenario` costs on `cores` cores, given what is finished below `results`."""
-    runs = list(scenario.runs())
+def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> Plan:
+    """Predict what `specs` cost on `cores` cores, given what is finished below `results`.
+
+    Runs of equal settings are trained once. That a run goes on from a checkpoint is not counted.
+
+    Raises:
+        ChildProcessError: if the speed of a kind of run cannot be measured.
+    """
     states: dict[State, int] = {}
-    todo = []
-    for spec in runs:
-        now = state(spec, results, scenario.name)
+    missing: dict[str, RunSpec] = {}
+    for spec in specs:
+        now, digest = state(spec, results, scenario), run_digest(spec)
+        if now in ("missing", "stale", "damaged") and digest in missing:
+            now = "stored"  # it will be, by the time that this one is due
+        elif now in ("missing", "stale", "damaged"):
+            missing[digest] = spec
         states[now] = states.get(now, 0) + 1
-        if now in ("missing", "stale", "damaged"):
-            todo.append(spec)
+    todo = list(missing.values())
     past = past_speeds(results)
     kinds: dict[Kind, list[RunSpec]] = {}
     for spec in todo:
         kinds.setdefault(kind(spec), []).append(spec)
-    at_once = min(cores, len(todo), os.cpu_count() or 1)
+    cores = max(1, min(cores, len(todo)))
+    at_once = min(cores, os.cpu_count() or 1)
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
     rows = sum(spec.evaluation.points + 1 for spec in todo)
@@ -120,16 +133,19 @@ def plan(scenario: Scenario, results: Path, cores: int) -> Plan:
 
 
 def kind(spec: RunSpec) -> Kind:
-    """What decides the speed of a run."""
+    """What decides the speed of a run, most of it (N and the fleet matter by some percent)."""
     return _kind(spec.model_dump(mode="json"))
 
 
 def _kind(spec: dict[str, Any]) -> Kind:
-    sampling = spec["sampling"]
+    sampling, critic = spec["sampling"], spec["critic"]
     lanes = f"{sampling['lanes']} lanes x {sampling['segment_steps']} steps"
     if sampling["trajectories"] is not None:
         lanes = f"{sampling['trajectories']} trajectories"
-    return spec["environment"], "x".join(map(str, spec["policy"]["hidden"])), lanes
+    networks = "x".join(map(str, spec["policy"]["hidden"]))
+    if critic["mode"] != "none":
+        networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
+    return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
 
 def env_steps(spec: RunSpec, speed: Speed) -> int:
@@ -172,7 +188,13 @@ def calibrate(spec: RunSpec, processes: int) -> Speed:
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         for _ in range(max(processes, 1))
     ]
-    outputs = [(child.communicate(), child.returncode) for child in children]
+    try:
+        outputs = [(child.communicate(timeout=CALIBRATION_S), child.returncode) for child in children]
+    except subprocess.TimeoutExpired:
+        raise ChildProcessError(f"measuring the speed of {spec.environment} took over {CALIBRATION_S} s") from None
+    finally:
+        for child in children:
+            child.kill()
     for (_, error), code in outputs:
         if code:
             raise ChildProcessError(f"measuring the speed of {spec.environment} failed: {error[-1000:]}")

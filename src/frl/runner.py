@@ -15,7 +15,6 @@ import re
 import resource
 import sys
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,21 +50,22 @@ def run_paths(spec: RunSpec, results: Path, scenario: str) -> tuple[Path, Path]:
 def state(spec: RunSpec, results: Path, scenario: str) -> State:
     """Whether a run is there.
 
-    finished: whole, and made by these settings and this code; diverged: the same, and it ended early; stale: made by
-    other settings or other code; damaged: not what was written; stored: only in the store, so it need not be trained
-    again; missing: to be trained.
+    finished: whole, and made by these settings and this code; diverged: the same, and it ended early; stored: not
+    there but in the store, so it need not be trained again; else stale: made by other settings or other code; damaged:
+    not what was written; missing: not there.
     """
     digest = run_digest(spec)
+    found: State = "stale"
     try:
         table, facts = (path.read_bytes() for path in run_paths(spec, results, scenario))
         meta = verify(table, facts)
+        if meta.get("digest") == digest:
+            return "diverged" if meta.get("status") == "diverged" else "finished"
     except FileNotFoundError:
-        return "stored" if Store(results).get(digest) is not None else "missing"
+        found = "missing"
     except (OSError, StoreError):
-        return "damaged"
-    if meta.get("digest") != digest:
-        return "stale"
-    return "diverged" if meta.get("status") == "diverged" else "finished"
+        found = "damaged"
+    return "stored" if Store(results).get(digest) is not None else found
 
 
 def run_one(
@@ -99,26 +99,26 @@ def run_one(
             f"{spec.run_id}: settings or training code changed since this job was planned "
             f"(digest {digest[:12]}, expected {str(expect_digest)[:12]}); start the workflow again"
         )
-    store = Store(results)
+    from frl.keeper import Keeper
+
+    store, keeper = Store(results), Keeper(results, digest, checkpoint_every_s)
     paths = run_paths(spec, results, scenario)
     if state(spec, results, scenario) in ("finished", "diverged"):
         store.put(digest, paths[0].read_bytes(), paths[1].read_bytes())
+        keeper.remove()
         return "present"
     for folder in (paths[0].parent, store.root):
         folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
     if (entry := store.get(digest)) is None:
-        from frl.keeper import Keeper
-
-        keeper = Keeper(results, digest, checkpoint_every_s)
         with keeper.on_terminate():
             entry = _train(spec, digest, progress, keeper)
         store.put(digest, *entry)  # first, so that losing the files below loses nothing
-        keeper.remove()
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
     for path, content in reversed(list(zip(paths, entry, strict=True))):  # the CSV last: it is what others wait for
         write_atomically(path, content)
+    keeper.remove()
     return outcome
 
 
@@ -127,13 +127,12 @@ def _train(
 ) -> tuple[bytes, bytes]:
     """CSV and meta bytes of a run trained now, on one thread."""
     import torch
-    from threadpoolctl import threadpool_info, threadpool_limits
+    from threadpoolctl import threadpool_limits
 
     from frl.training.loop import train
 
     torch.set_num_threads(1)
     source = provenance.git()  # before training: the tree may change meanwhile
-    started = datetime.now(UTC)
     with threadpool_limits(1):  # a run is one thread: its bytes must not depend on how many cores there are
         result = train(spec, progress, keeper)
     spent = keeper.spent()
@@ -148,10 +147,9 @@ def _train(
         "versions": provenance.versions(),
         "git": source,
         "cpu": provenance.cpu_model(),
-        "blas": sorted({str(pool.get("architecture")) for pool in threadpool_info() if pool["user_api"] == "blas"}),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),  # the vector instructions that bytes depend on
+        **keeper.arithmetic,
         "platform": platform.platform(),
-        "started": started.isoformat(timespec="seconds"),
+        "started": keeper.started,
         "resumed": keeper.resumed,
         "wall_time_s": round(spent["wall_time_s"], 3),
         "cpu_time_s": round(spent["cpu_time_s"], 3),

@@ -387,6 +387,10 @@ class Scenario(Settings):
     def _every_run_is_valid(self) -> Scenario:
         if missing := [name for name in self.environments if name not in self.thresholds]:
             raise ValueError(f"thresholds: no entry for {', '.join(missing)}")
+        algorithms: dict[str, str] = {}
+        for method in self.methods:
+            if algorithms.setdefault(method.key, method.algorithm) != method.algorithm:
+                raise ValueError(f"methods: {method.key!r} names both {algorithms[method.key]} and {method.algorithm}")
         pairs = [f"{m.key}, N = {n}" for m in self.methods for n in m.n_agents]
         for what, values in (("methods", pairs), ("environments", self.environments), ("seeds", self.seeds)):
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:

@@ -6,69 +6,80 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
 from frl.plan import duration
 from frl.runner import run_paths
-from frl.spec import Scenario
+from frl.spec import RunSpec
 
 INTERVAL_S = 30.0
 _STEPS = re.compile(rb": ([0-9,]+) of [0-9,]+ steps")
+_RESUMED = re.compile(rb"resumed at ([0-9,]+) steps")
 
 
 class Watch:
     """Reads what is on disk, so that it does not matter where jobs run: finished runs, and running jobs' logs.
 
     Args:
-        scenario: what is under way.
+        specs: the runs that are to be made now.
         results: the results folder.
+        scenario: the scenario's name.
         clock: seconds that never go back.
     """
 
-    def __init__(self, scenario: Scenario, results: Path, clock: Callable[[], float] = time.monotonic):
-        base = results / scenario.name
+    def __init__(
+        self, specs: Iterable[RunSpec], results: Path, scenario: str, clock: Callable[[], float] = time.monotonic
+    ):
+        logs = results / scenario / "logs" / "train"
         self.clock = clock
         self.open = {
-            run_paths(spec, results, scenario.name)[0]: (
-                base / "logs" / "train" / f"{spec.run_id}.log",
-                spec.env_steps_budget,
-            )
-            for spec in scenario.runs()
+            run_paths(spec, results, scenario)[0]: (logs / f"{spec.run_id}.log", spec.env_steps_budget)
+            for spec in specs
         }
         self.runs = len(self.open)
         self.budget = sum(steps for _, steps in self.open.values())
         self.finished_steps = 0
-        self.began = clock()
-        # a log may be of an earlier, stopped start: only what is written from now on counts
-        self.stale = {log: log.stat().st_mtime for log, _ in self.open.values() if log.exists()}
-        self.steps_before = self.steps()
+        self.given: dict[Path, int] = {}
+        """By log: steps that were there already, of a checkpoint or of the store."""
+        # a file of an earlier start says nothing: only what is written from now on counts
+        self.stale = {path: path.stat().st_mtime_ns for path in self._files() if path.exists()}
+        self.history = deque([(clock(), 0)], maxlen=20)
+        """(time, steps made) of the last lines."""
+
+    def _files(self) -> list[Path]:
+        return [*self.open, *(log for log, _ in self.open.values())]
+
+    def _new(self, path: Path) -> bool:
+        try:
+            return path.stat().st_mtime_ns != self.stale.get(path)
+        except FileNotFoundError:
+            return False
 
     def steps(self) -> int:
-        """Environment steps made so far, by finished runs and by those under way."""
+        """Environment steps of the runs finished and under way."""
         under_way = 0
         for path, (log, budget) in list(self.open.items()):
-            if path.exists():
+            text = log.read_bytes() if self._new(log) else b""
+            if resumed := _RESUMED.search(text):
+                self.given[log] = _number(resumed)
+            if self._new(path):
+                if text.startswith((b"restored", b"present")):
+                    self.given[log] = budget
                 self.finished_steps += budget
                 del self.open[path]
-            else:
-                under_way += min(self._logged(log), budget)
+            elif found := _STEPS.findall(text[-2000:]):
+                under_way += min(int(found[-1].replace(b",", b"")), budget)
         return self.finished_steps + under_way
 
-    def _logged(self, log: Path) -> int:
-        try:
-            if log.stat().st_mtime == self.stale.get(log):
-                return 0
-            found = _STEPS.findall(log.read_bytes()[-2000:])
-        except OSError:
-            return 0
-        return int(found[-1].replace(b",", b"")) if found else 0
-
     def line(self) -> str:
-        """Runs done of all, steps of all, steps per second since the start, time to go."""
-        steps, seconds = self.steps(), self.clock() - self.began
-        rate = (steps - self.steps_before) / seconds if seconds > 0 else 0.0
+        """Runs done of all, steps of all, steps per second lately, time to go."""
+        steps, now = self.steps(), self.clock()
+        self.history.append((now, steps - sum(self.given.values())))
+        (before, made_before), (_, made) = self.history[0], self.history[-1]
+        rate = max(made - made_before, 0) / (now - before) if now > before else 0.0
         left = duration((self.budget - steps) / rate) + " to go" if rate > 0 else "time to go not known yet"
         return (
             f"Progress: {self.runs - len(self.open)} of {self.runs} runs, {steps / 1e6:,.2f} of "
@@ -84,3 +95,7 @@ class Watch:
                 print(self.line(), file=stream, flush=True)
 
         threading.Thread(target=speak, name="progress", daemon=True).start()
+
+
+def _number(match: re.Match[bytes]) -> int:
+    return int(match[1].replace(b",", b""))

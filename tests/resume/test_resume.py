@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import collections
+import concurrent.futures
+import math
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ from frl.keeper import STOPPED, Keeper
 from frl.runner import csv_bytes, run_digest, run_one, run_paths
 from frl.spec import SERVERS, RunSpec, load_scenario
 from frl.store import Store
-from frl.training import checkpoint
+from frl.training import checkpoint, loop
 from frl.training.loop import Training, train
 
 SCENARIO = """
@@ -45,7 +49,7 @@ def spec(algorithm="afedpg", environment="Hopper", **settings):
         "policy": {"hidden": (8,)},
         "critic": {"hidden": (8,)},
         "sampling": {"lanes": 4, "segment_steps": 8},
-        "evaluation": {"points": 5, "episodes": 9},
+        "evaluation": {"points": 9, "episodes": 20},
     }
     identity = {"environment": environment, "algorithm": algorithm, "n_agents": 3, "seed": 0}
     return RunSpec(**{**identity, "steps_per_agent": 256, **small, **settings})
@@ -54,7 +58,13 @@ def spec(algorithm="afedpg", environment="Hopper", **settings):
 def finish(training):
     while not training.finished:
         training.advance()
-    return csv_bytes(training.recorder.rows)
+    return csv_bytes(training.recorder.rows), training.evaluator.env_steps
+
+
+@pytest.fixture(autouse=True)
+def evaluations_wait(monkeypatch):
+    """For each other and for nothing else, so that it is known when they are made."""
+    monkeypatch.setattr(loop, "EVALUATE_EVERY_S", math.inf)
 
 
 SETTINGS = {
@@ -76,7 +86,7 @@ def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm
         states.append(checkpoint.save(original, {}))
         waiting.append(len(original._works))
         original.advance()
-    expected = csv_bytes(original.recorder.rows)
+    expected = finish(original)
     assert len(states) >= 20
     if algorithm != "fedpg":
         assert max(waiting) >= 1, "no state lies between a prefetch and its arrival"
@@ -92,13 +102,15 @@ def test_every_part_of_the_state_survives(algorithm, settings):
     run = spec(algorithm, **settings)
     original = Training(run)
     original.begin()
-    for _ in range(4):
+    while original.evaluator.env_steps == 0 or not original._unevaluated:
         original.advance()
+    assert not original.finished, "no checkpoint lies between evaluations made and evaluations waiting"
     content = checkpoint.save(original, {"note": 1.5})
     facts, state = checkpoint.read(content)
     assert facts == {"note": 1.5}
     resumed = Training(run)
     checkpoint.restore(resumed, state)
+    checkpoint.restore(Training(run), state)  # takes nothing out of it
     assert checkpoint.save(resumed, {"note": 1.5}) == content
     assert finish(resumed) == finish(original)
 
@@ -130,11 +142,35 @@ def test_a_new_servers_own_attributes_are_saved_without_a_line_about_it(monkeypa
     np.testing.assert_array_equal(resumed.server.last.gradient, original.server.last.gradient)
 
 
-def test_what_cannot_be_saved_is_named():
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (print, "builtin_function_or_method"),
+        ({1, 2}, "set"),
+        (collections.deque(), "deque"),
+        (collections.namedtuple("Pair", "a b")(1, 2), "Pair"),
+        (collections.defaultdict(int), "defaultdict"),
+        (np.random.Generator(np.random.MT19937(0)), "Generator"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_saved_is_named_and_stops_no_run(tmp_path, capsys, value, named):
     training = Training(spec())
-    training.server.hook = print
-    with pytest.raises(TypeError, match="builtin_function_or_method"):
+    training.server.mine = value
+    with pytest.raises(TypeError, match=named):
         checkpoint.save(training, {})
+    keeper = Keeper(tmp_path, "0" * 64, every_s=0)
+    keeper.keep(training)
+    assert named in capsys.readouterr().err
+    assert not keeper.path.exists()
+
+
+def test_what_an_agent_newly_keeps_is_saved():
+    original, resumed = Training(spec()), Training(spec())
+    original.begin()
+    original.agents.each[1].skipped = 3
+    checkpoint.restore(resumed, checkpoint.read(checkpoint.save(original, {}))[1])
+    assert resumed.agents.each[1].skipped == 3
 
 
 # --- the file, and what may happen to it ---
@@ -192,12 +228,55 @@ def test_a_damaged_checkpoint_is_refused_and_the_run_starts_over(tmp_path, capsy
     assert run_paths(run, tmp_path, "small")[0].read_bytes() == csv_bytes(train(run).rows)
 
 
+def edited(path, **facts):
+    """The checkpoint with other facts."""
+    old, state = checkpoint.read(path.read_bytes())
+    training = Training(spec())
+    checkpoint.restore(training, state)
+    path.write_bytes(checkpoint.save(training, {**old, **facts}))
+
+
+@pytest.mark.parametrize("facts", [{"cpu_capability": "ABACUS"}, {"blas": ["Pencil"]}], ids=str)
+def test_a_checkpoint_of_a_machine_that_rounds_differently_is_refused(tmp_path, capsys, facts):
+    edited(stopped(spec(), tmp_path), **facts)
+    run_one(spec(), tmp_path, "small")
+    assert f"another {next(iter(facts))}" in capsys.readouterr().err
+
+
+def test_a_state_that_does_not_fit_is_refused_and_the_run_starts_over(tmp_path, capsys, monkeypatch):
+    run = spec()
+    expected = csv_bytes(train(run).rows)
+    state = checkpoint._state
+    monkeypatch.setattr(
+        checkpoint, "_state", lambda training: {k: v for k, v in state(training).items() if k != "clock"}
+    )
+    stopped(run, tmp_path)
+    run_one(run, tmp_path, "small")
+    assert "KeyError: 'clock'; the run starts over" in capsys.readouterr().err
+    assert run_paths(run, tmp_path, "small")[0].read_bytes() == expected
+
+
+def test_a_finished_run_leaves_no_checkpoint_behind(tmp_path):
+    run = spec()
+    run_one(run, tmp_path, "small")
+    for _ in ("present", "restored"):
+        path = stopped(run, tmp_path)
+        run_one(run, tmp_path, "small")
+        assert not path.exists()
+        run_paths(run, tmp_path, "small")[0].unlink()
+
+
+def test_a_run_made_in_a_thread_is_as_good(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert pool.submit(run_one, spec(), tmp_path, "small").result() == "trained"
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path, capsys):
     other, run = spec(seed=1), spec()
     content = stopped(other, tmp_path).read_bytes()
     write_atomically(Keeper(tmp_path, run_digest(run), 1).path, content)
     run_one(run, tmp_path, "small")
-    assert "other settings or other code" in capsys.readouterr().err
+    assert "another digest" in capsys.readouterr().err
     assert run_paths(run, tmp_path, "small")[0].read_bytes() == csv_bytes(train(run).rows)
 
 
@@ -250,15 +329,24 @@ def test_sigkill_at_random_moments_loses_nothing(scenario, environment, method):
     assert not checkpoints.exists()
 
 
+def catches_sigterm(process):
+    """Whether the process has a handler of its own by now."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 def test_sigterm_writes_a_checkpoint_and_exits_with_its_code(scenario):
     run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
     path = Keeper(scenario.parent, run_digest(run), 1).path
     process = subprocess.Popen(
-        command(scenario, "Hopper", "afedpg", "--checkpoint-every", "0"), stderr=subprocess.PIPE, text=True
+        command(scenario, "Hopper", "afedpg", "--checkpoint-every", "3600"),
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    while not path.exists():
-        time.sleep(0.005)
-    path.unlink()  # so that the one found below was written because of the signal
+    while not catches_sigterm(process):
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
     assert process.returncode == STOPPED
@@ -282,6 +370,6 @@ def test_a_full_disk_costs_checkpoints_and_then_says_so(scenario):
     assert "File too large" in failed.stderr.splitlines()[-1]
     left = [path for path in scenario.parent.rglob("*") if path.is_file() and path != scenario]
     assert left == [], "half a file was left behind"
-    subprocess.run(limited, check=True, env={**os.environ})
+    subprocess.run(limited, check=True)
     run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
     assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)

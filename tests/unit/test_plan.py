@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import time
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from frl import plan, provenance
 from frl.cli import main
 from frl.plan import Speed
-from frl.runner import run_one
-from frl.spec import load_scenario
+from frl.runner import run_one, run_paths
+from frl.spec import RunSpec, load_scenario
 from frl.watch import Watch
 
 SCENARIO = """
@@ -48,17 +49,19 @@ def known(monkeypatch):
 
 
 def test_cost_is_steps_over_speed_and_starts(scenario, tmp_path, known):
-    found = plan.plan(scenario, tmp_path, cores=1)
+    found = plan.plan(list(scenario.runs()), tmp_path, "small", cores=1)
     steps = 640 * (1 + 1 + 2 + 2) + 4 * 6 * 1000 // 2  # 3 points + 3 with the mean action, halved
     assert found.states == {"missing": 4}
     assert [(runs, planned) for _, runs, planned, _ in found.kinds] == [(4, steps)]
     assert found.core_seconds == pytest.approx(4 * plan.START_S + steps / 1000 + plan.ANALYSIS_S)
     assert found.wall_seconds == pytest.approx(found.core_seconds)
-    two = plan.plan(scenario, tmp_path, cores=2)
+    two = plan.plan(list(scenario.runs()), tmp_path, "small", cores=2)
     jobs = [plan.START_S + 3 + n * 0.64 for n in (1, 1, 2, 2)]
     assert two.wall_seconds == pytest.approx(jobs[0] + jobs[2] + plan.ANALYSIS_S)
     assert two.core_seconds == found.core_seconds
-    assert plan.plan(scenario, tmp_path, cores=64).wall_seconds == pytest.approx(jobs[3] + plan.ANALYSIS_S)
+    assert plan.plan(list(scenario.runs()), tmp_path, "small", cores=64).wall_seconds == pytest.approx(
+        jobs[3] + plan.ANALYSIS_S
+    )
 
 
 def test_finished_runs_cost_nothing_and_tell_the_speed(scenario, tmp_path, monkeypatch):
@@ -68,7 +71,7 @@ def test_finished_runs_cost_nothing_and_tell_the_speed(scenario, tmp_path, monke
     monkeypatch.setattr(plan, "calibrate", refuse)
     spec = next(scenario.runs())
     run_one(spec, tmp_path, scenario.name)
-    found = plan.plan(scenario, tmp_path, cores=1)
+    found = plan.plan(list(scenario.runs()), tmp_path, "small", cores=1)
     assert found.states == {"finished": 1, "missing": 3}
     ((_, runs, _, speed),) = found.kinds
     assert runs == 3
@@ -92,9 +95,43 @@ def test_a_run_that_cannot_start_is_reported_by_the_measurement(scenario):
         plan.calibrate(broken, processes=1)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"sampling": {"trajectories": 1, "lanes": 4}}, {"fleet": {"kind": "sqrt"}}, {"link": {"uplink_bytes_per_s": 1e5}}],
+    ids=str,
+)
+def test_measuring_the_speed_ends_for_every_kind_of_run(scenario, settings):
+    spec = next(scenario.runs()).model_dump() | {"n_agents": 9, "algorithm": "fedpg", "server": {}, "method": "fedpg"}
+    spec = RunSpec.model_validate({**spec, **settings})
+    assert plan.calibrate(spec, processes=1).seconds_per_step < 1e-2
+
+
+def test_what_the_store_holds_is_free_even_where_an_older_run_lies(scenario, tmp_path, known):
+    specs = list(scenario.runs())
+    for spec in specs:
+        run_one(spec, tmp_path, "small")
+    longer = [spec.model_copy(update={"steps_per_agent": 1280}) for spec in specs]
+    assert plan.plan(longer, tmp_path, "small", cores=1).states == {"stale": 4}
+    for spec in longer:
+        run_one(spec, tmp_path, "small")
+    back = plan.plan(specs, tmp_path, "small", cores=1)
+    assert back.states == {"stored": 4}
+    assert back.core_seconds == plan.ANALYSIS_S
+
+
+def test_equal_settings_are_trained_once(scenario, tmp_path, known):
+    specs = list(scenario.runs())
+    twins = [spec.model_copy(update={"method": "twin"}) for spec in specs]
+    assert plan.plan(specs + twins, tmp_path, "small", cores=1).states == {"missing": 4, "stored": 4}
+
+
+def test_any_number_of_cores_may_be_asked_for(scenario, tmp_path, known):
+    assert plan.plan(list(scenario.runs()), tmp_path, "small", cores=sys.maxsize).cores == 4
+
+
 def test_watch_adds_finished_runs_and_the_logs_of_those_under_way(scenario, tmp_path):
     now = [0.0]
-    first, second, third, _ = scenario.runs()
+    first, second, third, fourth = scenario.runs()
     base = tmp_path / "small"
 
     def log(spec, text):
@@ -103,21 +140,41 @@ def test_watch_adds_finished_runs_and_the_logs_of_those_under_way(scenario, tmp_
         path.write_text(text)
         return path
 
-    old = log(third, "x: 999 of 1,280 steps (78%), return 3.0\n")
-    os.utime(old, (1, 1))  # of a start that was stopped
-    watch = Watch(scenario, tmp_path, clock=lambda: now[0])
+    def finish(spec):
+        path = run_paths(spec, tmp_path, "small")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("what is in it does not matter here")
+        return path
+
+    old_log = log(third, "x: 999 of 1,280 steps (78%), return 3.0\n")  # of a start that was stopped
+    old_run = finish(fourth)  # made by other settings: it will be made again
+    for path in (old_log, old_run):
+        os.utime(path, (1, 1))
+    watch = Watch(scenario.runs(), tmp_path, "small", clock=lambda: now[0])
     now[0] = 10.0
     assert "0 of 4 runs, 0.00 of 0.00 M steps (0%), 0 steps/s, time to go not known yet" in watch.line()
-    run_one(first, tmp_path, scenario.name)
+    finish(first)
     log(second, "a: 64 of 640 steps (10%)\na: 320 of 640 steps (50%), return 1.0\n")
-    assert watch.steps() == 640 + 320
-    assert "1 of 4 runs" in watch.line()
-    assert "96 steps/s, 30 s to go" in watch.line()  # 2,880 steps left at 960 in 10 s
+    now[0] = 20.0
+    line = watch.line()
+    assert "1 of 4 runs" in line
+    assert "(25%), 48 steps/s, 1 min to go" in line  # 960 steps in 20 s, 2,880 left
+    finish(second)
+    log(second, "restored: b\n")  # of the 640 now done none was made
+    log(third, "frl: resumed at 1,000 steps from x\na: 1,050 of 1,280 steps (82%)\n")  # and 50 of these
+    now[0] = 30.0
+    assert watch.steps() == 640 + 640 + 1050
+    line = watch.line()
+    assert "2 of 4 runs" in line
+    assert f"{(640 + 50) / 30:.0f} steps/s" in line
+    finish(third), finish(fourth)
+    assert watch.steps() == 3840
+    assert "4 of 4 runs" in watch.line()
 
 
 def test_watch_speaks_until_the_last_run(scenario, tmp_path):
     stream = io.StringIO()
-    watch = Watch(scenario, tmp_path)
+    watch = Watch(scenario.runs(), tmp_path, "small")
     for spec in scenario.runs():
         run_one(spec, tmp_path, scenario.name)
     watch.start(stream, interval_s=0.01)

@@ -28,7 +28,7 @@ def trained(monkeypatch) -> list[RunSpec]:
     """The specifications that were trained; training itself is made up."""
     calls: list[RunSpec] = []
 
-    def train(spec, progress=None):
+    def train(spec, progress=None, keeper=None):
         calls.append(spec)
         facts = {
             "env_steps_total": 200,
@@ -78,7 +78,10 @@ def test_damaged_and_stale_files_are_known_and_repaired(tmp_path, trained):
     run_one(SPEC, tmp_path, "s")
     table, meta = run_paths(SPEC, tmp_path, "s")
     table.write_bytes(table.read_bytes()[:-5])
+    assert state(SPEC, tmp_path, "s") == "stored"
+    (tmp_path / ".store").rename(tmp_path / "elsewhere")
     assert state(SPEC, tmp_path, "s") == "damaged"
+    (tmp_path / "elsewhere").rename(tmp_path / ".store")
     assert run_one(SPEC, tmp_path, "s") == "restored"
     other = SPEC.model_copy(update={"steps_per_agent": 101})
     assert state(other, tmp_path, "s") == "stale"
@@ -121,7 +124,7 @@ def test_changed_code_or_settings_stop_a_planned_job(tmp_path, trained):
 
 
 def test_failed_training_leaves_no_file(tmp_path, monkeypatch):
-    def broken(spec, progress=None):
+    def broken(spec, progress=None, keeper=None):
         raise RuntimeError("physics")
 
     monkeypatch.setattr(frl.training.loop, "train", broken)

@@ -132,17 +132,23 @@ def version(*modules, claims=True) -> str:
 
 
 def say_what_will_happen() -> None:
-    """Before the first job: what it will cost; from then on now and then how far it is."""
-    if "partial" in workflow.dag_settings.targets:
-        return
-    results = Path(BASE).parent
-    cores = workflow.resource_settings.cores or workflow.resource_settings.nodes
+    """Before the first job: what its training will cost; from then on now and then how far it is.
+
+    On a cluster nothing is measured: the machine that this runs on is another. It is advice, and no reason to fail.
+    """
     try:
-        for line in plan(SCENARIO, results, cores).lines():
-            print(line, file=sys.stderr, flush=True)
-    except ChildProcessError as error:  # the runs themselves will say what is wrong
+        jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
+        todo = [RUNS[RUN.format(**job.wildcards_dict)] for job in jobs]
+        if not todo or workflow.touch:
+            return
+        results = Path(BASE).parent
+        if workflow.local_exec:
+            cores = workflow.resource_settings.cores
+            for line in plan(todo, results, SCENARIO.name, cores).lines():
+                print(line, file=sys.stderr, flush=True)
+        Watch(todo, results, SCENARIO.name).start()
+    except Exception as error:
         print(f"no prediction: {error}", file=sys.stderr, flush=True)
-    Watch(SCENARIO, results).start()
 
 
 def say_what_there_is() -> None:

@@ -52,13 +52,25 @@ def frl_few_lanes(environment: str) -> Iterator[int]:
 
 
 def sb3_a2c(environment: str) -> Iterator[int]:
-    """stable-baselines3, A2C, defaults."""
+    """stable-baselines3's A2C with its defaults: one environment, 5 steps a batch."""
     from stable_baselines3 import A2C
 
     model = A2C("MlpPolicy", f"{environment}-v5", device="cpu", seed=0)
     while True:
         before = model.num_timesteps
         model.learn(2_000, reset_num_timesteps=False)
+        yield model.num_timesteps - before
+
+
+def sb3_a2c_16x64(environment: str) -> Iterator[int]:
+    """stable-baselines3's A2C with 16 environments and 64 steps a batch, else defaults."""
+    from stable_baselines3 import A2C
+    from stable_baselines3.common.env_util import make_vec_env
+
+    model = A2C("MlpPolicy", make_vec_env(f"{environment}-v5", 16, seed=0), n_steps=64, device="cpu", seed=0)
+    while True:
+        before = model.num_timesteps
+        model.learn(2_048, reset_num_timesteps=False)
         yield model.num_timesteps - before
 
 
@@ -169,7 +181,16 @@ def envpool_frl(environment: str) -> Iterator[int]:
 
 CONTENDERS: dict[str, Contender] = {
     each.__name__: each
-    for each in (frl_one_agent, frl_many_agents, frl_few_lanes, sb3_a2c, cleanrl_reinforce, bare_reinforce, envpool_frl)
+    for each in (
+        frl_one_agent,
+        frl_many_agents,
+        frl_few_lanes,
+        sb3_a2c,
+        sb3_a2c_16x64,
+        cleanrl_reinforce,
+        bare_reinforce,
+        envpool_frl,
+    )
 }
 
 

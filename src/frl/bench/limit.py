@@ -47,7 +47,6 @@ def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64),
             "policy": {"hidden": hidden},
             "sampling": {"lanes": 16, "segment_steps": 64},
             "evaluation": {"points": 1, "episodes": 1},
-            "fleet": {"kind": "constant"},  # all answers computed together arrive together: whole turns
             **settings,
         }
     )
@@ -57,30 +56,47 @@ def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64),
     return training
 
 
+def computed(training: Training) -> int:
+    """Environment steps made so far, of answers that have not arrived too."""
+    return training.recorder.env_steps_total + sum(work.env_steps for work in training._works.values())
+
+
 def train(training: Training, steps: int) -> tuple[int, float]:
-    """Train for at least `steps` environment steps and until no computed answer waits; steps and CPU seconds."""
-    begun, before = time.process_time(), training.recorder.env_steps_total
-    while training.recorder.env_steps_total - before < steps or training._works:
+    """Train until at least `steps` environment steps are made; how many they were, and CPU seconds."""
+    begun, before = time.process_time(), computed(training)
+    while (made := computed(training) - before) < steps:
         training.advance()
-    return training.recorder.env_steps_total - before, time.process_time() - begun
+    return made, time.process_time() - begun
 
 
-def recorded(simulations: Physics, advance: Callable[[], Any]) -> list[Float]:
-    """For each lane the state rows (T, S), controls included, before each physics step that `advance()` makes."""
-    rows: dict[int, list[Float]] = {}
-    step = simulations.step
+def recorded(training: Training, steps: int) -> tuple[float, list[Float]]:
+    """As :func:`train`, keeping the states.
+
+    Returns:
+        CPU seconds, without those of keeping; for each lane the state rows (T, S), controls included, before each
+        physics step.
+    """
+    simulations = training.agents.sampler.env.physics
+    kept: list[tuple[list[int], Float]] = []
+    keeping, step = 0.0, simulations.step
 
     def recording(lanes: Iterable[int]) -> None:
-        for lane in (lanes := list(lanes)):
-            rows.setdefault(lane, []).append(simulations.state[lane].copy())
+        nonlocal keeping
+        begun = time.process_time()
+        kept.append((lanes := list(lanes), simulations.state[lanes]))
+        keeping += time.process_time() - begun
         step(lanes)
 
     simulations.step = recording  # type: ignore[method-assign]
     try:
-        advance()
+        _, seconds = train(training, steps)
     finally:
         del simulations.step  # the class's own again
-    return [np.stack(lane) for lane in rows.values()]
+    rows: dict[int, list[Float]] = {}
+    for lanes, states in kept:
+        for lane, state in zip(lanes, states, strict=True):
+            rows.setdefault(lane, []).append(state)
+    return seconds - keeping, [np.stack(lane) for lane in rows.values()]
 
 
 def replay(simulations: Physics, lanes: list[Float]) -> float:
@@ -118,15 +134,14 @@ def replay_as_shipped(xml: Path, simulations: Physics, lanes: list[Float]) -> fl
 
 
 def measure(environment: str, hidden: tuple[int, ...], repetitions: int) -> dict[str, list[float]]:
-    """Steps per CPU second of `training` (N = 8, 16 x 64), bare `physics` and `rollout` as shipped, turn by turn."""
+    """Steps per CPU second of `training` (N = 8, 16 x 64), and of `physics` and `rollout` over the same steps."""
     training = trainer(environment, 8, hidden)
     env = training.agents.sampler.env
     rates: dict[str, list[float]] = {"training": [], "physics": [], "rollout": []}
     for _ in range(repetitions):
-        steps, seconds = train(training, CHUNK)
-        rates["training"].append(steps / seconds)
-        lanes = recorded(env.physics, lambda: train(training, CHUNK // 2))
+        seconds, lanes = recorded(training, CHUNK)
         saved, steps = env.physics.save(), sum(map(len, lanes))
+        rates["training"].append(steps / seconds)
         rates["physics"].append(steps / replay(env.physics, lanes))
         rates["rollout"].append(steps / replay_as_shipped(physics.model_path(env.xml), env.physics, lanes))
         env.physics.restore(saved)
@@ -137,20 +152,19 @@ def breakdown(environment: str, hidden: tuple[int, ...]) -> dict[str, float]:
     """Microseconds per environment step of each of `PARTS`, with bare physics apart from swapping."""
     training = trainer(environment, 8, hidden)
     simulations = training.agents.sampler.env.physics
-    own, steps, bare, swapping = dict.fromkeys((name for name, _, _ in PARTS), 0.0), 0, [], []
+    own: dict[str, list[float]] = {name: [] for name in ("bare physics", "swapping states", *(n for n, _, _ in PARTS))}
     for _ in range(8):
-        with _timed(own):
-            steps += train(training, CHUNK // 2)[0]
-        paired = dict.fromkeys(own, 0.0)
-        with _timed(paired):
-            lanes = recorded(simulations, lambda: train(training, CHUNK // 4))
-        saved, made = simulations.save(), sum(map(len, lanes))
-        bare.append(1e6 * replay(simulations, lanes) / made)
-        swapping.append(1e6 * paired["physics with swapping"] / made - bare[-1])
+        turn = {name: 0.0 for name, _, _ in PARTS}
+        with _timed(turn):
+            _, lanes = recorded(training, CHUNK // 2)
+        saved, steps = simulations.save(), sum(map(len, lanes))
+        turn["bare physics"] = replay(simulations, lanes)
+        turn["swapping states"] = turn["physics with swapping"] - turn["bare physics"]
         simulations.restore(saved)
-    parts = {name: 1e6 * seconds / steps for name, seconds in own.items()}
-    del parts["physics with swapping"]
-    return {"bare physics": statistics.median(bare), "swapping states": statistics.median(swapping), **parts}
+        for name, seconds in turn.items():
+            own[name].append(1e6 * seconds / steps)
+    del own["physics with swapping"]
+    return {name: statistics.median(values) for name, values in own.items()}
 
 
 @contextmanager

@@ -109,7 +109,6 @@ def _contender(name: str, environment: str) -> Iterator[subprocess.Popen[str]]:
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
         env=_environment(),
     ) as process:

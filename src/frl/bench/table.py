@@ -85,14 +85,21 @@ def physics(repetitions: int) -> Iterator[Row]:
 
 def peers(repetitions: int) -> Iterator[Row]:
     """Training beside other libraries' training on Hopper."""
-    goals = {"sb3_a2c": 10, "cleanrl_reinforce": 2.5, "bare_reinforce": None, "envpool_frl": 1.2}
-    needs = {"sb3_a2c": "stable_baselines3", "envpool_frl": "envpool"}
-    there = [name for name in goals if name not in needs or importlib.util.find_spec(needs[name])]
-    for name in needs.keys() - there:
-        print(f"skipped: {name} needs {needs[name]}: pip install -e '.[peers]'", flush=True)
-    rates = processes.turns(["frl_one_agent", *there], "Hopper", repetitions)
+    small, large = "frl_few_lanes", "frl_one_agent"  # 16 x 64 and 64 x 32: the other side has the same batch
+    pairs = {
+        "sb3_a2c": (large, 10, "stable_baselines3"),
+        "sb3_a2c_16x64": (small, None, "stable_baselines3"),
+        "cleanrl_reinforce": (small, 2.5, "gymnasium"),
+        "bare_reinforce": (small, None, "gymnasium"),
+        "envpool_frl": (large, 1.2, "envpool"),
+    }
+    there = [name for name, (_, _, module) in pairs.items() if importlib.util.find_spec(module)]
+    if missing := [name for name in pairs if name not in there]:
+        print(f"skipped for want of their libraries (pip install -e '.[peers]'): {', '.join(missing)}", flush=True)
+    rates = processes.turns([small, large, *there], "Hopper", repetitions)
     for name in there:
-        yield _rates(f"training / {name}", "Hopper", "64x64", rates["frl_one_agent"], rates[name], goals[name])
+        ours, goal, _ = pairs[name]
+        yield _rates(f"training / {name}", "Hopper", "64x64", rates[ours], rates[name], goal)
 
 
 def agents(repetitions: int) -> Iterator[Row]:
@@ -141,7 +148,7 @@ def run(names: Sequence[str], repetitions: int, folder: Path) -> None:
                 for row in BENCHMARKS[name](repetitions):
                     rows[row.benchmark, row.env, row.policy] = dataclasses.replace(row, versions=versions, cpu=cpu)
                     print(text_line(row), flush=True)
-    write(folder, list(rows.values()))
+            write(folder, list(rows.values()))
 
 
 @contextmanager
@@ -215,18 +222,23 @@ Written by `frl bench` (with the peers: `pip install -e ".[peers]"` first); the 
 - Rates are environment steps per CPU second of one thread. Contenders take turns; the ratio is the median over the
   turns, in brackets the smallest and the largest.
 - `training` is all of it: sampling, policy, normaliser, advantages, gradient, critic, messages, server, clock, log.
-  Beside physics it is AFedPG with N = 8, 16 lanes x 64 steps; beside other libraries N = 1, 64 lanes x 32 steps.
-- `bare physics` steps MuJoCo open loop over the states and controls that training just met, with the same exact
-  switches (no profiling timer, no island discovery). `mujoco.rollout as shipped` does the same with the defaults of
-  the wheel.
-- `cleanrl_reinforce` is a one-file REINFORCE with a value function on 16 Gymnasium environments under CleanRL's
-  wrappers; `bare_reinforce` is the same without them: it does not normalise observations, as all others do.
-  `envpool_frl` is EnvPool's sampler under this project's own learner. All use version v5 of the environment.
+  Beside physics it is AFedPG with N = 8, 16 lanes x 64 steps, on the scenarios' fleet of one straggler. The more the
+  speeds of a fleet differ, the fewer agents' answers are computed together: with `linear` times N = 8 is about 15 %
+  slower than with equal ones.
+- `bare physics` steps MuJoCo open loop over the very states and controls of the training that was timed, with the same
+  exact switches (no profiling timer, no island discovery). `mujoco.rollout as shipped` does the same with the defaults
+  of the wheel. On Humanoid timers and islands cost little, and there is no goal.
+- Beside other libraries it is AFedPG with N = 1, on version v5 of Hopper, with as large a batch as the other side's:
+  `sb3_a2c_16x64` (stable-baselines3's A2C, 16 environments, 64 steps), `cleanrl_reinforce` (REINFORCE with a value
+  function in one file, on 16 Gymnasium environments under CleanRL's wrappers, 64 steps), `bare_reinforce` (the same
+  without the wrappers, hence without normalising observations) with 16 lanes x 64 steps; `envpool_frl` (EnvPool's
+  sampler under this project's own learner) with 64 lanes x 32 steps. `sb3_a2c` has its defaults, one environment and 5
+  steps: most of that ratio is the batch. Where no goal is given none was set.
 - Snakemake's share is the CPU time of its own process over that and its jobs'.
 
 ## Where the time goes
 
-AFedPG, N = 8, 16 lanes x 64 steps, 64x64, without evaluation:
+AFedPG, N = 8, 16 lanes x 64 steps, 64x64, without evaluation, medians of each part:
 
 {parts}
 

@@ -18,6 +18,9 @@ from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
 from frl.training.servers.base import Array, Task, Update
 
+TOGETHER_BYTES = 2**26
+"""Memory for the batches of agents that are sampled together; with more, they come in several teams."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -37,9 +40,21 @@ class Agents:
         self.spec = spec
         self.sampler = Sampler(make_environment(spec), spec.n_agents, policy)
         self.each = [Agent(spec, index, policy, critic) for index in range(spec.n_agents)]
+        sampling = spec.sampling
+        steps = MAX_EPISODE_STEPS if sampling.trajectories is not None else sampling.segment_steps
+        env = self.sampler.env
+        floats = 3 * env.observation_size + env.action_size + 10  # raw, copied, normalised
+        batch_bytes = 4 * floats * steps * self.sampler.lanes_per_group
+        self.together = max(1, TOGETHER_BYTES // batch_bytes)
 
     def work(self, tasks: Sequence[Task]) -> list[Work]:
         """What the tasks' agents answer. An answer is a function of its task and of its agent's state alone."""
+        works: list[Work] = []
+        for start in range(0, len(tasks), self.together):
+            works += self._work_together(tasks[start : start + self.together])
+        return works
+
+    def _work_together(self, tasks: Sequence[Task]) -> list[Work]:
         agents = [self.each[task.agent] for task in tasks]
         plays = [agent.play(task) for agent, task in zip(agents, tasks, strict=True)]
         if self.spec.sampling.trajectories is not None:

@@ -1,7 +1,7 @@
 """The whole state of a run between two arrivals, as bytes that hold nothing executable: JSON and plain arrays.
 
 What an object keeps is found in its attributes, so a new server is saved and resumed without a line about it, as long
-as its attributes are numbers, text, arrays, random streams, messages, and lists and dictionaries of these.
+as its attributes are numbers, text, arrays, PCG64 streams, messages, and lists, tuples and dictionaries of these.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def restore(training: Training, state: State) -> None:
     vars(training.clock).update(state["clock"])
     vars(training.recorder).update(state["recorder"])
     for agent, saved in zip(training.agents.each, state["agents"], strict=True):
-        vars(agent.adam).update(saved.pop("adam"))
-        vars(agent).update(saved)
+        vars(agent.adam).update(saved["adam"])
+        vars(agent).update({name: value for name, value in saved.items() if name != "adam"})
     sampler = training.agents.sampler
     sampler.env.restore(state["environment"])
     vars(sampler).update(state["sampler"])
@@ -101,12 +101,12 @@ def _state(training: Training) -> dict[str, Any]:
         "unevaluated": [
             (places[id(row)], point.index, point.theta, vars(point.normalizer)) for row, point in training._unevaluated
         ],
-        "server": {name: value for name, value in server.items() if name not in ("settings", "shared", "n_agents")},
+        "server": {name: value for name, value in server.items() if name not in _GIVEN},
         "shared": vars(training.server.shared),
         "clock": {name: clock[name] for name in ("now", "_queue", "_sent", "_streams")},
-        "recorder": {name: value for name, value in recorder.items() if name != "identity"},
+        "recorder": {name: value for name, value in recorder.items() if name not in _GIVEN},
         "agents": [
-            {**{name: getattr(agent, name) for name in _AGENT}, "adam": vars(agent.adam)}
+            {name: value for name, value in vars(agent).items() if name not in _GIVEN} | {"adam": vars(agent.adam)}
             for agent in training.agents.each
         ],
         "environment": sampler.env.save(),
@@ -115,7 +115,8 @@ def _state(training: Training) -> dict[str, Any]:
     }
 
 
-_AGENT = ("noise", "shuffle", "memory", "phi", "sums")
+_GIVEN = ("spec", "index", "policy", "critic", "settings", "shared", "n_agents", "identity")
+"""Attributes that the specification gives, or that are saved elsewhere in the tree."""
 
 
 # --------------------------------------------------------------------------------------------------
@@ -128,13 +129,13 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
         name = f"a{len(arrays)}"
         arrays[name] = np.asarray(value)
         return {"array" if isinstance(value, np.ndarray) else "scalar": name}
-    if value is None or isinstance(value, str | int | float):
+    if value is None or type(value) in (str, bool, int, float):
         return value
-    if isinstance(value, np.random.Generator):
+    if isinstance(value, np.random.Generator) and isinstance(value.bit_generator, np.random.PCG64):
         return {"stream": value.bit_generator.state}
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         return {type(value).__name__: [_encode(item, arrays) for item in value]}
-    if isinstance(value, dict):
+    if type(value) is dict:
         return {"dict": [[_encode(key, arrays), _encode(item, arrays)] for key, item in value.items()]}
     if type(value).__name__ in _MESSAGES:
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from frl.training.servers.base import SharedState, Task
 NUMERICS_VERSION = 2
 """Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
 
+EVALUATE_EVERY_S = 30.0
+"""Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""
+
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -39,8 +43,8 @@ class Result:
 class Keeper(Protocol):
     """Who keeps a run's state outside of it (:class:`frl.keeper.Keeper`)."""
 
-    def resume(self, training: Training) -> bool:
-        """Bring a run that has not begun to where it was; False if it has to begin."""
+    def resume(self, spec: RunSpec) -> Training | None:
+        """The run where it was; None if it has to begin."""
 
     def keep(self, training: Training) -> None:
         """Called between arrivals."""
@@ -50,12 +54,13 @@ def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None
     """Train until `spec.env_steps_budget` environment steps have arrived at the server, or the run diverges.
 
     Args:
-        progress: called a few times a second with env_steps_total, env_steps_budget and eval_return_mean (the
-            latest).
+        progress: called a few times a second with env_steps_total, env_steps_budget and eval_return_mean (of the
+            last point that is evaluated: they wait for each other, up to EVALUATE_EVERY_S).
         keeper: what to begin from, if not from nothing, and who is told after every arrival.
     """
-    run = Training(spec)
-    if keeper is None or not keeper.resume(run):
+    run = keeper.resume(spec) if keeper is not None else None
+    if run is None:
+        run = Training(spec)
         run.begin()
     shown = time.monotonic()
     while not run.finished:
@@ -96,6 +101,7 @@ class Training:
         self._tasks: dict[int, Task] = {}  # by agent: sent out, answer not computed
         self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
+        self._evaluated = -math.inf
 
     def begin(self) -> None:
         """Evaluate theta_0 and send the first tasks."""
@@ -120,7 +126,8 @@ class Training:
         self.finished = recorder.env_steps_total >= spec.env_steps_budget
         if recorder.env_steps_total * points >= self._next_point * spec.env_steps_budget:
             self._write_row()
-        if self.finished or len(self._unevaluated) >= self.evaluator.group:
+        waited = time.monotonic() - self._evaluated > EVALUATE_EVERY_S
+        if self.finished or waited or len(self._unevaluated) >= self.evaluator.group:
             self._evaluate()
         if not self.finished:
             self._dispatch(tasks)
@@ -178,6 +185,7 @@ class Training:
             status=self.status,
         )
         if self.status == "ok":
+            self.server.parameters.flags.writeable = False  # the point may wait
             self._unevaluated.append((row, Point(point, self.server.parameters, self._normalizer())))
 
     def _evaluate(self) -> None:
@@ -186,6 +194,7 @@ class Training:
         for (row, _), result in zip(self._unevaluated, results, strict=True):
             row.update(result)
         self._unevaluated.clear()
+        self._evaluated = time.monotonic()
 
     def _normalizer(self) -> Normalizer:
         """The evaluated policy's normaliser: the server's, or all local ones pooled (the server sees none)."""

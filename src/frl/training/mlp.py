@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.autograd.function import once_differentiable
 
 Float32 = NDArray[np.float32]
 Layers = list[tuple[Float32, Float32]]
@@ -91,5 +92,6 @@ class _Differentiable(torch.autograd.Function):
         return torch.from_numpy(ctx.values[-1])
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         return torch.from_numpy(backward(ctx.layers, ctx.values, gradients[0].numpy())), None, None

@@ -139,7 +139,13 @@ class Server(ABC):
         """Take one agent's answer; return the tasks to send now (none while a round is incomplete)."""
 
     def task(self, agent: int, parameters: Array) -> Task:
-        """A task for `agent` at `parameters`, stamped with the current step and the shared state."""
+        """A task for `agent` at `parameters`, stamped with the current step and the shared state.
+
+        From now on these arrays are read-only: a server replaces its parameters, it does not change them in place.
+        """
+        for array in (parameters, self.shared.critic, self.shared.normalizer):
+            if array is not None:
+                array.flags.writeable = False
         return Task(agent, self.step, parameters, self.shared.critic, self.shared.normalizer)
 
     @classmethod
