@@ -24,6 +24,8 @@ from frl.training.servers.afedpg import AFedPG
 from frl.training.servers.async_pg import AsyncPG
 from frl.training.servers.base import Server, ServerSettings, Settings
 from frl.training.servers.fedpg import FedPG
+from frl.training.servers.lapg import LAPG
+from frl.training.servers.random_skip import RandomSkip
 
 # One line an algorithm: its name in configs, paths and figures, and its server.
 SERVERS: dict[str, type[Server]] = {
@@ -31,6 +33,8 @@ SERVERS: dict[str, type[Server]] = {
     "fedpg": FedPG,
     "async_pg": AsyncPG,
     "a3c": A3C,
+    "lapg": LAPG,
+    "random_skip": RandomSkip,
 }
 
 EnvironmentName = Literal["Swimmer", "Hopper", "Walker2d", "Humanoid", "HalfCheetah", "Ant"]
@@ -120,6 +124,31 @@ class SamplingSpec(Settings):
     """Steps of every lane in one task."""
     trajectories: Count | None = None
     """If set, a task is this many whole episodes instead of lanes x segment_steps."""
+
+
+Range = tuple[Positive, Positive]
+
+
+class HeterogeneitySpec(Settings):
+    """How the agents' environments differ: each agent draws its factors, log-uniform in [low, high], once."""
+
+    gravity: Range = (1.0, 1.0)
+    """Factor of gravity; without effect in Swimmer."""
+    friction: Range = (1.0, 1.0)
+    """Factor of all friction in contacts; without effect in Swimmer."""
+    gear: Range = (1.0, 1.0)
+    """Factor of the motors' gear: torque per unit of action."""
+    density: Range = (1.0, 1.0)
+    """Factor of the medium's density; only Swimmer swims."""
+    reset_noise: Range = (1.0, 1.0)
+    """Factor of the spread of initial states."""
+    reward_scale: Range = (1.0, 1.0)
+    """Factor of the rewards that the agent learns from, its weight in the objective; logged returns are without it."""
+
+    @property
+    def any(self) -> bool:
+        """Whether the agents differ at all."""
+        return self != HeterogeneitySpec()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -230,6 +259,7 @@ class RunSpec(Settings):
     critic: CriticSpec = CriticSpec()
     normalizer: NormalizerSpec = NormalizerSpec()
     sampling: SamplingSpec = SamplingSpec()
+    heterogeneity: HeterogeneitySpec = HeterogeneitySpec()
     fleet: FleetSpec = StragglerFleet()
     link: LinkSpec = LinkSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
@@ -258,6 +288,28 @@ class RunSpec(Settings):
         if self.critic.mode == "none" and self.sampling.trajectories is None:
             raise ValueError(
                 "critic.mode = 'none' needs whole episodes (sampling.trajectories): nothing bootstraps a cut"
+            )
+        independent = self.sampling.trajectories or self.sampling.lanes
+        if getattr(self.server, "variance_multiplier", 0) and independent < 2:
+            raise ValueError("server.variance_multiplier needs sampling.lanes (or trajectories) of at least 2")
+        return self
+
+    @model_validator(mode="after")
+    def _consistent_heterogeneity(self) -> RunSpec:
+        given = self.heterogeneity
+        for name in HeterogeneitySpec.model_fields:
+            low, high = getattr(given, name)
+            if low > high:
+                raise ValueError(f"heterogeneity.{name} = {[low, high]}: the first must not be the larger")
+            useless = name in ("gravity", "friction") if self.environment == "Swimmer" else name == "density"
+            if useless and (low, high) != (1, 1):
+                raise ValueError(f"heterogeneity.{name} has no effect in {self.environment}; leave it at [1, 1]")
+        if given.reward_scale != (1, 1) and self.estimator.standardize:
+            raise ValueError("heterogeneity.reward_scale is undone by estimator.standardize; set that to false")
+        if given.any and self.evaluation.episodes % self.n_agents:
+            raise ValueError(
+                f"evaluation.episodes = {self.evaluation.episodes} must be a multiple of n_agents = {self.n_agents} "
+                "where the agents' environments differ: each plays an equal share"
             )
         return self
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from frl.spec import SERVERS
-from frl.training.servers.base import SharedState, Task, Update
+from frl.training.servers.base import Sample, SharedState, Task, Update
 
 D = 6
-SYNCHRONOUS = ("fedpg",)
+SYNCHRONOUS = ("fedpg", "lapg", "random_skip")
 
 
 def make(name, n_agents=4, dtype=np.float64, shared=None, **settings):
@@ -20,6 +20,12 @@ def make(name, n_agents=4, dtype=np.float64, shared=None, **settings):
 def answer(task, seed=0, **fields):
     gradient = np.random.default_rng([seed, task.agent, task.step]).standard_normal(D)
     return Update(task.agent, task.step, gradient.astype(task.parameters.dtype), **fields)
+
+
+def sample(gradient, task=None, n_agents=1, seed=0):
+    """What an agent that computed `gradient` hands to its side of the method."""
+    task = task if task is not None else Task(0, 0, np.zeros_like(gradient))
+    return Sample(task, gradient, lambda: 0.0, np.random.default_rng(seed), n_agents)
 
 
 def play(server, updates, order=None, seed=0):
@@ -97,10 +103,12 @@ class TestContract:
 
     def test_ascends_a_concave_quadratic(self, name):
         server = make(name, n_agents=2)
-        queue = server.start()
+        queue, memories = server.start(), ({}, {})
         for _ in range(4000):
             task = queue.pop(0)
-            queue += server.receive(Update(task.agent, task.step, -task.parameters))
+            mine = sample(-task.parameters, task, n_agents=2, seed=task.step)
+            gradient = server.agent_gradient(mine, memories[task.agent], server.settings)
+            queue += server.receive(Update(task.agent, task.step, gradient))
         start = np.linalg.norm(np.linspace(-1, 1, D))
         assert np.linalg.norm(server.parameters) < 0.2 * start
 
@@ -118,7 +126,7 @@ class TestContract:
 
     def test_agents_gradient_is_an_ascent_direction_of_the_same_shape(self, name):
         gradient = np.arange(D, dtype=np.float32)
-        uploaded = SERVERS[name].agent_gradient(gradient, {}, SERVERS[name].Settings())
+        uploaded = SERVERS[name].agent_gradient(sample(gradient), {}, SERVERS[name].Settings())
         assert uploaded.shape == gradient.shape
         assert uploaded.dtype == gradient.dtype
         assert uploaded @ gradient > 0
@@ -166,7 +174,7 @@ def test_with_alpha_one_there_is_no_lookahead():
 
 def test_a3c_clips_on_the_worker_and_divides_by_the_running_root_mean_square():
     settings = SERVERS["a3c"].Settings(max_gradient_norm=0.5, learning_rate=0.1, decay=0.9, epsilon=1e-5)
-    clipped = SERVERS["a3c"].agent_gradient(np.array([3.0, 4.0]), {}, settings)
+    clipped = SERVERS["a3c"].agent_gradient(sample(np.array([3.0, 4.0])), {}, settings)
     np.testing.assert_allclose(clipped, [0.3, 0.4])
     server = SERVERS["a3c"](np.zeros(2), 1, settings)
     task = server.start()[0]
@@ -190,6 +198,15 @@ def test_messages_count_their_bytes():
     task = Task(0, 3, np.zeros(10, np.float32), critic=np.zeros(4, np.float32), normalizer=np.zeros(5))
     assert task.nbytes == 8 + 8 + 40 + 16 + 40
     assert Update(0, 3, np.zeros(10, np.float32)).nbytes == 8 + 8 + 40
+    assert Update(0, 3, None).nbytes == 1  # a flag
+    assert Update(0, 3, None, critic=np.zeros(4, np.float32)).nbytes == 8 + 8 + 16
+
+
+@pytest.mark.parametrize("name", [name for name in SERVERS if not SERVERS[name].lazy])
+def test_a_method_that_is_not_lazy_refuses_an_update_without_gradient(name):
+    server = make(name, n_agents=1)
+    with pytest.raises(ValueError, match="agent 0 uploaded no gradient"):
+        server.receive(Update(server.start()[0].agent, 0, None))
 
 
 def by_the_box(name, theta, arrivals, eta, alpha):

@@ -115,7 +115,7 @@ def _state(training: Training) -> dict[str, Any]:
     }
 
 
-_GIVEN = ("spec", "index", "policy", "critic", "settings", "shared", "n_agents", "identity")
+_GIVEN = ("spec", "index", "policy", "critic", "settings", "shared", "n_agents", "identity", "reward_scale")
 """Attributes that the specification gives, or that are saved elsewhere in the tree."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.training.heterogeneity import Variant
 from frl.training.physics import Float, Physics
 
 Bool = NDArray[np.bool_]
@@ -32,6 +33,7 @@ class Environment:
         first_limits: length after which the first episode of each lane is cut, as a truncation, (B,) of 1..1000.
             Staggered lanes: without it every batch of a task that never terminates would see the same slice of
             the episode.
+        variants: what each lane's physics and resets are multiplied by, (B,); none means Gymnasium's environment.
 
     Attributes:
         elapsed: (B,) steps since each lane's last reset.
@@ -48,12 +50,20 @@ class Environment:
     fields: tuple[str, ...] = ()
     contact_forces: bool = False
 
-    def __init__(self, version: str, streams: Sequence[np.random.Generator], first_limits: Sequence[int] | None = None):
+    def __init__(
+        self,
+        version: str,
+        streams: Sequence[np.random.Generator],
+        first_limits: Sequence[int] | None = None,
+        variants: Sequence[Variant] | None = None,
+    ):
         self.version = version
         self.streams = list(streams)
         lanes = len(self.streams)
         self.configure()
-        self.physics = Physics(self.xml, lanes, self.frame_skip, self.fields, self.contact_forces)
+        self.physics = Physics(self.xml, lanes, self.frame_skip, self.fields, self.contact_forces, variants)
+        factors = [1.0] * lanes if variants is None else [variant.reset_noise for variant in variants]
+        self.reset_noises = [self.reset_noise * factor for factor in factors]
         model = self.physics.model
         self.init_qpos: Float = model.qpos0.copy()
         self.action_low, self.action_high = model.actuator_ctrlrange.T.copy()
@@ -72,13 +82,12 @@ class Environment:
         """Start new episodes in `lanes`; their first observations, (len(lanes), O)."""
         for lane in lanes:
             stream = self.streams[lane]
-            low, high = -self.reset_noise, self.reset_noise
+            noise = self.reset_noises[lane]
+            low, high = -noise, noise
             qpos = self.init_qpos + stream.uniform(low, high, self.init_qpos.size)
             nv = self.physics.model.nv
-            if self.gaussian_velocity_noise:
-                qvel = self.reset_noise * stream.standard_normal(nv)
-            else:
-                qvel = stream.uniform(low, high, nv)
+            gaussian = self.gaussian_velocity_noise
+            qvel = noise * stream.standard_normal(nv) if gaussian else stream.uniform(low, high, nv)
             self.physics.reset(lane, qpos, qvel)
         self.elapsed[lanes] = 0
         self.limit[lanes] = MAX_EPISODE_STEPS

@@ -9,8 +9,10 @@ import numpy as np
 
 from frl.spec import RunSpec
 from frl.training.envs import MAKE
+from frl.training.heterogeneity import variants
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
+from frl.training.physics import Float
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Episodes, Play, Sampler
 
@@ -29,6 +31,9 @@ class Point:
 class Evaluator:
     """Whole episodes of theta_k. The streams depend on (seed, point) only: common to all methods and N.
 
+    Where the agents' environments differ, every agent's plays an equal share of the episodes, and the mean return
+    weighs it with its reward scale, as the objective does; returns stay in the task's own reward.
+
     No training step depends on an evaluation, so points may wait for others and be played together (`group` plays at
     once, about `LANES` lanes); what is measured stays the same bit for bit.
     """
@@ -37,7 +42,11 @@ class Evaluator:
         self.spec = spec
         self.group = max(1, LANES // spec.evaluation.episodes)
         streams = [spec.stream("evaluation", lane) for lane in range(self.group * spec.evaluation.episodes)]
-        self.sampler = Sampler(MAKE[spec.environment](spec.env_version, streams), self.group, policy)
+        self.variants = variants(spec) if spec.heterogeneity.any else None
+        own = None
+        if self.variants is not None:  # episode e is played in the environment of agent e mod N
+            own = self.variants * (len(streams) // spec.n_agents)
+        self.sampler = Sampler(MAKE[spec.environment](spec.env_version, streams, None, own), self.group, policy)
         self.env_steps = 0
 
     def evaluate(self, points: Sequence[Point]) -> list[dict[str, object]]:
@@ -55,15 +64,28 @@ class Evaluator:
         for point in points:
             episodes = outcomes[point, True]
             row: dict[str, object] = {
-                "eval_return_mean": float(np.mean(episodes.returns)),
+                "eval_return_mean": self._mean(episodes.returns),
                 "eval_return_std": float(np.std(episodes.returns)),
                 "eval_episodes": len(episodes.returns),
                 "eval_length_mean": float(np.mean(episodes.lengths)),
             }
             if self.evaluates_mean_action(point):
-                row["eval_return_mean_action"] = float(np.mean(outcomes[point, False].returns))
+                row["eval_return_mean_action"] = self._mean(outcomes[point, False].returns)
+            if self.variants is not None:
+                each = self._of_agents(episodes.returns)
+                row.update(eval_return_agent_min=float(each.min()), eval_return_agent_max=float(each.max()))
             rows.append(row)
         return rows
+
+    def _mean(self, returns: list[float]) -> float:
+        if self.variants is None:
+            return float(np.mean(returns))
+        return float(np.average(self._of_agents(returns), weights=[v.reward_scale for v in self.variants]))
+
+    def _of_agents(self, returns: list[float]) -> Float:
+        """Mean return in every agent's environment, (N,)."""
+        mean: Float = np.reshape(returns, (-1, self.spec.n_agents)).mean(axis=0)
+        return mean
 
     def evaluates_mean_action(self, point: Point) -> bool:
         """Every so many points, and at the last."""

@@ -95,7 +95,9 @@ class Training:
             self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
         )
         identity = spec.model_dump(include={"environment", "env_version", "algorithm", "n_agents", "seed"})
-        self.recorder = Recorder(identity, spec.n_agents)
+        env = self.agents.sampler.env
+        step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
+        self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
         # without whole episodes (whose length is open) and a price per byte, the time of an answer is known beforehand
         self._computes_when_due = spec.sampling.trajectories is None and spec.link.uplink_bytes_per_s is None
         self._tasks: dict[int, Task] = {}  # by agent: sent out, answer not computed
@@ -112,12 +114,12 @@ class Training:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due."""
         work = self._work(self.clock.receive())
         update, recorder = work.update, self.recorder
-        gradient_norm = float(np.linalg.norm(update.gradient))
+        gradient_norm = float(np.linalg.norm(update.gradient)) if update.gradient is not None else None
         staleness = self.server.step + 1 - update.step
         recorder.arrived(update.agent, work.env_steps, update.nbytes, staleness, gradient_norm, work.returns)
         self.local_sums[update.agent] = work.sums
         tasks = self.server.receive(update)
-        if not (np.isfinite(gradient_norm) and self._server_is_finite()):
+        if not (gradient_norm is None or np.isfinite(gradient_norm)) or not self._server_is_finite():
             self.status, self.finished = "diverged", True
             self._write_row()
             self._evaluate()

@@ -10,15 +10,18 @@ single robot, is off. Contacts are off where no geom can collide (Swimmer).
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+from frl.training.heterogeneity import Variant
 
 Float = NDArray[np.float64]
 
@@ -53,6 +56,17 @@ def _load(xml: str) -> tuple[Any, Any]:
     return model, data
 
 
+@functools.cache
+def _varied(xml: str, variant: Variant) -> Any:
+    """The model with the variant's gravity, friction, gear and density of the medium."""
+    model = copy.copy(_load(xml)[0])
+    model.opt.gravity *= variant.gravity
+    model.opt.density *= variant.density
+    model.geom_friction *= variant.friction  # of all geoms: a contact takes the larger of two
+    model.actuator_gear *= variant.gear
+    return model
+
+
 class Physics:
     """`lanes` independent simulations of one model.
 
@@ -62,6 +76,7 @@ class Physics:
         frame_skip: MuJoCo steps per environment step.
         fields: names of MjData arrays to copy out after every step (positions of bodies, forces, ...).
         contact_forces: run mj_rnePostConstraint after each step, which fills `cfrc_ext`.
+        variants: what each lane's model is multiplied by, (lanes,); none means the file's model for all.
 
     Attributes:
         state: (lanes, S) float64; `time`, `qpos`, `qvel`, `ctrl` are views into it, (lanes, ...).
@@ -69,8 +84,18 @@ class Physics:
         dt: seconds per environment step.
     """
 
-    def __init__(self, xml: str, lanes: int, frame_skip: int, fields: Iterable[str] = (), contact_forces: bool = False):
+    def __init__(
+        self,
+        xml: str,
+        lanes: int,
+        frame_skip: int,
+        fields: Iterable[str] = (),
+        contact_forces: bool = False,
+        variants: Sequence[Variant] | None = None,
+    ):
         self.model, self.data = _load(xml)
+        # one MjData serves them all: their sizes are equal, and all that persists is in the rows
+        self._models = [self.model] * lanes if variants is None else [_varied(xml, variant) for variant in variants]
         self.frame_skip = frame_skip
         self.contact_forces = contact_forces
         self.dt = self.model.opt.timestep * frame_skip
@@ -91,27 +116,28 @@ class Physics:
 
     def reset(self, lane: int, qpos: Float, qvel: Float) -> None:
         """Start `lane` anew at (qpos, qvel), as Gymnasium's `reset` does."""
-        mujoco.mj_resetData(self.model, self.data)
+        model = self._models[lane]
+        mujoco.mj_resetData(model, self.data)
         self.data.qpos[:] = qpos
         self.data.qvel[:] = qvel
-        mujoco.mj_forward(self.model, self.data)
-        mujoco.mj_getState(self.model, self.data, self._rows[lane], STATE)
+        mujoco.mj_forward(model, self.data)
+        mujoco.mj_getState(model, self.data, self._rows[lane], STATE)
         if self._sources:
             np.concatenate(self._sources, out=self._derived_rows[lane])
 
     def step(self, lanes: Iterable[int]) -> None:
         """Advance the given lanes by one environment step under their `ctrl`."""
         set_state, step, get_state = mujoco.mj_setState, mujoco.mj_step, mujoco.mj_getState
-        model, data, rows, frame_skip = self.model, self.data, self._rows, self.frame_skip
+        models, data, rows, frame_skip = self._models, self.data, self._rows, self.frame_skip
         if not self._sources:
             for lane in lanes:
-                row = rows[lane]
+                model, row = models[lane], rows[lane]
                 set_state(model, data, row, STATE)
                 step(model, data, frame_skip)
                 get_state(model, data, row, STATE)
             return
         for lane in lanes:
-            row = rows[lane]
+            model, row = models[lane], rows[lane]
             set_state(model, data, row, STATE)
             step(model, data, frame_skip)
             if self.contact_forces:

@@ -18,6 +18,7 @@ AXES = (
     "uploads",
     "uplink_bytes",
     "downlink_bytes",
+    "trajectory_bytes",
 )
 EVALUATION = (
     "eval_return_mean",
@@ -25,6 +26,8 @@ EVALUATION = (
     "eval_episodes",
     "eval_length_mean",
     "eval_return_mean_action",
+    "eval_return_agent_min",
+    "eval_return_agent_max",
 )
 TRAINING = (
     "train_return_mean",
@@ -34,6 +37,7 @@ TRAINING = (
     "gradient_norm_mean",
     "direction_norm",
     "policy_std",
+    "uploaded",
     "status",
 )
 COLUMNS: tuple[str, ...] = IDENTITY + AXES + EVALUATION + TRAINING
@@ -43,10 +47,15 @@ class Recorder:
     """Collects what arrives between two rows and turns it into the next row.
 
     `staleness` of an arrival is delta_k = k - k': server steps from dispatch to the step that uses it.
+    `trajectory_bytes` is what had been uploaded had agents sent what they saw: `bytes_per_step` for each step.
+    `uploaded`, of lazy methods only, has a word for every agent in their order, joined by slashes, with a character
+    for each of its answers since the previous row: 1 uploaded, 0 skipped.
     """
 
-    def __init__(self, identity: dict[str, object], n_agents: int):
+    def __init__(self, identity: dict[str, object], n_agents: int, bytes_per_step: int = 0, lazy: bool = False):
         self.identity = identity
+        self.bytes_per_step = bytes_per_step
+        self.lazy = lazy
         self.rows: list[dict[str, object]] = []
         self.env_steps = np.zeros(n_agents, dtype=np.int64)
         self.uploads = 0
@@ -58,6 +67,7 @@ class Recorder:
         self.returns: list[float] = []
         self.staleness: list[int] = []
         self.gradient_norms: list[float] = []
+        self.answers: list[str] = [""] * len(self.env_steps)
 
     @property
     def env_steps_total(self) -> int:
@@ -69,14 +79,25 @@ class Recorder:
         self.downlink_bytes += nbytes
 
     def arrived(
-        self, agent: int, env_steps: int, nbytes: int, staleness: int, gradient_norm: float, returns: Iterable[float]
+        self,
+        agent: int,
+        env_steps: int,
+        nbytes: int,
+        staleness: int,
+        gradient_norm: float | None,
+        returns: Iterable[float],
     ) -> None:
-        """An update reached the server; `returns` are those of the training episodes that ended in the task."""
+        """An update reached the server, without gradient if its norm is None.
+
+        `returns` are those of the training episodes that ended in the task.
+        """
         self.env_steps[agent] += env_steps
-        self.uploads += 1
         self.uplink_bytes += nbytes
         self.staleness.append(staleness)
-        self.gradient_norms.append(gradient_norm)
+        self.answers[agent] += "0" if gradient_norm is None else "1"
+        if gradient_norm is not None:
+            self.uploads += 1
+            self.gradient_norms.append(gradient_norm)
         self.returns.extend(returns)
 
     def write(
@@ -102,6 +123,7 @@ class Recorder:
             self.uploads,
             self.uplink_bytes,
             self.downlink_bytes,
+            total * self.bytes_per_step,
         )
         training = (
             _mean(self.returns),
@@ -111,6 +133,7 @@ class Recorder:
             _mean(self.gradient_norms),
             direction_norm if np.isfinite(direction_norm) else None,
             policy_std,
+            "/".join(self.answers) if self.lazy else None,
             status,
         )
         row = {**self.identity, **dict(zip(AXES, axes, strict=True)), **dict.fromkeys(EVALUATION)}

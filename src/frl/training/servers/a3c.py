@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from frl.training.servers.base import Array, Server, ServerSettings, StepSize, Task, Update
+from frl.training.servers.base import Array, Sample, Server, ServerSettings, StepSize, Task, Update, uploaded
 
 
 class A3C(Server):
@@ -37,8 +37,9 @@ class A3C(Server):
         self.square = np.zeros_like(self.parameters)
 
     @classmethod
-    def agent_gradient(cls, gradient: Array, memory: dict[str, Array], settings: Settings) -> Array:
+    def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: Settings) -> Array:
         """Clip the worker's gradient to `max_gradient_norm`."""
+        gradient = sample.gradient
         norm = float(np.linalg.norm(gradient))
         if settings.max_gradient_norm is None or norm <= settings.max_gradient_norm:
             return gradient
@@ -49,7 +50,7 @@ class A3C(Server):
         """g2 <- decay g2 + (1 - decay) g^2;  theta <- theta + lr g / (sqrt(g2) + epsilon)."""
         self.shared.absorb(update)
         self.step += 1
-        s, g = self.settings, update.gradient
+        s, g = self.settings, uploaded(update)
         self.square = s.decay * self.square + (1 - s.decay) * g * g
         direction = g / (np.sqrt(self.square) + s.epsilon)
         self.direction_norm = float(np.linalg.norm(direction))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized
+from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized, uploaded
 
 
 class AFedPG(Server):
@@ -30,7 +30,7 @@ class AFedPG(Server):
         k, dispatched = self.step, update.step  # k' = k - delta_k
 
         # 1. receive g from the agent i_k that finished
-        g = update.gradient
+        g = uploaded(update)
         alpha = self.settings.alpha(dispatched)
         eta = self.settings.eta(k - 1)
 

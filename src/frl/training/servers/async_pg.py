@@ -5,7 +5,7 @@ The baseline called "Vanilla" in the paper's time-complexity figure: theta~_k :=
 
 from __future__ import annotations
 
-from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized
+from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized, uploaded
 
 
 class AsyncPG(Server):
@@ -25,7 +25,7 @@ class AsyncPG(Server):
         eta = self.settings.eta(self.step - 1)
 
         # d <- (1 - alpha) d + alpha g;  theta_k <- theta_{k-1} + eta d / ||d||
-        g = update.gradient
+        g = uploaded(update)
         self.d = g if self.d is None else (1 - alpha) * self.d + alpha * g
         direction, self.direction_norm = normalized(self.d)
         self.parameters = self.parameters + eta * direction

@@ -8,6 +8,7 @@ box in the paper and can be tested on a quadratic.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -62,12 +63,34 @@ class Update(Message):
     """Index of the agent."""
     step: int
     """k' of the task that this answers."""
-    gradient: Array
-    """g, shape (d,): estimate of the gradient of J at the task's parameters (ascent direction)."""
+    gradient: Array | None
+    """g, shape (d,): estimate of the gradient of J at the task's parameters (ascent direction); None: not uploaded."""
     critic: Array | None = None
     """Change of phi against the task's snapshot, shape (c,)."""
     normalizer: Array | None = None
     """Sums over this task's new observations only, shape (1 + 2 O,)."""
+
+    @property
+    def nbytes(self) -> int:
+        """As every message's; an update that carries nothing is one byte, a flag that says so."""
+        if self.gradient is None and self.critic is None and self.normalizer is None:
+            return 1
+        return super().nbytes
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an agent has in hand when it has sampled; its side of the method decides what of it to upload."""
+
+    task: Task
+    gradient: Array
+    """g, shape (d,): the policy gradient at the task's parameters."""
+    variance: Callable[[], float]
+    """Estimates E ||g - E g||^2, the noise of g, from the differences between the agent's lanes or episodes."""
+    stream: np.random.Generator
+    """Of this agent, for methods that draw."""
+    n_agents: int
+    """N."""
 
 
 class SharedState:
@@ -121,6 +144,8 @@ class Server(ABC):
     """
 
     Settings: ClassVar[type[ServerSettings]]
+    lazy: ClassVar[bool] = False
+    """Whether its agents may keep a gradient to themselves; the log then says who uploaded when."""
 
     def __init__(self, parameters: Array, n_agents: int, settings: Any, shared: SharedState | None = None):
         self.parameters = parameters.copy()
@@ -149,13 +174,14 @@ class Server(ABC):
         return Task(agent, self.step, parameters, self.shared.critic, self.shared.normalizer)
 
     @classmethod
-    def agent_gradient(cls, gradient: Array, memory: dict[str, Array], settings: Any) -> Array:
+    def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: Any) -> Array | None:
         """The agent's side of the method: what is uploaded for the gradient g that the agent computed.
 
-        Most methods upload g itself. `memory` belongs to the agent and survives from task to task.
+        Most methods upload g itself; None uploads nothing. `memory` belongs to the agent and survives from task to
+        task.
         """
         del memory, settings
-        return gradient
+        return sample.gradient
 
 
 Schedule = Literal["constant", "global", "first_order"]
@@ -183,6 +209,17 @@ class MomentumSettings(ServerSettings):
     def eta(self, k: int) -> float:
         """eta_k > 0."""
         return float(self.step_size * (2 / (k + 2)) ** _EXPONENTS[self.schedule][1])
+
+
+def uploaded(update: Update) -> Array:
+    """The gradient of an update, for methods whose agents always upload one.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if update.gradient is None:
+        raise ValueError(f"agent {update.agent} uploaded no gradient, which this method does not expect")
+    return update.gradient
 
 
 def normalized(direction: Array) -> tuple[Array, float]:

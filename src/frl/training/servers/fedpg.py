@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized
+from frl.training.servers.base import Array, MomentumSettings, Server, Task, Update, normalized, uploaded
 
 
 class FedPG(Server):
@@ -39,7 +39,7 @@ class FedPG(Server):
         updates = [self.round.pop(agent) for agent in range(self.n_agents)]
         for each in updates:
             self.shared.absorb(each)
-        g = np.mean([each.gradient for each in updates], axis=0, dtype=self.parameters.dtype)
+        g = np.mean([uploaded(each) for each in updates], axis=0, dtype=self.parameters.dtype)
         self.step += 1
         alpha = self.settings.alpha(self.step - 1)
         eta = self.settings.eta(self.step - 1)
