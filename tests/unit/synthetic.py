@@ -87,6 +87,7 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
             "uploads": uploads,
             "uplink_bytes": uploads * GRADIENT_BYTES,
             "downlink_bytes": (uploads + spec.n_agents) * GRADIENT_BYTES,
+            "trajectory_bytes": total * 4 * (8 + 2 + 1),
             "eval_return_mean": value,
             "eval_return_std": 2.0,
             "eval_episodes": 10,

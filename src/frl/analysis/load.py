@@ -27,7 +27,7 @@ _BEFORE_METHOD = COLUMNS.index("algorithm") + 1
 CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:])
 """Columns of curves.csv: a run's own, and the method, which a run's file does not know."""
 
-_TEXT = ("environment", "env_version", "algorithm", "method", "status")
+_TEXT = ("environment", "env_version", "algorithm", "method", "uploaded", "status")
 _WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
 DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in CURVES_COLUMNS}
 
