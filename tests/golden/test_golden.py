@@ -30,7 +30,11 @@ COLUMNS = (
 
 
 def test_every_algorithm_of_the_paper_has_a_trace():
-    assert {"afedpg", "fedpg", "async_pg", "a3c", "lapg"} <= json.loads(FILE.read_text())["traces"].keys() <= SERVERS.keys()
+    assert (
+        {"afedpg", "fedpg", "async_pg", "a3c", "lapg"}
+        <= json.loads(FILE.read_text())["traces"].keys()
+        <= SERVERS.keys()
+    )
 
 
 def trace(algorithm):
