@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"frl: error: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print("frl: error: out of memory; give the job more, it goes on from its last checkpoint", file=sys.stderr)
+        return 1
     except ValueError as error:
         if not type(error).__module__.startswith("frl."):
             raise

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from frl import provenance
 from frl.files import write_atomically
+from frl.locks import alone
 from frl.spec import RunSpec
 from frl.store import Meta, Store, StoreError, checksum, dump_meta, verify
 
@@ -102,7 +103,20 @@ def run_one(
     from frl.keeper import Keeper
 
     store, keeper = Store(results), Keeper(results, digest, checkpoint_every_s)
-    paths = run_paths(spec, results, scenario)
+    # a workflow that was killed leaves its runs alive; what they make is taken instead of being made twice
+    with alone(keeper.path.with_suffix(".lock"), f"it trains {spec.run_id}"):
+        return _run_alone(spec, results, scenario, store, keeper, progress)
+
+
+def _run_alone(
+    spec: RunSpec,
+    results: Path,
+    scenario: str,
+    store: Store,
+    keeper: Keeper,
+    progress: Callable[[dict[str, Any]], None] | None,
+) -> Outcome:
+    digest, paths = keeper.digest, run_paths(spec, results, scenario)
     if state(spec, results, scenario) in ("finished", "diverged"):
         store.put(digest, paths[0].read_bytes(), paths[1].read_bytes())
         keeper.remove()
@@ -116,10 +130,22 @@ def run_one(
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
-    for path, content in reversed(list(zip(paths, entry, strict=True))):  # the CSV last: it is what others wait for
-        write_atomically(path, content)
+    _write(paths, entry)
     keeper.remove()
     return outcome
+
+
+def restore(spec: RunSpec, results: Path, scenario: str) -> bool:
+    """Write a run's files again from the store; whether it is there."""
+    entry = Store(results).get(run_digest(spec))
+    if entry is not None:
+        _write(run_paths(spec, results, scenario), entry)
+    return entry is not None
+
+
+def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
+    for path, content in reversed(list(zip(paths, entry, strict=True))):  # the CSV last: it is what others wait for
+        write_atomically(path, content)
 
 
 def _train(

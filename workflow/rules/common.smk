@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 
 from frl.claims import figure_names
+from frl.locks import Busy, clear_stale, take
 from frl.plan import plan
 from frl.provenance import SRC, analysis_digest, digest_of, stripped
 from frl.runner import run_digest
@@ -60,6 +61,9 @@ except SpecError as error:
     sys.exit(2)
 
 BASE = f"results/{SCENARIO.name}"
+LOCK = Path(f".snakemake/frl-{SCENARIO.name}.lock")
+if workflow.is_main_process:  # not in the jobs of a cluster
+    clear_stale(LOCK, Path(".snakemake"), f"{BASE}/")
 FIGURES = figure_names(SCENARIO)  # those that the scenario has the runs for
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
 RUN = "{environment}/{method}/n{n_agents}/seed{seed}"
@@ -129,6 +133,17 @@ def version(*modules, claims=True) -> str:
     scenario = SCENARIO.model_dump_json(exclude=set() if claims else {"claims"})
     parts = [stripped(SRC / "frl" / "claims.py")] if claims else []
     return digest_of([scenario, analysis_digest(*modules), *parts])
+
+
+def lock_scenario() -> None:
+    """From now to the end of this process no other Snakemake builds the scenario."""
+    global held
+    try:
+        held = take(LOCK)
+    except Busy as busy:
+        raise SpecError(
+            f"{busy}: another Snakemake is at work on this scenario"
+        ) from None
 
 
 def say_what_will_happen() -> None:

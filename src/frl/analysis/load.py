@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from frl.files import write_atomically, write_csv
-from frl.runner import run_digest
+from frl.runner import restore, run_digest
 from frl.spec import RunSpec, Scenario
 from frl.store import StoreError, verify
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
@@ -73,18 +74,23 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
         partial: accept absent runs and list them in missing.csv.
 
     Raises:
-        DataError: if a file is damaged, or if runs are missing and `partial` is false.
+        DataError: if a file is damaged and not in the store, or if runs are missing and `partial` is false.
     """
     bodies: list[str] = []
     facts: list[dict[str, object]] = []
     missing: list[tuple[object, ...]] = []
     for spec in scenario.runs():
         path = results / scenario.name / "runs" / f"{spec.run_id}.csv"
-        if reason := _absent(path, spec):
+        try:
+            reason = _checked(path, spec)
+        except DataError as error:
+            if not restore(spec, results, scenario.name):
+                raise DataError(f"{error}; remove it, and it is trained again") from None
+            print(f"frl: {error}: written again from the store", file=sys.stderr)
+            reason = _checked(path, spec)
+        if reason:
             missing.append((*(getattr(spec, key) for key in MISSING_COLUMNS[:-1]), reason))
             continue
-        read_run(path, spec)
-        _verify(path)
         bodies.append(_with_method(path.read_text(encoding="utf-8"), spec.method))
         facts.append(_flat(spec, _read_meta(path)))
     if missing and not partial:
@@ -94,6 +100,19 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
     write_atomically(base / "curves.csv", ",".join(CURVES_COLUMNS) + "\n" + "".join(bodies))
     write_csv(base / "runs.csv", pd.DataFrame(facts))
     write_csv(base / "missing.csv", pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
+
+
+def _checked(path: Path, spec: RunSpec) -> str | None:
+    """Why there is no run of `spec` at `path`, or None if there is and every check passes.
+
+    Raises:
+        DataError: if there is one, and it is damaged.
+    """
+    if reason := _absent(path, spec):
+        return reason
+    read_run(path, spec)
+    _verify(path)
+    return None
 
 
 def _with_method(text: str, method: str) -> str:

@@ -1,0 +1,129 @@
+"""Snakemake killed, two at once, damaged files: said clearly, nothing lost, and the next start completes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from frl.runner import run_one
+from frl.spec import load_scenario
+
+TINY = Path(__file__).with_name("tiny.yaml")
+SLOW = ("steps_per_agent: 512", "steps_per_agent: 12_000")
+RUNS = [f"results/tiny/runs/Swimmer/{run}.csv" for run in ("afedpg/n2/seed0", "fedpg/n2/seed0", "a3c/n2/seed0")]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The runs' CSVs as they have to be."""
+    folder = tmp_path_factory.mktemp("whole")
+    scenario = folder / "tiny.yaml"
+    scenario.write_text(TINY.read_text().replace(*SLOW))
+    for spec in load_scenario(scenario).runs():
+        if f"results/tiny/runs/{spec.run_id}.csv" in RUNS:
+            run_one(spec, folder / "results", "tiny")
+    return {run: (folder / run).read_bytes() for run in RUNS}
+
+
+@pytest.fixture
+def project(project):
+    """The tiny scenario with runs of some seconds."""
+    project.edit("config/tiny.yaml", *SLOW)
+    return project
+
+
+def start(project, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(project.root / "src")}
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "config/tiny.yaml"]
+    return subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def under_way(project):
+    """Runs that are being trained."""
+    return list((project.root / "results/.checkpoints").glob("*.lock"))
+
+
+def files(project):
+    return {run: (project.root / run).read_bytes() for run in RUNS}
+
+
+def test_a_killed_snakemake_needs_no_unlock_and_its_runs_are_not_made_twice(project, expected):
+    first = start(project, "--cores", "2", *RUNS)
+    wait_for(lambda: len(under_way(project)) == 2)
+    first.kill()  # its jobs live on
+    first.communicate()
+    assert list((project.root / ".snakemake/locks").glob("*.lock"))
+    again = project.snakemake("--cores", "2", *RUNS)
+    assert again.returncode == 0, again.stderr
+    assert re.search(r"removed \d locks of a Snakemake that was killed", again.stderr)
+    assert files(project) == expected
+    logs = "".join(path.read_text() for path in (project.root / "results/tiny/logs/train").rglob("*.log"))
+    assert logs.count("restored: ") == 2
+    assert not under_way(project)
+
+
+def test_ctrl_c_and_again(project, expected):
+    first = start(project, "--cores", "2", *RUNS)
+    wait_for(lambda: len(under_way(project)) == 2)
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+    assert first.returncode != 0
+    again = project.snakemake("--cores", "2", *RUNS)
+    assert again.returncode == 0, again.stderr
+    assert files(project) == expected
+
+
+def test_of_two_at_once_the_second_is_refused_and_names_the_first(project, expected):
+    first = start(project, "--cores", "2", *RUNS)
+    wait_for(lambda: len(under_way(project)) == 2)
+    second = project.snakemake("--cores", "2", *RUNS)
+    assert second.returncode == 1
+    assert f"process {first.pid} on" in second.stderr
+    assert "at work on the same scenario" in second.stderr
+    assert project.snakemake("-n", *RUNS).returncode == 0  # to look is allowed
+    _, said = first.communicate()
+    assert first.returncode == 0, said
+    assert files(project) == expected
+
+
+def test_a_second_that_snakemake_itself_lets_through_is_refused(project):
+    """Snakemake removes all locks when one of several scenarios in a folder ends; --nolock asks for none."""
+    first = start(project, "--cores", "1", RUNS[0])
+    wait_for(lambda: under_way(project))
+    second = project.snakemake("--cores", "1", "--nolock", RUNS[1])
+    assert second.returncode != 0
+    assert "another Snakemake is at work on this scenario" in second.stderr
+    assert not (project.root / RUNS[1]).exists()
+    first.communicate()
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize("file", [".csv", ".meta.json"])
+def test_a_damaged_run_is_written_again_from_the_store(project, file):
+    project.edit("config/tiny.yaml", "n_agents: [1, 2]", "n_agents: [1]")
+    project.edit("config/tiny.yaml", "  - {algorithm: fedpg, n_agents: [2]}\n  - {algorithm: a3c, n_agents: [2]}\n", "")
+    collected = "results/tiny/curves.csv"
+    assert project.snakemake("--cores", "2", collected).returncode == 0
+    before = (project.root / collected).read_bytes()
+    run = (project.root / "results/tiny/runs/Swimmer/afedpg/n1/seed0").with_suffix(file)
+    whole = run.read_bytes()
+    run.write_bytes(whole[: len(whole) // 2])
+    again = project.snakemake("--cores", "2", collected)
+    assert again.returncode == 0, again.stderr
+    assert "written again from the store" in (project.root / "results/tiny/logs/collect.log").read_text()
+    assert run.read_bytes() == whole
+    assert (project.root / collected).read_bytes() == before
