@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,9 @@ DISK_PER_ROW_B = 800
 DISK_PER_RUN_B = 24_000
 """Meta data, log and benchmark files, rounded up to blocks of the file system."""
 DISK_REPORT_B = 2_000_000
+
+SNAKEMAKE_MB = 500
+"""Memory of the two Snakemake processes around a job on a cluster."""
 
 CALIBRATION_S = 60.0
 """Wall seconds after which a measurement of the speed is given up."""
@@ -173,6 +178,33 @@ def past_speeds(results: Path) -> dict[Kind, Speed]:
         each: Speed(statistics.median(values), statistics.median(shares[each]), f"{len(values)} past runs")
         for each, values in seconds.items()
     }
+
+
+def request(spec: RunSpec, results: Path, attempt: int = 1) -> tuple[int, int]:
+    """Minutes and MB to ask a cluster for: generous for the first attempt, and that much more for each further one.
+
+    With past runs of this kind in the store, on whatever processor: twice the time of the slowest and half as much
+    memory again as the largest. Without: 1,000 environment steps a second, slow even for Humanoid, and 1 GB.
+    """
+    seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, 700.0))
+    steps = spec.env_steps_budget + spec.evaluation.env_steps_at_most
+    minutes = 10 + 2 * steps * seconds_per_step / 60
+    return math.ceil(attempt * minutes), math.ceil(attempt * (1.5 * memory_mb + SNAKEMAKE_MB))
+
+
+@cache
+def _past_maxima(results: Path) -> dict[Kind, tuple[float, float]]:
+    """Largest wall seconds per environment step and largest memory in MB of the finished runs of each kind."""
+    found: dict[Kind, tuple[float, float]] = {}
+    for path in (results / ".store").glob("*/*/meta.json"):
+        try:
+            meta = json.loads(path.read_bytes())
+            each, steps = _kind(meta["spec"]), meta["env_steps_total"] + meta["eval_steps"]
+            before = found.get(each, (0.0, 0.0))
+            found[each] = max(before[0], meta["wall_time_s"] / steps), max(before[1], meta["peak_memory_mb"])
+        except (ValueError, KeyError, TypeError):
+            continue  # damaged, or of a version with other settings
+    return found
 
 
 def calibrate(spec: RunSpec, processes: int) -> Speed:

@@ -9,7 +9,7 @@ from shlex import quote
 
 from frl.claims import figure_names
 from frl.locks import Busy, clear_stale, take
-from frl.plan import plan
+from frl.plan import plan, request
 from frl.provenance import SRC, analysis_digest, digest_of, stripped
 from frl.runner import run_digest
 from frl.spec import SpecError, load_scenario
@@ -105,8 +105,13 @@ def planned_digest(wildcards) -> str:
 
 
 def runtime_minutes(wildcards, attempt) -> int:
-    """Time to ask a cluster for: 1,000 environment steps a second is slow even for Humanoid."""
-    return attempt * (10 + RUNS[RUN.format(**wildcards)].env_steps_budget // 60_000)
+    """Time to ask a cluster for."""
+    return request(RUNS[RUN.format(**wildcards)], Path("results"), attempt)[0]
+
+
+def memory_mb(wildcards, attempt) -> int:
+    """Memory to ask a cluster for."""
+    return request(RUNS[RUN.format(**wildcards)], Path("results"), attempt)[1]
 
 
 def wanted_runs(wildcards) -> list[str]:

@@ -15,7 +15,7 @@ rule train:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory_mb,
         runtime=runtime_minutes,
     params:
         digest=planned_digest,
