@@ -21,10 +21,10 @@ SHOW := awk '/ Downloading .* [MG]B/ || /^(Building|Installing)/ { print substr(
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done
 
-.PHONY: help setup demo test lock clean
+.PHONY: help setup demo test test-slurm lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 	@echo; echo "  make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu   PyTorch without CUDA (Linux: 3 GB less)"
 	@echo "  make demo CORES=4   use 4 cores (default: all)"
 
@@ -61,6 +61,10 @@ test: $(READY) ## format, lint, types, workflow and tests
 	snakefmt --check workflow; \
 	snakemake --lint; \
 	pytest
+
+test-slurm: $(READY) ## test the cluster profiles on a throw-away Slurm (apt install slurm-wlm; as root)
+	@$(PIP) -e ".[dev,cluster]" -c requirements.lock | $(SHOW)
+	@PATH="$(BIN):$$PATH" FRL_TEST_SLURM=1 pytest tests/slurm
 
 lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \

@@ -116,9 +116,9 @@ def _add_train(commands: Commands) -> None:  # type: ignore[type-arg]
     command.add_argument("--quiet", action="store_true", help="show no progress")
     command.add_argument(
         "--checkpoint-every",
-        type=float,
         metavar="S",
-        help="seconds between checkpoints (default: 60); a run that was stopped goes on from its last one",
+        help="seconds between checkpoints (default: $FRL_CHECKPOINT_EVERY, else 60); a run that was stopped goes on "
+        "from its last one",
     )
 
 
@@ -174,19 +174,33 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
 
 def _train(arguments: argparse.Namespace) -> None:
     from frl.progress import Progress
-    from frl.runner import CHECKPOINT_EVERY_S, run_one, run_paths
-    from frl.spec import SpecError
+    from frl.runner import run_one, run_paths
 
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
-    every = CHECKPOINT_EVERY_S if arguments.checkpoint_every is None else arguments.checkpoint_every
-    if not every >= 0:
-        raise SpecError(f"--checkpoint-every = {every}: must be 0 seconds or more")
+    every = _checkpoint_every(arguments.checkpoint_every)
     with Progress(spec.run_id) as progress:
         shown = None if arguments.quiet else progress
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
     if not arguments.quiet:
         print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
+
+
+def _checkpoint_every(given: str | None) -> float:
+    """Seconds between checkpoints: the option, else $FRL_CHECKPOINT_EVERY (for a workflow's jobs), else the default."""
+    from frl.runner import CHECKPOINT_EVERY_S
+    from frl.spec import SpecError
+
+    name, text = "--checkpoint-every", given
+    if text is None:
+        name, text = "FRL_CHECKPOINT_EVERY", os.environ.get("FRL_CHECKPOINT_EVERY", str(CHECKPOINT_EVERY_S))
+    try:
+        every = float(text)
+    except ValueError:
+        every = -1.0
+    if not every >= 0:
+        raise SpecError(f"{name} = {text!r}: must be a number of seconds, 0 or more")
+    return every
 
 
 def _runs(arguments: argparse.Namespace) -> None:

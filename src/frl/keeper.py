@@ -97,8 +97,11 @@ class Keeper:
         try:
             write_atomically(self.path, checkpoint.save(training, {**facts, **self.arithmetic, **self.spent()}))
             kept = f"{self.path} holds the state, the next start goes on from it"
-        except (OSError, TypeError) as error:  # a full disk; a server with an attribute that cannot be saved
-            kept = f"no checkpoint could be written ({error})"
+        except Exception as error:  # a full disk, no memory, a server with an attribute that cannot be saved
+            cause: BaseException = error
+            while cause.__context__ is not None:  # what came first; closing a file that could not be written fails too
+                cause = cause.__context__
+            kept = f"no checkpoint could be written ({type(cause).__name__}: {cause})"
             print(f"frl: {kept}", file=sys.stderr)
         self._saved = time.perf_counter()
         if self._stop:

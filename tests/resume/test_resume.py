@@ -5,8 +5,10 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import math
+import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from frl.cli import main
 from frl.files import write_atomically
 from frl.keeper import STOPPED, Keeper
 from frl.runner import csv_bytes, run_digest, run_one, run_paths
@@ -373,3 +376,72 @@ def test_a_full_disk_costs_checkpoints_and_then_says_so(scenario):
     subprocess.run(limited, check=True)
     run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
     assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+
+
+@pytest.mark.parametrize(("value", "told"), [("soon", "'soon'"), ("-1", "'-1'"), ("nan", "'nan'")])
+def test_a_bad_interval_is_refused_before_anything_starts(scenario, monkeypatch, capsys, value, told):
+    monkeypatch.setenv("FRL_CHECKPOINT_EVERY", value)
+    identity = ["--environment", "Hopper", "--method", "afedpg", "--n-agents", "5", "--seed", "0"]
+    assert main(["train", str(scenario), *identity, "--results", str(scenario.parent)]) == 2
+    said = capsys.readouterr().err
+    assert f"FRL_CHECKPOINT_EVERY = {told}" in said
+    assert "a number of seconds" in said
+
+
+def test_the_interval_of_a_workflows_jobs_is_the_environments(scenario):
+    """At 0 every arrival is followed by a checkpoint, so the first must come long before a minute has passed."""
+    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
+    path = Keeper(scenario.parent, run_digest(run), 1).path
+    process = subprocess.Popen(
+        command(scenario, "Hopper", "afedpg", "--quiet"), env={**os.environ, "FRL_CHECKPOINT_EVERY": "0"}
+    )
+    seen = False
+    while process.poll() is None:
+        seen = seen or path.exists()
+        time.sleep(0.002)
+    assert process.returncode == 0
+    assert seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
+def test_a_checkpoint_for_which_there_is_no_memory_costs_nothing(scenario):
+    """A limit on the address space, below what the process has once it trains: it gets nothing more."""
+    scenario.write_text(SCENARIO.replace("hidden: [8]", "hidden: [256, 256]"))  # a checkpoint of megabytes
+    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
+    checkpoints = Keeper(scenario.parent, run_digest(run), 1).path
+    process = subprocess.Popen(
+        command(scenario, "Hopper", "afedpg", "--checkpoint-every", "0.2", "--quiet"), stderr=subprocess.PIPE, text=True
+    )
+    while not checkpoints.exists():
+        time.sleep(0.002)
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (2**20, 2**20))
+    _, said = process.communicate()
+    assert "no checkpoint could be written (MemoryError" in said
+    if process.returncode:
+        assert process.returncode == 1, said
+        assert said.splitlines()[-1].startswith("frl: error: out of memory"), said
+        subprocess.run(command(scenario, "Hopper", "afedpg"), check=True, capture_output=True)
+    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+
+
+def test_out_of_memory_is_one_message(scenario, monkeypatch, capsys):
+    def no_memory(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(loop.Training, "advance", no_memory)
+    identity = ["--environment", "Hopper", "--method", "afedpg", "--n-agents", "5", "--seed", "0"]
+    assert main(["train", str(scenario), *identity, "--results", str(scenario.parent)]) == 1
+    assert capsys.readouterr().err.startswith("frl: error: out of memory; give the job more")
+
+
+def test_a_second_process_waits_for_the_first_and_takes_its_run(scenario):
+    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
+    lock = Keeper(scenario.parent, run_digest(run), 1).path.with_suffix(".lock")
+    first = subprocess.Popen(command(scenario, "Hopper", "afedpg", "--quiet"))
+    while not lock.exists():
+        time.sleep(0.002)
+    second = subprocess.run(command(scenario, "Hopper", "afedpg"), capture_output=True, text=True, check=True)
+    assert first.wait() == 0
+    assert f"waiting: process {first.pid} on" in second.stderr
+    assert second.stdout.startswith("restored:") or second.stdout.startswith("present:")
+    assert not lock.exists()

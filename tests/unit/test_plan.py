@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 import time
@@ -80,6 +81,24 @@ def test_finished_runs_cost_nothing_and_tell_the_speed(scenario, tmp_path, monke
     assert speed.evaluation_share == 1
     monkeypatch.setattr(provenance, "cpu_model", lambda: "another processor")
     assert plan.past_speeds(tmp_path) == {}
+
+
+def test_a_cluster_is_asked_for_what_past_runs_needed_and_more_on_each_attempt(scenario, tmp_path):
+    spec = next(scenario.runs())
+    steps = spec.env_steps_budget + spec.evaluation.env_steps_at_most
+    assert plan.request(spec, tmp_path / "new") == (math.ceil(10 + 2 * steps / 60_000), 1550)
+    run_one(spec, tmp_path, scenario.name)
+    meta = json.loads((tmp_path / "small" / "runs" / f"{spec.run_id}.meta.json").read_text())
+    minutes, memory = plan.request(spec, tmp_path)
+    assert minutes == math.ceil(
+        10 + 2 * meta["wall_time_s"] * steps / (meta["env_steps_total"] + meta["eval_steps"]) / 60
+    )
+    assert memory == math.ceil(1.5 * meta["peak_memory_mb"] + plan.SNAKEMAKE_MB)
+    longer = spec.model_copy(update={"steps_per_agent": 10**9})
+    assert plan.request(longer, tmp_path)[0] > 100 * minutes
+    twice = plan.request(longer, tmp_path, attempt=2)
+    assert twice[0] == pytest.approx(2 * plan.request(longer, tmp_path)[0], abs=1)
+    assert twice[1] == pytest.approx(2 * memory, abs=1)
 
 
 def test_the_speed_of_a_new_kind_is_measured(scenario, capsys, tmp_path):

@@ -1,0 +1,224 @@
+"""The slurm and generic profiles on real Slurm daemons: `make test-slurm`.
+
+A cluster of two nodes on this machine's loopback (cluster.sh), thrown away at the end: the same bytes as a local run,
+and what happens when a node dies, a job is cancelled, or is over its time or memory.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from frl.spec import load_scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+CLUSTER = Path(__file__).with_name("cluster.sh")
+WHERE = f"{os.environ['PATH']}:/usr/sbin"
+
+
+def missing() -> str:
+    """Why these tests cannot run here, or nothing."""
+    if os.environ.get("FRL_TEST_SLURM") != "1":
+        return "takes minutes and starts daemons: make test-slurm"
+    if not all(shutil.which(tool, path=WHERE) for tool in ("slurmctld", "slurmd", "sbatch", "srun")):
+        return "no Slurm here: apt-get install -y --no-install-recommends slurm-wlm"
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return 'no Snakemake plugin for it: pip install -e ".[cluster]" -c requirements.lock'
+    return "" if os.geteuid() == 0 else "Slurm's daemons need root to start jobs"
+
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+class Cluster:
+    """The throw-away cluster and a working directory on it."""
+
+    def __init__(self, home: Path, work: Path, scenario: Path):
+        self.home, self.work, self.scenario = home, work, scenario
+        self.environment = {**os.environ, "PATH": f"{home}/bin:{WHERE}"}
+
+    def __call__(self, *command: str | Path) -> str:
+        """Output of a command."""
+        text = list(map(str, command))
+        done = subprocess.run(text, env=self.environment, capture_output=True, text=True, cwd=self.work)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, *arguments: str, profile: str = "slurm") -> subprocess.Popen[str]:
+        """Snakemake with a profile of the project, impatient."""
+        command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", ROOT / "workflow/Snakefile"]
+        command += ["--workflow-profile", ROOT / "workflow/profiles" / profile, "--directory", self.work]
+        command += ["--latency-wait", "10", "--seconds-between-status-checks", "2"]
+        if profile == "slurm":
+            command += ["--slurm-status-command", "squeue", "--slurm-no-account"]
+            command += ["--slurm-init-seconds-before-status-checks", "2"]
+        else:  # the profile names it from the project's folder, where one usually starts
+            command += ["--cluster-generic-status-cmd", ROOT / "workflow/profiles/generic/status.sh"]
+        command += ["--configfile", self.scenario]
+        return subprocess.Popen(
+            list(map(str, command)),
+            env=self.environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str, profile: str = "slurm") -> str:
+        process = self.start(*arguments, profile=profile)
+        output, _ = process.communicate(timeout=1200)
+        assert process.returncode == 0, output
+        return output
+
+    def jobs(self) -> list[tuple[str, str]]:
+        """(id, node) of the running training jobs."""
+        lines = self("squeue", "-h", "--states=RUNNING", "--array", "--format=%i %N").splitlines()
+        return [(line.split()[0], line.split()[1]) for line in lines]
+
+    def checkpoints(self) -> int:
+        return len(list(self.work.glob("results/.checkpoints/*.npz")))
+
+    def logs(self) -> str:
+        return "".join(path.read_text() for path in sorted(self.work.glob("results/*/logs/train/**/*.log")))
+
+    def tables(self) -> dict[str, bytes]:
+        base = self.work / "results"
+        return {str(path.relative_to(base)): path.read_bytes() for path in sorted(base.glob("*/runs/**/*.csv"))}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("slurm")
+    subprocess.run([CLUSTER, "up", home, "2", "2"], check=True)
+    yield home
+    subprocess.run([CLUSTER, "down", home], check=True)
+
+
+def write_scenario(path: Path, name: str, steps: int) -> Path:
+    """The quick scenario, cut small: one seed, few steps and evaluations."""
+    content = yaml.safe_load((ROOT / "config/quick.yaml").read_text(encoding="utf-8"))
+    content |= {"name": name, "seeds": [0], "claims": "claims.yaml"}
+    content["run"] |= {"steps_per_agent": steps, "evaluation": {"points": 3, "episodes": 1}}
+    for override in content.get("overrides", []):
+        override["set"].pop("steps_per_agent", None)
+        override["set"].pop("evaluation", None)
+    shutil.copy(ROOT / "config/claims.yaml", path / "claims.yaml")
+    file = path / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return file
+
+
+def local(scenario: Path, work: Path, *targets: str) -> dict[str, bytes]:
+    """The runs' CSVs as made on this machine without Slurm."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--snakefile", ROOT / "workflow/Snakefile"]
+    command += ["--directory", work, "--configfile", scenario]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, cwd=ROOT)
+    return {str(p.relative_to(work / "results")): p.read_bytes() for p in sorted(work.glob("results/*/runs/**/*.csv"))}
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def quick(home, tmp_path):
+    return Cluster(home, tmp_path / "work", write_scenario(tmp_path, "small", 4_000))
+
+
+@pytest.fixture
+def long(home, tmp_path):
+    """Runs of some tens of seconds, which write a checkpoint every half second."""
+    (tmp_path / "work").mkdir()
+    cluster = Cluster(home, tmp_path / "work", write_scenario(tmp_path, "long", 100_000))
+    cluster.environment["FRL_CHECKPOINT_EVERY"] = "0.5"
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def long_tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local")
+    scenario = write_scenario(folder, "long", 100_000)
+    return local(scenario, folder / "work", *run_files(scenario))
+
+
+def run_files(scenario: Path) -> list[str]:
+    loaded = load_scenario(scenario)
+    return [f"results/{loaded.name}/runs/{spec.run_id}.csv" for spec in loaded.runs()][:2]
+
+
+def test_the_whole_quick_scenario_gives_the_same_bytes_as_without_slurm(quick, tmp_path):
+    quick.work.mkdir()
+    said = quick.run()
+    assert re.search(r"train\s+\d+", said)
+    there = quick.tables()
+    assert len(there) == len(list(load_scenario(quick.scenario).runs())) >= 4
+    assert (quick.work / "results/small/report.html").stat().st_size > 10_000
+    assert there == local(quick.scenario, tmp_path / "here", *[f"results/{name}" for name in there])
+
+
+def test_the_generic_profile_does_too(quick, tmp_path):
+    quick.work.mkdir()
+    targets = run_files(quick.scenario)
+    quick.run(*targets, profile="generic")
+    assert quick.tables() == local(quick.scenario, tmp_path / "here", *targets)
+
+
+def test_a_node_dies_and_the_workflow_completes(long, long_tables):
+    targets = run_files(long.scenario)
+    process = long.start(*targets)
+    wait_for(lambda: len(long.jobs()) == 2 and long.checkpoints() == 2)
+    job, node = long.jobs()[0]
+    long(CLUSTER, "kill", long.home, node)
+    wait_for(lambda: long("squeue", "-h", "--states=PENDING", "--format=%i"))  # Slurm noticed, and queued it again
+    long("scontrol", "update", f"jobid={job}", "starttime=now")  # it would wait two minutes
+    output, _ = process.communicate(timeout=600)
+    long(CLUSTER, "start", long.home, node)
+    assert process.returncode == 0, output
+    assert long.tables() == long_tables
+    assert "resumed at" in long.logs()
+
+
+def test_a_cancelled_job_is_completed_by_the_next_start(long, long_tables):
+    targets = run_files(long.scenario)
+    process = long.start("--retries", "0", *targets)
+    wait_for(lambda: len(long.jobs()) == 2 and long.checkpoints() == 2)
+    long("scancel", long.jobs()[0][0])
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 1
+    assert "CANCELLED" in output
+    assert len(long.tables()) == 1
+    long.run(*targets)
+    assert long.tables() == long_tables
+    assert "resumed at" in long.logs()
+
+
+def test_over_its_time_it_gets_more_and_goes_on(long, long_tables):
+    """The first attempt gets a minute, and hangs."""
+    targets = run_files(long.scenario)[:1]
+    process = long.start("--set-resources", "train:runtime=1 if attempt < 2 else 10", *targets)
+    wait_for(lambda: long.checkpoints() == 1)
+    long("pkill", "-STOP", "-f", "frl train .*long.yaml")
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output
+    assert "TIMEOUT" in output
+    assert long.tables().items() <= long_tables.items()
+    assert "resumed at" in long.logs()
+
+
+def test_over_its_memory_it_gets_more_and_goes_on(long, long_tables):
+    targets = run_files(long.scenario)[:1]
+    said = long.run("--set-resources", "train:mem_mb=150 if attempt < 2 else 3000", *targets)
+    assert long.tables().items() <= long_tables.items()
+    assert re.search("OUT_OF_MEMORY|FAILED|CANCELLED", said)
