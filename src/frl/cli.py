@@ -130,6 +130,14 @@ def _add_others(commands: Commands) -> None:  # type: ignore[type-arg]
         "--check", type=Path, metavar="FILE", help="compare with FILE instead; exit code 2 if it differs"
     )
     schema.set_defaults(command=_schema)
+    again = commands.add_parser(
+        "reproduce",
+        help="train a finished run again and compare",
+        description="Train a finished run again from the specification in its meta file, not from the store, and "
+        "compare the two: byte for byte on a processor with the same vector instructions. Exit code 1 if they differ.",
+    )
+    again.add_argument("run", type=Path, metavar="RUN.csv", help="e.g. results/quick/runs/Swimmer/afedpg/n1/seed0.csv")
+    again.set_defaults(command=_reproduce)
     store = commands.add_parser(
         "store", help="pack or unpack finished runs", description="Pack or unpack finished runs."
     )
@@ -292,6 +300,17 @@ def _store(arguments: argparse.Namespace) -> None:
     store = Store(arguments.results)
     count = store.export(arguments.archive) if arguments.action == "export" else store.import_(arguments.archive)
     print(f"{count} runs {arguments.action}ed: {arguments.archive}")
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    from frl.progress import Progress
+    from frl.reproduce import reproduce
+
+    with Progress(arguments.run.stem) as progress:
+        outcome = reproduce(arguments.run, progress)
+    print(f"{arguments.run}: {outcome.message}")
+    if not outcome.agrees:
+        raise SystemExit(1)
 
 
 def _bench(arguments: argparse.Namespace) -> None:

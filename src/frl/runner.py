@@ -125,7 +125,7 @@ def _run_alone(
         folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
     if (entry := store.get(digest)) is None:
         with keeper.on_terminate():
-            entry = _train(spec, digest, progress, keeper)
+            entry = make(spec, digest, progress, keeper)
         store.put(digest, *entry)  # first, so that losing the files below loses nothing
         outcome: Outcome = "trained"
     else:
@@ -148,10 +148,10 @@ def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
         write_atomically(path, content)
 
 
-def _train(
+def make(
     spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeper
 ) -> tuple[bytes, bytes]:
-    """CSV and meta bytes of a run trained now, on one thread."""
+    """CSV and meta bytes of a run trained now (or from the keeper's checkpoint), on one thread; nothing is written."""
     import torch
     from threadpoolctl import threadpool_limits
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ class Cluster:
 
     def __init__(self, home: Path, work: Path, scenario: Path):
         self.home, self.work, self.scenario = home, work, scenario
+        self.said = work.with_name("said.log")
+        work.mkdir()
         self.environment = {**os.environ, "PATH": f"{home}/bin:{WHERE}"}
 
     def __call__(self, *command: str | Path) -> str:
@@ -68,16 +71,25 @@ class Cluster:
             list(map(str, command)),
             env=self.environment,
             cwd=ROOT,
-            stdout=subprocess.PIPE,
+            stdout=self.said.open("w"),
             stderr=subprocess.STDOUT,
             text=True,
         )
 
+    def end(self, process: subprocess.Popen[str], returncode: int = 0) -> str:
+        """What it had to say, when it has ended as it should."""
+        process.wait(timeout=600)
+        assert process.returncode == returncode, self.said.read_text()
+        return self.said.read_text()
+
+    def wait_for(self, condition: Callable[[], object], seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.said.read_text() + self("sinfo") + self("squeue")
+            time.sleep(0.2)
+
     def run(self, *arguments: str, profile: str = "slurm") -> str:
-        process = self.start(*arguments, profile=profile)
-        output, _ = process.communicate(timeout=1200)
-        assert process.returncode == 0, output
-        return output
+        return self.end(self.start(*arguments, profile=profile))
 
     def jobs(self) -> list[tuple[str, str]]:
         """(id, node) of the running training jobs."""
@@ -125,13 +137,6 @@ def local(scenario: Path, work: Path, *targets: str) -> dict[str, bytes]:
     return {str(p.relative_to(work / "results")): p.read_bytes() for p in sorted(work.glob("results/*/runs/**/*.csv"))}
 
 
-def wait_for(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.2)
-
-
 @pytest.fixture
 def quick(home, tmp_path):
     return Cluster(home, tmp_path / "work", write_scenario(tmp_path, "small", 4_000))
@@ -140,7 +145,6 @@ def quick(home, tmp_path):
 @pytest.fixture
 def long(home, tmp_path):
     """Runs of some tens of seconds, which write a checkpoint every half second."""
-    (tmp_path / "work").mkdir()
     cluster = Cluster(home, tmp_path / "work", write_scenario(tmp_path, "long", 100_000))
     cluster.environment["FRL_CHECKPOINT_EVERY"] = "0.5"
     return cluster
@@ -159,7 +163,6 @@ def run_files(scenario: Path) -> list[str]:
 
 
 def test_the_whole_quick_scenario_gives_the_same_bytes_as_without_slurm(quick, tmp_path):
-    quick.work.mkdir()
     said = quick.run()
     assert re.search(r"train\s+\d+", said)
     there = quick.tables()
@@ -169,7 +172,6 @@ def test_the_whole_quick_scenario_gives_the_same_bytes_as_without_slurm(quick, t
 
 
 def test_the_generic_profile_does_too(quick, tmp_path):
-    quick.work.mkdir()
     targets = run_files(quick.scenario)
     quick.run(*targets, profile="generic")
     assert quick.tables() == local(quick.scenario, tmp_path / "here", *targets)
@@ -178,14 +180,13 @@ def test_the_generic_profile_does_too(quick, tmp_path):
 def test_a_node_dies_and_the_workflow_completes(long, long_tables):
     targets = run_files(long.scenario)
     process = long.start(*targets)
-    wait_for(lambda: len(long.jobs()) == 2 and long.checkpoints() == 2)
+    long.wait_for(lambda: len(long.jobs()) == 2 and long.checkpoints() == 2)
     job, node = long.jobs()[0]
     long(CLUSTER, "kill", long.home, node)
-    wait_for(lambda: long("squeue", "-h", "--states=PENDING", "--format=%i"))  # Slurm noticed, and queued it again
+    long.wait_for(lambda: long("squeue", "-h", "--states=PENDING", "--format=%i"))  # Slurm noticed, and queued it again
     long("scontrol", "update", f"jobid={job}", "starttime=now")  # it would wait two minutes
-    output, _ = process.communicate(timeout=600)
+    long.end(process)
     long(CLUSTER, "start", long.home, node)
-    assert process.returncode == 0, output
     assert long.tables() == long_tables
     assert "resumed at" in long.logs()
 
@@ -193,11 +194,9 @@ def test_a_node_dies_and_the_workflow_completes(long, long_tables):
 def test_a_cancelled_job_is_completed_by_the_next_start(long, long_tables):
     targets = run_files(long.scenario)
     process = long.start("--retries", "0", *targets)
-    wait_for(lambda: len(long.jobs()) == 2 and long.checkpoints() == 2)
+    long.wait_for(lambda: len(long.jobs()) == 2 and long.checkpoints() == 2)
     long("scancel", long.jobs()[0][0])
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 1
-    assert "CANCELLED" in output
+    assert "CANCELLED" in long.end(process, returncode=1)
     assert len(long.tables()) == 1
     long.run(*targets)
     assert long.tables() == long_tables
@@ -208,11 +207,9 @@ def test_over_its_time_it_gets_more_and_goes_on(long, long_tables):
     """The first attempt gets a minute, and hangs."""
     targets = run_files(long.scenario)[:1]
     process = long.start("--set-resources", "train:runtime=1 if attempt < 2 else 10", *targets)
-    wait_for(lambda: long.checkpoints() == 1)
+    long.wait_for(lambda: long.checkpoints() == 1)
     long("pkill", "-STOP", "-f", "frl train .*long.yaml")
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output
-    assert "TIMEOUT" in output
+    assert "TIMEOUT" in long.end(process)
     assert long.tables().items() <= long_tables.items()
     assert "resumed at" in long.logs()
 
