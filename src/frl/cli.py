@@ -86,7 +86,10 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
             )
-    _add_scenario_command(commands, "publish", _publish, "copy a finished scenario's results to RESULTS/published")
+    publish = _add_scenario_command(
+        commands, "publish", _publish, "copy a finished scenario's results to RESULTS/published"
+    )
+    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
     _add_others(commands)
     return top
 
@@ -279,7 +282,7 @@ def _report(arguments: argparse.Namespace) -> None:
 def _publish(arguments: argparse.Namespace) -> None:
     from frl.analysis.publish import publish
 
-    for path in publish(_scenario(arguments), arguments.results):
+    for path in publish(_scenario(arguments), arguments.results, arguments.partial):
         print(path)
 
 

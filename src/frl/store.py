@@ -16,7 +16,7 @@ import shutil
 import socket
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,12 @@ class Store:
             if DIGEST.fullmatch(folder.name):
                 yield folder.name
 
-    def export(self, archive: Path) -> int:
-        """Write all whole entries into one tar file (compressed if its name ends in gz, xz or bz2).
+    def export(self, archive: Path, digests: Iterable[str] | None = None) -> int:
+        """Write whole entries into one tar file (compressed if its name ends in gz, xz or bz2).
+
+        Args:
+            archive: the file to write.
+            digests: which entries, those that are there; None means all.
 
         Returns:
             The number of runs written.
@@ -143,7 +147,7 @@ class Store:
         archive.parent.mkdir(parents=True, exist_ok=True)
         try:
             with tarfile.open(temporary, mode) as tar:
-                for digest in self.digests():
+                for digest in self.digests() if digests is None else sorted(set(digests)):
                     if (entry := self.get(digest)) is None:
                         continue
                     for name, content in zip(NAMES, entry, strict=True):

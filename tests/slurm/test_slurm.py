@@ -206,7 +206,7 @@ def test_a_cancelled_job_is_completed_by_the_next_start(long, long_tables):
 def test_over_its_time_it_gets_more_and_goes_on(long, long_tables):
     """The first attempt gets a minute, and hangs."""
     targets = run_files(long.scenario)[:1]
-    process = long.start("--set-resources", "train:runtime=1 if attempt < 2 else 10", *targets)
+    process = long.start(*targets, "--set-resources", "train:runtime=1 if attempt < 2 else 10")
     long.wait_for(lambda: long.checkpoints() == 1)
     long("pkill", "-STOP", "-f", "frl train .*long.yaml")
     assert "TIMEOUT" in long.end(process)
@@ -216,6 +216,6 @@ def test_over_its_time_it_gets_more_and_goes_on(long, long_tables):
 
 def test_over_its_memory_it_gets_more_and_goes_on(long, long_tables):
     targets = run_files(long.scenario)[:1]
-    said = long.run("--set-resources", "train:mem_mb=150 if attempt < 2 else 3000", *targets)
+    said = long.run(*targets, "--set-resources", "train:mem_mb=150 if attempt < 2 else 3000")
     assert long.tables().items() <= long_tables.items()
     assert re.search("OUT_OF_MEMORY|FAILED|CANCELLED", said)

@@ -9,7 +9,9 @@ import synthetic
 
 from frl.analysis import figures, load, tables
 from frl.analysis.publish import publish
+from frl.runner import run_one
 from frl.spec import SpecError
+from frl.store import Store
 
 
 def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
@@ -28,4 +30,14 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     names = {str(path.relative_to(target)) for path in written}
     assert {"report.html", "curves.csv", "figures/sample_complexity.svg", "tables/final_return.csv"} <= names
     assert not any("seed" in name for name in names)
+    archive = target / "runs.tar.xz"
+    assert Store(tmp_path / "elsewhere").import_(archive) == 0  # what synthetic.py writes is in no store
+    for spec in list(scenario.runs())[:3]:
+        run_one(spec, tmp_path, scenario.name)
+    publish(scenario, tmp_path)
+    before = archive.read_bytes()
+    assert publish(scenario, tmp_path)[-1].read_bytes() == before
+    assert Store(tmp_path / "elsewhere").import_(archive) == 3
+    with pytest.raises(SpecError, match=r"partial/report\.html is not there"):
+        publish(scenario, tmp_path, partial=True)
     assert (target / "curves.csv").read_bytes() == (base / "curves.csv").read_bytes()
