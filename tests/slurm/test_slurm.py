@@ -67,14 +67,15 @@ class Cluster:
         else:  # the profile names it from the project's folder, where one usually starts
             command += ["--cluster-generic-status-cmd", ROOT / "workflow/profiles/generic/status.sh"]
         command += ["--configfile", self.scenario]
-        return subprocess.Popen(
-            list(map(str, command)),
-            env=self.environment,
-            cwd=ROOT,
-            stdout=self.said.open("w"),
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with self.said.open("w") as said:
+            return subprocess.Popen(
+                list(map(str, command)),
+                env=self.environment,
+                cwd=ROOT,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
 
     def end(self, process: subprocess.Popen[str], returncode: int = 0) -> str:
         """What it had to say, when it has ended as it should."""
