@@ -221,6 +221,16 @@ def test_bad_input_names_key_value_and_what_is_allowed(tmp_path, case):
         assert word in str(error.value)
 
 
+def test_yaml_executes_nothing(tmp_path):
+    file = tmp_path / "evil.yaml"
+    file.write_text(
+        f"name: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{tmp_path}/x']]"
+    )
+    with pytest.raises(SpecError, match="python/object"):
+        load_scenario(file)
+    assert not (tmp_path / "x").exists()
+
+
 def test_unreadable_files(tmp_path):
     with pytest.raises(SpecError, match=r"nowhere.yaml: cannot read"):
         load_scenario(tmp_path / "nowhere.yaml")
