@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"frl: error: {error}", file=sys.stderr)
         return 1
     except MemoryError:
-        print("frl: error: out of memory; give the job more, it goes on from its last checkpoint", file=sys.stderr)
+        print("frl: error: out of memory; give it more (training goes on from its last checkpoint)", file=sys.stderr)
         return 1
     except ValueError as error:
         if not type(error).__module__.startswith("frl."):

@@ -15,13 +15,13 @@ class Progress:
 
     Args:
         label: what is running, e.g. the run id.
-        stream: where to write.
+        stream: where to write; stderr if not given.
         clock: seconds that never go back.
     """
 
-    def __init__(self, label: str, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, label: str, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic):
         self.label = label
-        self.stream = stream
+        self.stream = sys.stderr if stream is None else stream
         self.clock = clock
         self.began = self.spoke = clock()
         self.steps_before: int | None = None  # a resumed run does not begin at 0

@@ -17,6 +17,7 @@ from frl.spec import RunSpec
 
 INTERVAL_S = 30.0
 _STEPS = re.compile(rb": ([0-9,]+) of [0-9,]+ steps")
+_GIVEN = re.compile(rb"^(restored|present): ", re.MULTILINE)
 _RESUMED = re.compile(rb"resumed at ([0-9,]+) steps")
 
 
@@ -66,7 +67,7 @@ class Watch:
             if resumed := _RESUMED.search(text):
                 self.given[log] = _number(resumed)
             if self._new(path):
-                if text.startswith((b"restored", b"present")):
+                if _GIVEN.search(text):
                     self.given[log] = budget
                 self.finished_steps += budget
                 del self.open[path]

@@ -412,7 +412,7 @@ def test_a_checkpoint_for_which_there_is_no_memory_costs_nothing(scenario):
     process = subprocess.Popen(
         command(scenario, "Hopper", "afedpg", "--checkpoint-every", "0.2", "--quiet"), stderr=subprocess.PIPE, text=True
     )
-    while not checkpoints.exists():
+    while not checkpoints.exists() and process.poll() is None:
         time.sleep(0.002)
     resource.prlimit(process.pid, resource.RLIMIT_AS, (2**20, 2**20))
     _, said = process.communicate()
@@ -431,14 +431,14 @@ def test_out_of_memory_is_one_message(scenario, monkeypatch, capsys):
     monkeypatch.setattr(loop.Training, "advance", no_memory)
     identity = ["--environment", "Hopper", "--method", "afedpg", "--n-agents", "5", "--seed", "0"]
     assert main(["train", str(scenario), *identity, "--results", str(scenario.parent)]) == 1
-    assert capsys.readouterr().err.startswith("frl: error: out of memory; give the job more")
+    assert capsys.readouterr().err.startswith("frl: error: out of memory; give it more")
 
 
 def test_a_second_process_waits_for_the_first_and_takes_its_run(scenario):
     run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
     lock = Keeper(scenario.parent, run_digest(run), 1).path.with_suffix(".lock")
     first = subprocess.Popen(command(scenario, "Hopper", "afedpg", "--quiet"))
-    while not lock.exists():
+    while not lock.exists() and first.poll() is None:
         time.sleep(0.002)
     second = subprocess.run(command(scenario, "Hopper", "afedpg"), capture_output=True, text=True, check=True)
     assert first.wait() == 0

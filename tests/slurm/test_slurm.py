@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ class Cluster:
     def __init__(self, home: Path, work: Path, scenario: Path):
         self.home, self.work, self.scenario = home, work, scenario
         self.said = work.with_name("said.log")
+        self.process: subprocess.Popen[str] | None = None
         work.mkdir()
         self.environment = {**os.environ, "PATH": f"{home}/bin:{WHERE}"}
 
@@ -68,14 +70,23 @@ class Cluster:
             command += ["--cluster-generic-status-cmd", ROOT / "workflow/profiles/generic/status.sh"]
         command += ["--configfile", self.scenario]
         with self.said.open("w") as said:
-            return subprocess.Popen(
+            self.process = subprocess.Popen(
                 list(map(str, command)),
                 env=self.environment,
                 cwd=ROOT,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 text=True,
+                start_new_session=True,
             )
+        return self.process
+
+    def clear(self) -> None:
+        """Nothing of a test goes on after it."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self("scancel", "--user=root")
 
     def end(self, process: subprocess.Popen[str], returncode: int = 0) -> str:
         """What it had to say, when it has ended as it should."""
@@ -111,9 +122,11 @@ class Cluster:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("slurm")
-    subprocess.run([CLUSTER, "up", home, "2", "2"], check=True)
-    yield home
-    subprocess.run([CLUSTER, "down", home], check=True)
+    try:
+        subprocess.run([CLUSTER, "up", home, "2", "2"], check=True)
+        yield home
+    finally:
+        subprocess.run([CLUSTER, "down", home], check=True)
 
 
 def write_scenario(path: Path, name: str, steps: int) -> Path:
@@ -140,7 +153,9 @@ def local(scenario: Path, work: Path, *targets: str) -> dict[str, bytes]:
 
 @pytest.fixture
 def quick(home, tmp_path):
-    return Cluster(home, tmp_path / "work", write_scenario(tmp_path, "small", 4_000))
+    cluster = Cluster(home, tmp_path / "work", write_scenario(tmp_path, "small", 4_000))
+    yield cluster
+    cluster.clear()
 
 
 @pytest.fixture
@@ -148,7 +163,8 @@ def long(home, tmp_path):
     """Runs of some tens of seconds, which write a checkpoint every half second."""
     cluster = Cluster(home, tmp_path / "work", write_scenario(tmp_path, "long", 100_000))
     cluster.environment["FRL_CHECKPOINT_EVERY"] = "0.5"
-    return cluster
+    yield cluster
+    cluster.clear()
 
 
 @pytest.fixture(scope="module")
@@ -209,13 +225,13 @@ def test_over_its_time_it_gets_more_and_goes_on(long, long_tables):
     targets = run_files(long.scenario)[:1]
     process = long.start(*targets, "--set-resources", "train:runtime=1 if attempt < 2 else 10")
     long.wait_for(lambda: long.checkpoints() == 1)
-    long("pkill", "-STOP", "-f", "frl train .*long.yaml")
+    long("pkill", "-STOP", "-f", f"frl train {long.scenario} ")
     assert "TIMEOUT" in long.end(process)
     assert long.tables().items() <= long_tables.items()
     assert "resumed at" in long.logs()
 
 
-def test_over_its_memory_it_gets_more_and_goes_on(long, long_tables):
+def test_over_its_memory_it_gets_more(long, long_tables):
     targets = run_files(long.scenario)[:1]
     said = long.run(*targets, "--set-resources", "train:mem_mb=150 if attempt < 2 else 3000")
     assert long.tables().items() <= long_tables.items()

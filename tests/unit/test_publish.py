@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import synthetic
 
 from frl.analysis import figures, load, tables
 from frl.analysis.publish import publish
-from frl.runner import run_one
+from frl.runner import run_paths
 from frl.spec import SpecError
 from frl.store import Store
 
@@ -31,13 +32,20 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     assert {"report.html", "curves.csv", "figures/sample_complexity.svg", "tables/final_return.csv"} <= names
     assert not any("seed" in name for name in names)
     archive = target / "runs.tar.xz"
-    assert Store(tmp_path / "elsewhere").import_(archive) == 0  # what synthetic.py writes is in no store
-    for spec in list(scenario.runs())[:3]:
-        run_one(spec, tmp_path, scenario.name)
-    publish(scenario, tmp_path)
+    assert Store(tmp_path / "elsewhere").import_(archive) == len(list(scenario.runs())) == 4
     before = archive.read_bytes()
+    (target / "figures/dropped.svg").write_text("of an older report")
     assert publish(scenario, tmp_path)[-1].read_bytes() == before
-    assert Store(tmp_path / "elsewhere").import_(archive) == 3
+    assert not (target / "figures/dropped.svg").exists()
+    shutil.rmtree(tmp_path / ".store")
+    gone = run_paths(next(scenario.runs()), tmp_path, scenario.name)[0]
+    content = gone.read_bytes()
+    gone.unlink()
+    with pytest.raises(SpecError, match=r"n1/seed0: the run that the report is made from is gone"):
+        publish(scenario, tmp_path)
+    assert archive.read_bytes() == before
+    gone.write_bytes(content)
+    assert publish(scenario, tmp_path)[-1].read_bytes() == before
     with pytest.raises(SpecError, match=r"partial/report\.html is not there"):
         publish(scenario, tmp_path, partial=True)
     assert (target / "curves.csv").read_bytes() == (base / "curves.csv").read_bytes()

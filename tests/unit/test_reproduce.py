@@ -78,6 +78,10 @@ def test_what_cannot_be_made_again_is_refused(run, capsys):
     edit(run, digest="0" * 64)
     assert main(["reproduce", str(run)]) == 2
     assert "other training code" in capsys.readouterr().err
+    meta = json.loads(run.with_name(f"{run.stem}.meta.json").read_text())
+    edit(run, spec={**meta["spec"], "a_setting_of_the_past": 1})
+    assert main(["reproduce", str(run)]) == 2
+    assert "other training code" in capsys.readouterr().err
     run.write_bytes(run.read_bytes() + b"x")
     with pytest.raises(ReproduceError, match="checksum"):
         reproduce(run)

@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 
 from frl.claims import figure_names
-from frl.locks import Busy, clear_stale, take
+from frl.locks import Busy, clear_stale, hold
 from frl.plan import plan, request
 from frl.provenance import SRC, analysis_digest, digest_of, stripped
 from frl.runner import run_digest
@@ -142,9 +142,8 @@ def version(*modules, claims=True) -> str:
 
 def lock_scenario() -> None:
     """From now to the end of this process no other Snakemake builds the scenario."""
-    global held
     try:
-        held = take(LOCK)
+        hold(LOCK)
     except Busy as busy:
         raise SpecError(
             f"{busy}: another Snakemake is at work on this scenario"

@@ -1,7 +1,7 @@
 """From the runs' own files to three tables: curves.csv, runs.csv and missing.csv.
 
-Every run is validated before it is used: a file that was cut short, edited or put at the wrong place is refused by
-name instead of bending a curve.
+Every run is validated before it is used: a file that was cut short, edited or put at the wrong place is written again
+from the store, or refused by name, instead of bending a curve.
 """
 
 from __future__ import annotations
