@@ -58,10 +58,11 @@ def start():
     for process in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        if not process.stderr.closed:
+            process.communicate()
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -86,9 +87,9 @@ def test_a_killed_snakemake_needs_no_unlock_and_its_runs_are_not_made_twice(proj
     first = start(project, "--cores", "2", *RUNS)
     wait_for(lambda: len(under_way(project)) == 2)
     first.kill()
-    first.communicate()
+    first.wait()  # not communicate: its jobs live on, and hold its stderr
     orphans = under_way(project)
-    for pid in orphans:  # they live on; stopped for a while, so that they outlast the second one's start
+    for pid in orphans:  # stopped for a while, so that they outlast the second one's start
         os.kill(pid, signal.SIGSTOP)
     assert list((project.root / ".snakemake/locks").glob("*.lock"))
     second = start(project, "--cores", "2", *RUNS)
