@@ -421,7 +421,10 @@ def test_a_checkpoint_for_which_there_is_no_memory_costs_nothing(scenario):
         assert process.returncode == 1, said
         assert said.splitlines()[-1].startswith("frl: error: out of memory"), said
         subprocess.run(command(scenario, "Hopper", "afedpg"), check=True, capture_output=True)
-    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+    # in a process of its own kind: with matrices of this size the number of BLAS threads is in the last digits
+    whole = scenario.parent / "whole"
+    run_one(run, whole, "small")
+    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == run_paths(run, whole, "small")[0].read_bytes()
 
 
 def test_out_of_memory_is_one_message(scenario, monkeypatch, capsys):
