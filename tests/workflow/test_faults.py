@@ -108,7 +108,7 @@ def test_a_killed_snakemake_needs_no_unlock_and_its_runs_are_not_made_twice(proj
 def test_ctrl_c_and_again(project, expected, start):
     first = start(project, "--cores", "2", *RUNS)
     wait_for(lambda: len(under_way(project)) == 2)
-    first.send_signal(signal.SIGINT)
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does: to the jobs as well
     first.communicate()
     assert first.returncode != 0
     again = project.snakemake("--cores", "2", *RUNS)
@@ -142,6 +142,17 @@ def test_a_second_that_snakemake_itself_lets_through_is_refused(project, start):
     assert not (project.root / RUNS[1]).exists()
     first.communicate()
     assert first.returncode == 0
+
+
+def test_what_another_machine_left_locked_is_said_and_passed_by_nolock(project):
+    locks = project.root / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").write_text(f"{RUNS[0]}\n")
+    (project.root / ".snakemake/frl-tiny.lock").write_text("process 1 on elsewhere")
+    refused = project.snakemake("--cores", "1", RUNS[0])
+    assert refused.returncode == 1
+    assert "process 1 on elsewhere left" in refused.stderr
+    assert project.snakemake("--cores", "1", "--nolock", RUNS[0]).returncode == 0
 
 
 @pytest.mark.parametrize("file", [".csv", ".meta.json"])
