@@ -102,6 +102,6 @@ show.diagram(
 #
 # The settings of each are listed under Provenance.
 #
-# The work that this replication follows also presents **LAPG**, lazily aggregated policy gradient (Chen, Zhang,
+# The poster that this replication follows also presents **LAPG**, lazily aggregated policy gradient (Chen, Zhang,
 # Giannakis and Başar, IEEE TCNS 2022, arXiv:1812.03239): a synchronous method that saves communication, where an agent
-# uploads only if its gradient has changed enough since it last did. LAPG is *not* part of this scenario yet.
+# uploads only if its gradient has changed enough since it last did. The scenario `communication` measures it.

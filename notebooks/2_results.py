@@ -19,13 +19,15 @@ from frl.analysis import show
 
 # %% [markdown]
 # # Results
-#
+
+# %% [markdown] tags=["figure-sample_complexity"]
 # ## Sample complexity
 #
 # How much must *one* agent sample until the shared policy is good? If N agents help, each should need less.
 
-# %%
+# %% tags=["figure-sample_complexity"]
 show.figure(
+    scenario,
     base,
     "sample_complexity",
     "Evaluation return against environment steps per agent (all agents' steps divided by N). Thick: mean over seeds; "
@@ -33,36 +35,37 @@ show.figure(
     "poster's mean, digitised, where it has the curve and as far as ours goes.",
 )
 
-# %%
+# %% tags=["figure-sample_complexity"]
 show.table(base, "samples_to_threshold")
 
-# %% [markdown]
+# %% [markdown] tags=["figure-time_complexity"]
 # ## Time complexity
 #
 # The same runs against simulated time, in which agents differ in speed and a synchronous server waits for the slowest.
 
-# %%
+# %% tags=["figure-time_complexity"]
 show.figure(
+    scenario,
     base,
     "time_complexity",
     "Evaluation return against simulated time. Colour: method; shade and marker: N. Each curve ends when its budget of "
     "environment steps is spent, so a method that wastes no time ends early.",
 )
 
-# %%
+# %% tags=["figure-time_complexity"]
 show.table(base, "time_to_threshold")
 
-# %%
+# %% tags=["figure-time_complexity"]
 show.table(base, "time_ratio")
 
-# %% [markdown]
+# %% [markdown] tags=["figure-lookahead"]
 # ## What the lookahead adds
 #
 # AFedPG and Vanilla differ in the lookahead alone. The smaller the weight α of an arriving gradient, the longer the
 # momentum remembers old ones, and the more there is for the lookahead to repair.
 
-# %%
-show.effect(
+# %% tags=["figure-lookahead"]
+show.figure(
     scenario,
     base,
     "lookahead",
@@ -70,11 +73,11 @@ show.effect(
     "Right: the share of the bias of Vanilla's direction that the lookahead removes in theory (agents equally fast).",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["figure-heterogeneity"]
 # ## More and less equal agents
 
-# %%
-show.effect(
+# %% tags=["figure-heterogeneity"]
+show.figure(
     scenario,
     base,
     "heterogeneity",
@@ -87,12 +90,6 @@ show.effect(
 
 # %%
 show.table(base, "final_return")
-
-# %% [markdown]
-# ## Communication
-
-# %%
-show.table(base, "communication")
 
 # %% [markdown]
 # ## Missing and diverged runs

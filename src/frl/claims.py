@@ -219,6 +219,56 @@ class ScalingExponent(ClaimBase):
         yield Part(f"N = {', '.join(map(str, self.n_agents))}", tuple((self.method, n) for n in self.n_agents))
 
 
+class NonInferiority(ClaimBase):
+    """A method that uploads less is not worse than its baseline, at equal samples per agent."""
+
+    test: Literal["non_inferiority"]
+    method: Methods
+    baseline: Methods
+    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
+    margin: Number
+    """Relative: 0.1 accepts a loss of a tenth of what the baseline gains over the initial policy."""
+
+    def parts(self) -> Iterator[Part]:
+        for n in self.n_agents:
+            yield Part(f"N = {n}", ((self.method, n), (self.baseline, n)))
+
+
+class Saving(ClaimBase):
+    """Bytes that the baseline's agents upload, over those of the method's."""
+
+    test: Literal["saving"]
+    method: Methods
+    baseline: Methods
+    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
+    factor: Number
+    """The claim is that the baseline uploads more than this many times as much."""
+    threshold: Finite | None = None
+    """Return up to which to count; empty: the whole run."""
+    margin: Number
+    """Relative: 0.25 takes a factor of up to 1.25 times `factor` for too small to matter."""
+
+    def parts(self) -> Iterator[Part]:
+        for n in self.n_agents:
+            yield Part(f"N = {n}", ((self.baseline, n), (self.method, n)))
+
+
+class Superiority(ClaimBase):
+    """A method has a higher mean return than each of its controls at equal uploads."""
+
+    test: Literal["superiority"]
+    method: Methods
+    controls: Annotated[tuple[Methods, ...], Field(min_length=1)]
+    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
+    margin: Number
+    """Relative: the smallest difference that matters, as a share of what the control gains over the initial policy."""
+
+    def parts(self) -> Iterator[Part]:
+        for n in self.n_agents:
+            for control in self.controls:
+                yield Part(f"over {control[0]}, N = {n}", ((self.method, n), (control, n)))
+
+
 class PerfectScaling(ClaimBase):
     """Mean return of N agents less that of one agent that takes all their samples itself; 0 is perfect scaling."""
 
@@ -243,7 +293,10 @@ Claim = Annotated[
     | Lookahead
     | Heterogeneity
     | ScalingExponent
-    | PerfectScaling,
+    | PerfectScaling
+    | NonInferiority
+    | Saving
+    | Superiority,
     Field(discriminator="test"),
 ]
 
@@ -269,10 +322,3 @@ def cells(scenario: Scenario, claim: Claim, part: Part) -> list[tuple[str, str, 
     if claim.environment not in scenario.environments or None in chosen:
         return None
     return [(claim.environment, *cell) for cell in chosen if cell]
-
-
-def figure_names(scenario: Scenario) -> list[str]:
-    """The figures that the scenario has the runs for: the poster's two, and one for each effect that is claimed."""
-    claims = scenario.claims.claims if scenario.claims else ()
-    tests = {c.test for c in claims for part in c.parts() if cells(scenario, c, part) is not None}
-    return ["sample_complexity", "time_complexity", *(name for name in ("lookahead", "heterogeneity") if name in tests)]

@@ -45,7 +45,7 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]  # strict: neither "5" nor true is a count
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
-FigureName = Literal["sample_complexity", "time_complexity"]
+FigureName = Literal["sample_complexity", "time_complexity", "communication", "variance_multiplier"]
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -425,7 +425,8 @@ class Scenario(Settings):
     claims: Claims | None = None
     """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any run."""
     figures: dict[FigureName, Annotated[dict[MethodName, str], Field(min_length=1)]] = {}
-    """For each figure the methods that it shows, in this order, and the label of each."""
+    """The figures to draw, and for each the methods that it shows, in this order, with their labels; empty means those
+    of sample and time complexity, with the methods that belong there."""
 
     @field_validator("thresholds", mode="before")
     @classmethod
@@ -464,12 +465,16 @@ class Scenario(Settings):
         for figure, labels in self.figures.items():
             if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
                 raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
-            if len(set(labels.values())) < len(labels):
+            kinds = [(label, json.dumps(self._method(name).set.get("heterogeneity"))) for name, label in labels.items()]
+            if len(set(kinds)) < len(kinds):
                 raise ValueError(f"figures.{figure}: two methods have the same label")
         for claim in self.claims.claims if self.claims else ():
             if claim.environment not in ENVIRONMENTS:
                 allowed = ", ".join(ENVIRONMENTS)
                 raise ValueError(f"claim {claim.id}: environment = {claim.environment!r}: allowed are {allowed}")
+
+    def _method(self, key: str) -> Method:
+        return next(method for method in self.methods if method.key == key)
 
     def _methods(self) -> str:
         """The methods with their N, in words."""

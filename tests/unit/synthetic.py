@@ -17,7 +17,7 @@ import yaml
 
 from frl.analysis import fleet
 from frl.runner import run_digest
-from frl.spec import RunSpec, Scenario
+from frl.spec import SERVERS, RunSpec, Scenario
 from frl.store import checksum, dump_meta
 from frl.training.recorder import COLUMNS
 
@@ -25,7 +25,8 @@ POSTER_CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config" / "claims.y
 STEPS = 100_000
 POINTS = 20
 GRADIENT_BYTES = 19_000
-PACE = {"afedpg": 1.0, "fedpg": 0.8, "async_pg": 0.6, "a3c": 0.35}
+PACE = {"afedpg": 1.0, "fedpg": 0.8, "async_pg": 0.6, "a3c": 0.35, "lapg": 0.7, "random_skip": 0.5}
+SYNCHRONOUS = ("fedpg", "lapg", "random_skip")
 
 
 def scenario(
@@ -33,6 +34,7 @@ def scenario(
     seeds: tuple[int, ...] = (0, 1, 2),
     methods: dict[str, tuple[int, ...]] | list[dict[str, Any]] | None = None,
     threshold: str = "60 return",
+    episodes: int = 10,
     **more: Any,
 ) -> Scenario:
     """A small scenario of the poster's shape; `methods` are the values of N of each algorithm, or spelled out.
@@ -50,7 +52,7 @@ def scenario(
         methods=methods,  # type: ignore[arg-type]
         seeds=seeds,
         thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
-        run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS}},
+        run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS, "episodes": episodes}},
         **{"claims": POSTER_CLAIMS, **more},
     )
 
@@ -66,7 +68,7 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
     rng = spec.stream("synthetic")
     level = noise * rng.normal()
     rate = float((1 / fleet.task_seconds(spec)).sum())
-    if spec.algorithm == "fedpg":
+    if spec.algorithm in SYNCHRONOUS:
         rate = spec.n_agents / fleet.round_seconds(spec)
     steps_a_task = spec.sampling.lanes * spec.sampling.segment_steps
     result = []
@@ -83,7 +85,7 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
             "env_steps_agent_min": int(0.4 * total / spec.n_agents),
             "env_steps_agent_max": int(1.2 * total / spec.n_agents),
             "sim_time_s": uploads / rate,
-            "server_step": uploads if spec.algorithm != "fedpg" else uploads // spec.n_agents,
+            "server_step": uploads // spec.n_agents if spec.algorithm in SYNCHRONOUS else uploads,
             "uploads": uploads,
             "uplink_bytes": uploads * GRADIENT_BYTES,
             "downlink_bytes": (uploads + spec.n_agents) * GRADIENT_BYTES,
@@ -99,6 +101,8 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
         if point:
             row |= {"train_return_mean": value - 1, "staleness_mean": spec.n_agents, "staleness_max": 2 * spec.n_agents}
             row |= {"gradient_norm_mean": 1.5, "direction_norm": 1.2}
+        if SERVERS[spec.algorithm].lazy:
+            _upload_every_other_time(row, result, spec.n_agents)
         result.append(row)
         if diverge_at is not None and point == diverge_at:
             row |= {
@@ -110,6 +114,17 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
             }
             break
     return result
+
+
+def _upload_every_other_time(row: dict[str, Any], before: list[dict[str, Any]], n_agents: int) -> None:
+    """Agent m uploads in the rounds r = 1, 2, ... in which r + m is odd."""
+    first = before[-1]["server_step"] if before else 0
+    rounds = range(first + 1, row["server_step"] + 1)
+    words = ["".join(str((r + m) % 2) for r in rounds) for m in range(n_agents)]
+    sent, silent = (sum(word.count(mark) for word in words) for mark in "10")
+    row["uploaded"] = "/".join(words)
+    row["uploads"] = (before[-1]["uploads"] if before else 0) + sent
+    row["uplink_bytes"] = (before[-1]["uplink_bytes"] if before else 0) + sent * GRADIENT_BYTES + silent
 
 
 def frame(of: Scenario, **options: Any) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from frl.analysis import diagrams, effects, figures, load, style, verdict
 from frl.analysis.curves import TIME, all_curves
-from frl.claims import figure_names
+from frl.products import figure_names
 from frl.spec import Scenario
 
 FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
@@ -136,7 +136,7 @@ def test_twelve_methods_of_one_algorithm_are_told_apart(kind: str) -> None:
 
 
 def test_every_name_has_a_colour_of_its_own() -> None:
-    assert len(set(style.method_colours([*style.DISPLAY, *map(str, range(40))]).values())) == 44
+    assert len(set(style.method_colours([*style.DISPLAY, *map(str, range(40))]).values())) == 46
 
 
 @pytest.mark.parametrize(("n_agents", "name"), [((1, 2, 4, 8), "m{:.2f}"), ((1, 4), f"{57 * 'a'}{{:.2f}}")])

@@ -76,8 +76,8 @@ def test_the_table_of_contents_leads_to_every_section(page: str) -> None:
     assert len(inner) >= 15
     assert set(inner) <= set(parsed.ids)
     nav = page[page.index("<nav") : page.index("</nav>")]
-    assert [t for t in ("Summary", "Background", "Results", "Provenance") if f">{t}</a>" in nav] == [
-        "Summary", "Background", "Results", "Provenance",
+    assert [t for t in ("Summary", "Background", "Results", "Communication", "Provenance") if f">{t}</a>" in nav] == [
+        "Summary", "Background", "Results", "Communication", "Provenance",
     ]  # fmt: skip
 
 
@@ -94,9 +94,11 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
         "At equal samples per agent the return rises with the number of agents.",
         "3 seeds, fewer than 5",
         "Not part of this scenario: C4 (N = 8)",
-        "The runs for this are not part of this scenario.",
+        "What leaves an agent, and what never does",
     ):
         assert text in page, text
+    for absent in ("What the lookahead adds", "Uploading only what has changed", "The variance multiplier"):
+        assert absent not in page  # the scenario has no such figure
     assert page.index("of the claims judged") < page.index('id="Background"')
     for name in tables.NAMES:
         assert f'id="table-{name}"' in page

@@ -14,7 +14,7 @@ import pytest
 
 from frl.analysis import stats, verdict
 from frl.analysis.curves import STEPS, TIME
-from frl.analysis.estimates import Estimate
+from frl.analysis.estimate import Estimate
 from frl.analysis.rules import NOT, PARTLY, REPLICATED, UNTESTED, decide
 from frl.analysis.stats import Quantity
 from frl.claims import Claims
@@ -45,6 +45,15 @@ FLEETS = {
 EXPONENT = {
     **BASE, "test": "scaling_exponent", "method": "afedpg", "n_agents": [1, 2, 4, 8], "threshold": 100, "number": 1,
     "margin": 0.125,
+}  # fmt: skip
+NO_WORSE = {
+    **BASE, "test": "non_inferiority", "method": "afedpg", "baseline": "fedpg", "n_agents": [4], "margin": 0.1,
+}  # fmt: skip
+SAVING = {
+    **BASE, "test": "saving", "method": "afedpg", "baseline": "fedpg", "n_agents": [4], "factor": 2, "margin": 0.25,
+}  # fmt: skip
+SUPERIOR = {
+    **BASE, "test": "superiority", "method": "afedpg", "controls": ["fedpg", "a3c"], "n_agents": [4], "margin": 0.1,
 }  # fmt: skip
 CONTROL = {**BASE, "test": "perfect_scaling", "method": "afedpg", "controls": {4: "pg-x4"}, "margin": 10}
 
@@ -373,3 +382,66 @@ def test_a_number_at_the_end_of_the_margin_is_seldom_replicated() -> None:
         one = Estimate("", stats.mean_quantity(rng.normal(121, 6, 10)), "return", 11.0, 110.0)
         wrong += decide(one, one.p_value(10))[0] == REPLICATED
     assert wrong / trials <= 0.05
+
+
+def lazily(
+    claim: dict[str, Any], law: Law, share: float, diverged: str = "", **options: Any
+) -> list[verdict.Judgement]:
+    """The judge on runs in which agents of AFedPG upload that share of what the others do."""
+    of = scenario(claim)
+    data = frame(of, law, **options)
+    data["uploads"] *= np.where(data["method"] == "afedpg", share, 1.0)
+    data["uplink_bytes"] = 1000 * data["uploads"]
+    if diverged:
+        data.loc[(data["method"] == diverged) & (data["seed"] == 3) & (data["point"] == 10), "status"] = "diverged"
+    return verdict.judge(of, data)
+
+
+def both(ours: float, other: float) -> Law:
+    return lambda method, _: (ours if method == "afedpg" else other, 1000.0)
+
+
+def test_not_inferior_is_a_loss_below_a_tenth_of_the_gain() -> None:
+    """The baseline ends at 100, so its mean return is 50, which it also gains: a loss of up to 5 passes."""
+    (one,) = lazily(NO_WORSE, both(96, 100), 0.3, noise=0.5)
+    assert one.verdict == REPLICATED
+    assert one.estimate is not None
+    assert one.estimate.effect.value == pytest.approx(-2, abs=0.3)
+    assert one.estimate.bound == pytest.approx(-5, abs=0.1)
+    assert "gains 50" in one.evidence
+    assert [one.verdict for one in lazily(NO_WORSE, both(120, 100), 0.3)] == [REPLICATED]
+    assert [one.verdict for one in lazily(NO_WORSE, both(80, 100), 0.3, noise=0.5)] == [NOT]
+    (near,) = lazily(NO_WORSE, both(90, 100), 0.3, noise=3)  # across the bound, and measured to less than the margin
+    assert near.verdict == NOT
+    assert "a loss that matters is not excluded" in near.reason
+    assert [one.verdict for one in lazily(NO_WORSE, both(96, 100), 0.3, noise=60)] == [UNTESTED]
+
+
+def test_saving_of_the_whole_run_and_to_a_return() -> None:
+    (one,) = lazily(SAVING, both(100, 100), 0.3)
+    assert one.verdict == REPLICATED
+    assert one.estimate is not None
+    assert one.estimate.effect.value == pytest.approx(1 / 0.3)
+    assert [one.verdict for one in lazily(SAVING, both(100, 100), 0.45)] == [PARTLY]  # more than 2, less than 2.5
+    assert [one.verdict for one in lazily(SAVING, both(100, 100), 0.6)] == [NOT]
+    (flawed,) = lazily(SAVING, both(100, 100), 0.3, diverged="afedpg")
+    assert flawed.verdict == UNTESTED
+    assert "a run diverged" in flawed.reason
+    reached = {**SAVING, "threshold": 60}
+    (one,) = lazily(reached, both(150, 100), 0.5, noise=0.5)  # half the uploads, and 1.5 times as fast
+    assert one.estimate is not None
+    assert one.estimate.effect.value == pytest.approx(3, rel=0.02)
+    assert one.verdict == REPLICATED
+    # it ends below 60 after half the uploads, where the others reach 60 after 0.6 of theirs: at most 1.2
+    assert [one.verdict for one in lazily(reached, both(50, 100), 0.5, noise=0.5)] == [NOT]
+
+
+def test_superior_at_equal_uploads() -> None:
+    """At equal uploads AFedPG has made 1 / share as many steps: it is ahead even with the same curve against them."""
+    found = lazily(SUPERIOR, both(100, 100), 0.5, noise=0.5)
+    assert [one.verdict for one in found] == [REPLICATED] * 2
+    assert [one.label for one in found] == ["over FedPG, N = 4", "over A3C, N = 4"]
+    assert found[0].estimate is not None
+    assert found[0].estimate.effect.value == pytest.approx(25, abs=1)  # 50 against 25
+    assert [one.verdict for one in lazily(SUPERIOR, both(50, 100), 0.9, noise=0.5)] == [NOT] * 2
+    assert [one.verdict for one in lazily(SUPERIOR, both(100, 100), 1.0, noise=60)] == [UNTESTED] * 2

@@ -314,7 +314,7 @@ def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
         ({"claims": {"claims": []}}, "should be the path of a claims file"),
         ({"figures": {"sample_complexity": {"fedpg": "FedPG"}}}, "figures.sample_complexity.fedpg: no such method"),
         ({"figures": {"time_complexity": {"afedpg": "X", "a3c": "X"}}}, "two methods have the same label"),
-        ({"figures": {"scatter": {"afedpg": "X"}}}, "'sample_complexity' or 'time_complexity'"),
+        ({"figures": {"scatter": {"afedpg": "X"}}}, "'sample_complexity', 'time_complexity', 'communication' or"),
     ],
 )
 def test_claims_and_figures_that_are_not_there(tmp_path, changes, told):
@@ -323,7 +323,8 @@ def test_claims_and_figures_that_are_not_there(tmp_path, changes, told):
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
-    from frl.claims import cells, figure_names
+    from frl.claims import cells
+    from frl.products import figure_names
 
     config = Path(__file__).parents[2] / "config"
     swimmer, quick = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick"))

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
-from frl.claims import figure_names
+from frl.products import figure_names
 from frl.locks import Busy, clear_stale, hold
 from frl.plan import plan, request
 from frl.provenance import SRC, analysis_digest, digest_of, stripped

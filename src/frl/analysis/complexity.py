@@ -55,6 +55,11 @@ def common_seeds(*cells: Curves) -> tuple[int, ...]:
     return tuple(sorted(set.intersection(*(set(cell.seeds) for cell in cells))))
 
 
+def final_returns(curves: Curves, seeds: tuple[int, ...]) -> Array:
+    """The final returns of these seeds, in this order."""
+    return curves.final_S[[curves.seeds.index(seed) for seed in seeds]]
+
+
 def ratio(numerator: Curves, denominator: Curves, level: float | None) -> Quantity:
     """Ratio of the crossings of two mean curves, with its interval from joint resampling of the common seeds.
 
@@ -118,7 +123,7 @@ def scaling_exponent(cells: dict[int, Curves], level: float) -> Quantity:
 
 def _ratio(a: Curves, b: Curves, seeds: tuple[int, ...], level: float | None, weights_BS: Array) -> tuple[Array, Array]:
     """Lower and upper bound of the ratio in every resample; they differ where a crossing is censored."""
-    level_B: Array | float = weights_BS @ _final(a, seeds) if level is None else level
+    level_B: Array | float = weights_BS @ final_returns(a, seeds) if level is None else level
     level_B = level_B - 1e-9 * np.abs(level_B)  # a flat curve must reach its own mean in spite of rounding
     a_low, a_high = _bounds(a, seeds, level_B, weights_BS)
     b_low, b_high = _bounds(b, seeds, level_B, weights_BS)
@@ -150,10 +155,6 @@ def _bounds(
     censored = np.isnan(value_B)
     low_B = np.where(censored, curves.x[-1], np.where(value_B == curves.x[0], 0.0, value_B))
     return low_B, np.where(censored, np.inf, value_B)
-
-
-def _final(curves: Curves, seeds: tuple[int, ...]) -> Array:
-    return curves.final_S[[curves.seeds.index(seed) for seed in seeds]]
 
 
 def _percentiles(low_B: Array, high_B: Array, n: int) -> tuple[float, float]:

@@ -16,6 +16,8 @@ from frl.analysis.stats import Array
 
 STEPS = "env_steps_per_agent"
 TIME = "sim_time_s"
+UPLOADS = "uploads"
+UPLINK = "uplink_bytes"
 GRID_POINTS = 201  # four times as fine as the default 50 evaluations
 FINAL_SHARE = 0.1  # "final return" is the mean over the last tenth of the axis
 
@@ -38,7 +40,7 @@ class Curves:
     """All seeds of one cell of the grid.
 
     Attributes:
-        axis: column of x, `env_steps_per_agent` (environment steps) or `sim_time_s` (simulated seconds).
+        axis: column of x, as `env_steps_per_agent` (environment steps) or `sim_time_s` (simulated seconds).
         runs: the seeds' own evaluations, in order of seed.
         x: common grid, (G,).
         returns_SG: evaluation return of every seed on the grid.

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from frl.analysis import fleet, style
-from frl.analysis.estimates import Estimate
+from frl.analysis.estimate import Estimate
 from frl.analysis.stats import Quantity
 from frl.analysis.verdict import Judgement, effect_of
 from frl.spec import RunSpec, Scenario, StragglerFleet

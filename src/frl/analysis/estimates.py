@@ -7,125 +7,22 @@ equal seeds share their random streams.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import stats as scipy_stats
 
 from frl import claims
-from frl.analysis import fleet, panels
-from frl.analysis.complexity import common_seeds, mean_height, ratio, scaling_exponent, seed_median
-from frl.analysis.curves import STEPS, TIME, Cell, Curves, align, all_curves
-from frl.analysis.stats import Array, Quantity, mean_quantity, p_above
-from frl.analysis.style import curve_name, display_name
-from frl.spec import RunSpec, Scenario
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An effect and what it is held against.
-
-    Attributes:
-        label: which comparison.
-        effect: the effect in `unit`, with its 95 % interval.
-        unit: "return", "ratio", "exponent" or "return per doubling".
-        margin: smallest effect that matters, on the scale on which it is judged (the logarithm for ratios).
-        number: the claimed number, if there is one; without, the claim is that the effect exceeds `none`.
-        none: the effect if the method had none; None where that means nothing.
-        p: twice the one-sided p-value of the claim's null hypothesis, if not the one read from the interval.
-        beside: what to know besides, in words.
-        at: where the effect belongs in a figure: alpha, or t_max / t_min.
-        theory: the closed form's value, for a figure.
-        each: the effect in every seed, for a figure.
-        flaw: why the comparison says nothing, in words; empty if it does.
-    """
-
-    label: str
-    effect: Quantity
-    unit: str
-    margin: float
-    number: float | None = None
-    none: float | None = None
-    p: float | None = None
-    beside: str = ""
-    at: float = float("nan")
-    theory: float = float("nan")
-    each: tuple[float, ...] = ()
-    flaw: str = ""
-
-    @property
-    def log(self) -> bool:
-        """Whether it is judged on the logarithmic scale."""
-        return self.unit == "ratio"
-
-    def scaled(self, value: float | None) -> float:
-        """A value on the scale on which the effect is judged; nan for none."""
-        if value is None:
-            return float("nan")
-        with np.errstate(divide="ignore"):
-            return float(np.log(value)) if self.log else value
-
-    @property
-    def judged(self) -> Quantity:
-        """The effect on that scale."""
-        e = self.effect
-        return Quantity(self.scaled(e.value), self.scaled(e.low), self.scaled(e.high), e.relation)
-
-    def p_value(self, n: int) -> float:
-        """p of "the effect is not above none", or, with a number, of "it is at least a margin away from it"."""
-        if self.p is not None:
-            return self.p
-        effect, mirrored = self.judged, _mirrored(self.judged)
-        if self.number is None:
-            return p_above(effect, self.scaled(self.none), n)
-        number = self.scaled(self.number)  # two one-sided tests (Schuirmann 1987)
-        return max(p_above(effect, number - self.margin, n), p_above(mirrored, -number - self.margin, n))
-
-
-def _mirrored(q: Quantity) -> Quantity:
-    return Quantity(-q.value, -q.high, -q.low, q.relation)
-
-
-@dataclass(frozen=True)
-class Data:
-    """The collected evaluation points of a scenario, aligned on either axis."""
-
-    scenario: Scenario
-    frame: pd.DataFrame
-
-    @cached_property
-    def steps(self) -> dict[Cell, Curves]:
-        """Against environment steps per agent."""
-        return all_curves(self.frame, STEPS)
-
-    @cached_property
-    def time(self) -> dict[Cell, Curves]:
-        """Against simulated time."""
-        return all_curves(self.frame, TIME)
-
-    def spec(self, cell: Cell) -> RunSpec:
-        """The settings of a cell, with the first seed."""
-        return self.scenario.resolve(*cell, self.scenario.seeds[0])
-
-    def name(self, method: str, axis: str, n_agents: int | None = None) -> str:
-        """What the figure with this axis calls the method, with its N if given."""
-        key = panels.shown(self.scenario, axis).get(method, method)
-        return display_name(key) if n_agents is None else curve_name(key, n_agents)
-
-    def rows(self, cell: Cell) -> pd.DataFrame:
-        """The rows of a cell."""
-        f = self.frame
-        return f[(f["environment"] == cell[0]) & (f["method"] == cell[1]) & (f["n_agents"] == cell[2])]
-
-
-def heights(end: float, *curves: Curves) -> Array:
-    """Mean height up to `end` of the seeds that all have: (len(curves), S), in return."""
-    seeds = common_seeds(*curves)
-    return np.stack([mean_height(c, end)[[c.seeds.index(seed) for seed in seeds]] for c in curves])
+from frl.analysis import fleet
+from frl.analysis.complexity import common_seeds, final_returns, ratio, scaling_exponent, seed_median
+from frl.analysis.curves import STEPS, TIME, UPLINK, UPLOADS, Cell, Curves, align
+from frl.analysis.estimate import Data, Estimate, heights
+from frl.analysis.panels import FIGURE_OF
+from frl.analysis.stats import Array, Quantity, mean_quantity
+from frl.analysis.table import in_words
+from frl.spec import RunSpec
 
 
 def trend(claim: claims.Trend, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
@@ -186,8 +83,9 @@ def order(claim: claims.Order, part: claims.Part, data: Data, cells: list[Cell])
     n = cells[0][2]
     height_MS = heights(end, *(curves if part.joint else curves[:2]))
     gaps = [mean_quantity(a - b) for a, b in pairwise(height_MS)]
-    means = ", ".join(f"{data.name(c[1], TIME)} {h:.1f}" for c, h in zip(cells, height_MS.mean(axis=1), strict=False))
-    names = " > ".join(data.name(cell[1], TIME) for cell in (cells if part.joint else cells[:2]))
+    called = [data.name(cell[1], "time_complexity") for cell in cells]
+    means = ", ".join(f"{name} {h:.1f}" for name, h in zip(called, height_MS.mean(axis=1), strict=False))
+    names = " > ".join(called if part.joint else called[:2])
     weakest = min(gaps, key=lambda gap: gap.value)
     beside = f"mean return up to {end:,.0f} s: {means}"
     return Estimate(f"{names}, N = {n}", weakest, "return", claim.margin, none=0, beside=beside)
@@ -256,10 +154,60 @@ def perfect_scaling(claim: claims.PerfectScaling, part: claims.Part, data: Data,
     return Estimate(part.label, mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin, 0.0, beside=beside)
 
 
+def non_inferiority(claim: claims.NonInferiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Difference of mean returns to the baseline at equal samples; a loss of up to the margin still passes."""
+    ours, baseline = (data.steps[cell] for cell in cells)
+    seeds = common_seeds(ours, baseline)
+    height_MS = heights(min(ours.x[-1], baseline.x[-1]), ours, baseline)
+    gain = _gain(baseline, height_MS[1])
+    final = mean_quantity(final_returns(ours, seeds) - final_returns(baseline, seeds))
+    name = data.name(baseline.method, "communication")
+    beside = f"{name} gains {gain:.1f} over the initial policy; difference of final returns {in_words(final)}"
+    return Estimate(
+        part.label, mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin * gain, none=0,
+        tolerance=claim.margin * gain, beside=beside,
+    )  # fmt: skip
+
+
+def saving(claim: claims.Saving, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Uplink bytes of the baseline over the method's: of the whole run, or to where the mean curves cross."""
+    margin = float(np.log1p(claim.margin))
+    if claim.threshold is not None:
+        much, little = (align(data.rows(cell), UPLINK) for cell in cells)
+        beside = f"bytes until the mean return is {claim.threshold:g}"
+        effect = ratio(much, little, claim.threshold)
+        return Estimate(part.label, effect, "ratio", margin, none=claim.factor, beside=beside)
+    curves = [data.steps[cell] for cell in cells]
+    seeds = list(common_seeds(*curves))
+    ends = [data.rows(cell).groupby("seed")[UPLINK].max()[seeds].to_numpy(dtype=np.float64) for cell in cells]
+    logs = mean_quantity(np.log(ends[0] / ends[1]))
+    effect = Quantity(float(np.exp(logs.value)), float(np.exp(logs.low)), float(np.exp(logs.high)))
+    flaw = "a run diverged, and uploads nothing from there on" if any(c.diverged.any() for c in curves) else ""
+    return Estimate(part.label, effect, "ratio", margin, none=claim.factor, beside="bytes of the whole run", flaw=flaw)
+
+
+def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
+    """Difference of mean returns to a control against uploads, up to as many as both made."""
+    ours, control = (align(data.rows(cell), UPLOADS) for cell in cells)
+    end = min(ours.x[-1], control.x[-1])
+    height_MS = heights(end, ours, control)
+    means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
+    return Estimate(
+        f"over {data.name(control.method, 'communication')}, N = {control.n_agents}",
+        mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin * _gain(control, height_MS[1]), none=0,
+        beside=f"mean return over {end:,.0f} uploads: {means}",
+    )  # fmt: skip
+
+
+def _gain(curves: Curves, height_S: Array) -> float:
+    """How far the mean return over the budget lies above the initial policy's."""
+    return float(height_S.mean() - curves.returns_SG[:, 0].mean())
+
+
 def _medians(data: Data, curves: tuple[Curves, ...], level: float) -> str:
     """The Kaplan-Meier median of the seeds' own crossings of each, in words."""
     unit = {STEPS: "steps", TIME: "s"}[curves[0].axis]
-    found = [(data.name(c.method, c.axis, c.n_agents), seed_median(c, level)) for c in curves]
+    found = [(data.name(c.method, FIGURE_OF[c.axis], c.n_agents), seed_median(c, level)) for c in curves]
     texts = [f"{name}: {'' if q.relation == '=' else q.relation + ' '}{q.value:,.0f} {unit}" for name, q in found]
     return f"median of seeds: {', '.join(texts)}"
 
@@ -274,5 +222,8 @@ ESTIMATORS: dict[str, Callable[[Any, claims.Part, Data, list[Cell]], Estimate]] 
     "heterogeneity": heterogeneity,
     "scaling_exponent": exponent,
     "perfect_scaling": perfect_scaling,
+    "non_inferiority": non_inferiority,
+    "saving": saving,
+    "superiority": superiority,
 }
 """One function for each test of a claims file."""

@@ -19,6 +19,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
 from frl.analysis.mathml import MathRenderer
 from frl.files import write_atomically
+from frl.products import ALL_FIGURES, figure_names
 from frl.spec import Scenario
 
 # nbformat and nbconvert say that they are typed, but their functions carry no annotations.
@@ -61,6 +62,7 @@ def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
     """All notebooks as one, behind a hidden cell that defines `scenario` and `base`.
 
     That cell stands in for the notebooks' own cells tagged "parameters", whose defaults serve whoever opens one alone.
+    Cells tagged "figure-NAME" are left out if the scenario has no such figure.
     """
     paths = sorted(notebooks.glob("*.py"))
     if not paths:
@@ -71,11 +73,12 @@ def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
         f"scenario = Scenario.model_validate_json({scenario.model_dump_json()!r})",
         metadata={"tags": ["remove-cell"], "source_file": "parameters"},
     )
+    left_out = {f"figure-{name}" for name in ALL_FIGURES if name not in figure_names(scenario)}
     cells = [parameters]
     for path in paths:
         for cell in jupytext.read(path, fmt="py:percent").cells:
             cell.metadata["source_file"] = path.name
-            if "parameters" not in cell.metadata.get("tags", []):
+            if not any(tag in left_out or tag == "parameters" for tag in cell.metadata.get("tags", [])):
                 cells.append(cell)
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"  # nbformat would draw random ones

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from frl.analysis.estimates import Estimate
+from frl.analysis.estimate import Estimate
 from frl.analysis.stats import LEVEL, MIN_BOOTSTRAP
 from frl.analysis.table import Column
 
@@ -48,8 +48,8 @@ def decide(estimate: Estimate, p: float) -> tuple[str, str]:
     effect = estimate.judged
     if np.isnan(effect.value) or not effect.has_interval:
         return UNTESTED, "the curves end before there is anything to compare"
-    shown = effect.low > estimate.scaled(estimate.none)  # False without `none`
-    opposite = effect.high < estimate.scaled(estimate.none)
+    shown = effect.low > estimate.scaled(estimate.bound)  # False without a bound
+    opposite = effect.high < estimate.scaled(estimate.bound)
     fine = smallest_detectable(estimate) <= estimate.margin
     if estimate.number is None:
         return _decide_direction(estimate, p, shown, opposite, fine)
@@ -57,10 +57,10 @@ def decide(estimate: Estimate, p: float) -> tuple[str, str]:
 
 
 def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
-    none = f"{estimate.none:g}"
+    none = _NUMBER.show(estimate.bound)
     if estimate.effect.relation != "=":
         return _decide_bound(shown, opposite)
-    if shown and estimate.judged.high < estimate.scaled(estimate.none) + estimate.margin:
+    if shown and not estimate.tolerance and estimate.judged.high < estimate.scaled(estimate.bound) + estimate.margin:
         return PARTLY, f"the interval lies above {none}, but below the smallest effect that matters"
     if shown and p <= ALPHA:
         return REPLICATED, f"the interval lies above {none}"
@@ -74,6 +74,11 @@ def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool,
         )
     if shown:
         return PARTLY, uncorrected
+    if estimate.tolerance:
+        return (
+            NOT,
+            f"the interval includes {none}: a loss that matters is not excluded, and it was measured finely enough",
+        )
     return NOT, f"the interval includes {none}, and an effect that matters would have been seen"
 
 

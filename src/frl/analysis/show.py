@@ -15,7 +15,7 @@ from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
 from frl.analysis.table import fragment_of, read_fragment
 from frl.analysis.verdict import SHORT, headline, judge
 from frl.analysis.verdict import table as verdict_table
-from frl.claims import figure_names
+from frl.products import figure_names
 from frl.spec import RunSpec, Scenario
 
 
@@ -26,15 +26,10 @@ class Html(str):
         return str(self)
 
 
-def effect(scenario: Scenario, base: Path, name: str, caption: str) -> Html:
-    """The figure of an effect, inline; in a scenario without its runs a sentence that says so."""
+def figure(scenario: Scenario, base: Path, name: str, caption: str) -> Html:
+    """One of the drawn figures, inline; in a scenario without it a sentence that says so."""
     if name not in figure_names(scenario):
-        return Html("<p>The runs for this are not part of this scenario.</p>")
-    return figure(base, name, caption)
-
-
-def figure(base: Path, name: str, caption: str) -> Html:
-    """One of the drawn figures, inline."""
+        return Html(f"<p>This scenario has no figure {html.escape(name)}.</p>")
     text = (base / "figures" / f"{name}.svg").read_text(encoding="utf-8")
     return _figure(text[text.index("<svg") :], caption)
 

@@ -16,7 +16,14 @@ from matplotlib.figure import Figure
 
 from frl.files import write_atomically
 
-DISPLAY: dict[str, str] = {"afedpg": "AFedPG", "fedpg": "FedPG", "async_pg": "Vanilla", "a3c": "A3C"}
+DISPLAY: dict[str, str] = {
+    "afedpg": "AFedPG",
+    "fedpg": "FedPG",
+    "async_pg": "Vanilla",
+    "a3c": "A3C",
+    "lapg": "LAPG",
+    "random_skip": "random skipping",
+}
 
 # Okabe and Ito's palette, which stays distinct under the common colour-vision deficiencies.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -29,10 +36,17 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
-_METHOD_COLOURS = {"afedpg": BLUE, "fedpg": VERMILION, "async_pg": GREEN, "a3c": PURPLE}
+_METHOD_COLOURS = {
+    "afedpg": BLUE,
+    "fedpg": VERMILION,
+    "async_pg": GREEN,
+    "a3c": PURPLE,
+    "lapg": ORANGE,
+    "random_skip": BLACK,
+}
 # Okabe and Ito's free ones, then colours of Paul Tol's "muted" palette and a brown
 _OTHER_METHODS = (
-    *(ORANGE, SKY, BLACK, YELLOW),
+    *(SKY, "#661100", YELLOW),
     *("#332288", "#882255", "#117733", "#999933", "#CC6677", "#44AA99", "#8C510A", "#AA4499"),
 )
 _AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)

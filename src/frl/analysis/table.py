@@ -77,6 +77,11 @@ class Column:
         return {self.key + suffix: part for suffix, part in parts.items()}
 
 
+def in_words(quantity: Quantity) -> str:
+    """A number with its interval, for use in a sentence."""
+    return Column("", "", "number", quantity=True).show(quantity)
+
+
 @dataclass(frozen=True)
 class Table:
     """A table with its caption; `note` says how its numbers are defined."""

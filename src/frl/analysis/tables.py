@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frl.analysis import complexity, fleet
+from frl.analysis import communication, complexity, fleet
 from frl.analysis.complexity import mean_crossing, ratio, seed_median, share_above
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
 from frl.analysis.load import read_curves, read_runs
@@ -54,7 +54,7 @@ def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[T
         _to_threshold(scenario, steps, "samples_to_threshold"),
         _to_threshold(scenario, time, "time_to_threshold"),
         time_ratio(scenario, time),
-        communication(scenario, frame),
+        communication.table(scenario, frame),
         throughput(scenario, runs),
     ]
 
@@ -146,8 +146,8 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
     rows = []
     for environment, method, n_agents in _cells(scenario):
-        slower = method_called(scenario, TIME, "fedpg", n_agents)
-        if shown(scenario, TIME).get(method) != "afedpg" or slower is None:
+        slower = method_called(scenario, "time_complexity", "fedpg", n_agents)
+        if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
             continue
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
         spec = scenario.resolve(environment, slower, n_agents, scenario.seeds[0])
@@ -181,35 +181,6 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         f"what not waiting for the slowest agent would give if every update were worth the same. {_CROSSING}"
     )
     return Table("time_ratio", "Simulated time of FedPG over AFedPG", note, columns, rows)
-
-
-def communication(scenario: Scenario, frame: pd.DataFrame) -> Table:
-    """Messages and bytes of a whole run, and the uplink bytes to the threshold."""
-    curves = all_curves(frame, "uplink_bytes")
-    last = frame.sort_values("point", kind="stable").groupby(["environment", "method", "n_agents", "seed"]).last()
-    rows = []
-    for cell in _cells(scenario):
-        row, one = _who(cell, curves.get(cell)), curves.get(cell)
-        if one:
-            ends = last.loc[cell]
-            row |= {key: float(ends[key].mean()) for key in ("uploads", "uplink_bytes", "downlink_bytes")}
-            row["bytes_per_upload"] = float(ends["uplink_bytes"].sum() / max(ends["uploads"].sum(), 1))
-            row["uplink_to_threshold"] = mean_crossing(one, scenario.threshold(cell[0]))
-        rows.append(row)
-    columns = (
-        *_WHO,
-        Column("uploads", "uploads", "count"),
-        Column("bytes_per_upload", "per upload", "bytes"),
-        Column("uplink_bytes", "uplink", "bytes"),
-        Column("downlink_bytes", "downlink", "bytes"),
-        Column("uplink_to_threshold", "uplink to the threshold", "bytes", quantity=True),
-        *_SEEDS,
-    )
-    note = (
-        "Whole run, all agents together, mean over seeds; 1 MB is 10^6 bytes. Uplink to the threshold: bytes sent by "
-        "all agents when the mean return first reaches the scenario's threshold."
-    )
-    return Table("communication", "Messages and bytes of a whole run", note, columns, rows)
 
 
 def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:

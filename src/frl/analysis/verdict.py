@@ -15,13 +15,14 @@ import pandas as pd
 
 from frl import claims
 from frl.analysis.complexity import common_seeds, share_above
-from frl.analysis.curves import STEPS, TIME, Cell
-from frl.analysis.estimates import ESTIMATORS, Data, Estimate
+from frl.analysis.curves import Cell
+from frl.analysis.estimate import Data, Estimate
+from frl.analysis.estimates import ESTIMATORS
 from frl.analysis.load import read_curves
 from frl.analysis.rules import MEANING, NOT, PARTLY, REPLICATED, UNTESTED, VERDICTS, decide, smallest_detectable
 from frl.analysis.stats import MIN_BOOTSTRAP, holm
 from frl.analysis.table import Column, Row, Table
-from frl.spec import Scenario, SpecError
+from frl.spec import FigureName, Scenario, SpecError
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,22 @@ def absent(scenario: Scenario) -> str:
     return f"Not part of this scenario: {', '.join(texts)}." if texts else ""
 
 
+_FIGURE_OF_TEST: dict[str, FigureName] = {
+    **dict.fromkeys(("time_ratio", "order", "heterogeneity"), "time_complexity"),
+    **dict.fromkeys(("non_inferiority", "saving", "superiority"), "communication"),
+}
+"""Where its methods have the names by which a claim's table calls them; else in sample complexity."""
+
+
 def _measure(data: Data, claim: claims.Claim, part: claims.Part, cells: list[Cell]) -> Judgement:
     """The part with its estimate and p-value, not judged yet."""
     curves = [data.steps[cell] for cell in cells if cell in data.steps]
     wanted = len(cells) * len(data.scenario.seeds)
     seeds = len(common_seeds(*curves)) if len(curves) == len(cells) else 0
-    level = getattr(claim, "threshold", data.scenario.threshold(claim.environment))
-    axis = TIME if claim.test in ("time_ratio", "order", "heterogeneity") else STEPS
-    shares = {data.name(c.method, axis, c.n_agents): share_above(c, level) for c in curves}
+    level = getattr(claim, "threshold", None)
+    level = data.scenario.threshold(claim.environment) if level is None else level
+    figure = _FIGURE_OF_TEST.get(claim.test, "sample_complexity")
+    shares = {data.name(c.method, figure, c.n_agents): share_above(c, level) for c in curves}
     above = "; ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
     one = Judgement(
         claim, None, part.label, tuple(cells), seeds, wanted - sum(len(c.runs) for c in curves),

@@ -1,0 +1,208 @@
+"""Communication: who uploaded when, what a run's messages cost, and what leaves an agent at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from frl.analysis.complexity import mean_crossing, ratio
+from frl.analysis.curves import UPLINK, UPLOADS, Cell, Curves, all_curves
+from frl.analysis.panels import shown
+from frl.analysis.style import display_name
+from frl.analysis.table import Column, Row, Table
+from frl.spec import SERVERS, FigureName, RunSpec, Scenario
+
+EQUAL, UNEQUAL = "equal", "unequal"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs to compare with each other: one environment, whose agents meet it in equal or unequal variants."""
+
+    environment: str
+    agents: str
+
+    def title(self, scenario: Scenario) -> str:
+        """As a figure calls it, e.g. "Hopper-v4, unequal agents"."""
+        method = scenario.methods[0]
+        spec = scenario.resolve(self.environment, method.key, method.n_agents[0], scenario.seeds[0])
+        return f"{self.environment}-{spec.env_version}, {self.agents} agents"
+
+
+def agents_of(spec: RunSpec) -> str:
+    """Whether the agents' environments are equal."""
+    return UNEQUAL if spec.heterogeneity.any else EQUAL
+
+
+def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
+    """The cells of the figure's methods by what they can be compared in, in the figure's order of methods."""
+    found: dict[Group, list[Cell]] = {}
+    for environment in scenario.environments:
+        for key in shown(scenario, figure):
+            for n in sorted(n for m in scenario.methods if m.key == key for n in m.n_agents):
+                spec = scenario.resolve(environment, key, n, scenario.seeds[0])
+                found.setdefault(Group(environment, agents_of(spec)), []).append((environment, key, n))
+    return dict(sorted(found.items(), key=lambda item: scenario.environments.index(item[0].environment)))
+
+
+def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
+    """What a cell is compared with: the first method of the communication figure in its group, with its N."""
+    agents = agents_of(scenario.resolve(*cell, scenario.seeds[0]))
+    cells = groups(scenario, "communication").get(Group(cell[0], agents), [])
+    return next((other for other in cells if other[1] == cells[0][1] and other[2] == cell[2]), None)
+
+
+# --------------------------------------------------------------------------------------------------
+# Who uploaded when
+
+
+def answers(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Who uploaded in each round of one run of a lazy method: (N, R).
+
+    Args:
+        rows: the run's rows; their column `uploaded` is described in :mod:`frl.training.recorder`.
+    """
+    words = [str(text).split("/") for text in rows.sort_values("point", kind="stable")["uploaded"].dropna()]
+    return np.array([[mark == "1" for mark in "".join(own)] for own in zip(*words, strict=True)], dtype=bool)
+
+
+def longest_skip(uploaded_NR: NDArray[np.bool_]) -> int:
+    """The most rounds in a row in which one agent uploaded nothing."""
+    longest = current = np.zeros(len(uploaded_NR), dtype=np.int64)
+    for uploaded_N in uploaded_NR.T:
+        current = np.where(uploaded_N, 0, current + 1)
+        longest = np.maximum(longest, current)
+    return int(longest.max())
+
+
+def runs_of(frame: pd.DataFrame, cell: Cell) -> dict[int, pd.DataFrame]:
+    """The rows of each seed of a cell."""
+    match = (frame["environment"] == cell[0]) & (frame["method"] == cell[1]) & (frame["n_agents"] == cell[2])
+    return {int(str(seed)): rows for seed, rows in frame[match].groupby("seed", sort=True)}
+
+
+def upload_shares(frame: pd.DataFrame, cell: Cell) -> list[float]:
+    """For each seed of a lazy method's cell the share of all answers that were uploaded."""
+    return [float(answers(rows).mean()) for rows in runs_of(frame, cell).values()]
+
+
+def longest_skips(frame: pd.DataFrame, cell: Cell) -> list[int]:
+    """For each seed of a lazy method's cell its longest skip, in rounds."""
+    return [longest_skip(answers(rows)) for rows in runs_of(frame, cell).values()]
+
+
+# --------------------------------------------------------------------------------------------------
+# Tables
+
+
+def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
+    """Messages and bytes of a whole run, what they were with trajectories, and uploads to the threshold."""
+    uplink, uploads = all_curves(frame, UPLINK), all_curves(frame, UPLOADS)
+    names = shown(scenario, "communication")
+    rows: list[Row] = []
+    for environment in scenario.environments:
+        for method, n in [(m.key, n) for m in scenario.methods for n in m.n_agents]:
+            cell = (environment, method, n)
+            spec = scenario.resolve(*cell, scenario.seeds[0])
+            row: Row = {"environment": environment, "method": display_name(names.get(method, method)), "n_agents": n}
+            row |= {"agents": agents_of(spec), "seeds": 0, "diverged": 0}
+            if one := uplink.get(cell):
+                row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
+                row |= _of_whole_runs(frame, cell, SERVERS[spec.algorithm].lazy)
+                level = scenario.threshold(environment)
+                row["uploads_to_threshold"] = mean_crossing(uploads[cell], level)
+                row["uplink_to_threshold"] = mean_crossing(one, level)
+                other = uplink.get(baseline(scenario, cell) or cell)
+                if method in names and other and other is not one:
+                    row["saving"] = ratio(other, one, level)
+            rows.append(row)
+    return Table("communication", "Messages and bytes", _NOTE, _columns(scenario, rows), rows)
+
+
+def _of_whole_runs(frame: pd.DataFrame, cell: Cell, lazy: bool) -> Row:
+    """Means over seeds of what whole runs of the cell sent."""
+    ends = pd.DataFrame([rows.sort_values("point", kind="stable").iloc[-1] for rows in runs_of(frame, cell).values()])
+    keys = ("uploads", "uplink_bytes", "downlink_bytes", "trajectory_bytes")
+    row: Row = {key: float(ends[key].mean()) for key in keys}
+    row["total_bytes"] = float((ends["uplink_bytes"] + ends["downlink_bytes"]).mean())
+    row["bytes_per_upload"] = float(ends["uplink_bytes"].sum() / max(ends["uploads"].sum(), 1))
+    if lazy:
+        row["upload_share"] = float(np.mean(upload_shares(frame, cell)))
+        row["longest_skip"] = max(longest_skips(frame, cell))
+    return row
+
+
+def _columns(scenario: Scenario, rows: list[Row]) -> tuple[Column, ...]:
+    """Those for methods that can skip, and those for a baseline, only where there are such."""
+    first = next(iter(groups(scenario, "communication").values()), None)
+    reference = display_name(shown(scenario, "communication")[first[0][1]]) if first else ""
+    columns = (
+        Column("environment", "environment"),
+        Column("agents", "agents"),
+        Column("method", "method"),
+        Column("n_agents", "N", "count"),
+        Column("uploads", "uploads", "count"),
+        Column("upload_share", "of all answers", "share"),
+        Column("longest_skip", "longest skip (rounds)", "count"),
+        Column("bytes_per_upload", "per upload", "bytes"),
+        Column("uplink_bytes", "uplink", "bytes"),
+        Column("downlink_bytes", "downlink", "bytes"),
+        Column("total_bytes", "both", "bytes"),
+        Column("trajectory_bytes", "uplink if trajectories were sent", "bytes"),
+        Column("uploads_to_threshold", "uploads to the threshold", "count", quantity=True),
+        Column("uplink_to_threshold", "uplink to the threshold", "bytes", quantity=True),
+        Column("saving", f"uplink of {reference} over its own, to the threshold", "ratio", quantity=True),
+        Column("seeds", "seeds", "count"),
+        Column("diverged", "diverged", "count"),
+    )
+    idle = {key for key in ("upload_share", "longest_skip", "saving") if all(row.get(key) is None for row in rows)}
+    idle |= {"agents"} if all(row["agents"] == EQUAL for row in rows) else set()
+    return tuple(column for column in columns if column.key not in idle)
+
+
+_NOTE = (
+    "Whole runs, all agents together, mean over seeds (the longest skip is the largest); 1 MB is 10^6 bytes. An answer "
+    "that a lazy method's agent keeps to itself costs one byte. If trajectories were sent: observations, actions and "
+    "rewards instead of gradients. To the threshold: sent by all agents when the mean return first reaches the "
+    "scenario's threshold; '> x' or '< x' is a bound. In brackets: 95 % interval from resampling seeds."
+)
+
+
+def privacy(scenario: Scenario) -> pd.DataFrame:
+    """What leaves an agent in each algorithm and what never does, in words; those that are alike share a row."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for method in scenario.methods:
+        spec = scenario.resolve(scenario.environments[0], method.key, method.n_agents[0], scenario.seeds[0])
+        names = rows.setdefault((_leaves(spec), _stays(spec)), [])
+        names += [display_name(method.algorithm)] if display_name(method.algorithm) not in names else []
+    data = [
+        {"algorithm": ", ".join(names), "leaves the agent": a, "never leaves it": b} for (a, b), names in rows.items()
+    ]
+    return pd.DataFrame(data)
+
+
+def _leaves(spec: RunSpec) -> str:
+    lazy = SERVERS[spec.algorithm].lazy
+    what = ["change of the policy gradient since its last upload, or a byte for none" if lazy else "policy gradient"]
+    what += ["change of the critic"] if spec.critic.mode == "federated" else []
+    if spec.normalizer.mode == "federated":
+        until = spec.normalizer.freeze_after_steps
+        what.append(f"count, sum and sum of squares of new observations{f' (first {until:,} steps)' if until else ''}")
+    return "; ".join(what)
+
+
+def _stays(spec: RunSpec) -> str:
+    what = ["its environment", "observations, actions, rewards, trajectories"]
+    what += ["critic"] if spec.critic.mode == "local" else []
+    what += ["observation statistics"] if spec.normalizer.mode == "local" else []
+    what += ["noise of its gradient"] if SERVERS[spec.algorithm].lazy else []
+    return "; ".join(what)
+
+
+def curves_of(frame: pd.DataFrame, cells: list[Cell], axis: str) -> list[Curves]:
+    """The cells' curves against an axis, without those that have no run."""
+    curves = all_curves(frame, axis)
+    return [curves[cell] for cell in cells if cell in curves]

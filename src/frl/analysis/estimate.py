@@ -1,0 +1,126 @@
+"""An effect with its interval and what it is held against, and the collected data that it is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from frl.analysis import panels
+from frl.analysis.complexity import common_seeds, mean_height
+from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
+from frl.analysis.stats import Array, Quantity, p_above
+from frl.analysis.style import curve_name, display_name
+from frl.spec import FigureName, RunSpec, Scenario
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect and what it is held against.
+
+    Attributes:
+        label: which comparison.
+        effect: the effect in `unit`, with its 95 % interval.
+        unit: "return", "ratio", "exponent" or "return per doubling".
+        margin: smallest effect that matters, on the scale on which it is judged (the logarithm for ratios).
+        number: the claimed number, if there is one; without, the claim is that the effect exceeds `none`.
+        none: the effect if the method had none; None where that means nothing.
+        tolerance: how far below `none` the claim still holds (non-inferiority).
+        p: twice the one-sided p-value of the claim's null hypothesis, if not the one read from the interval.
+        beside: what to know besides, in words.
+        at: where the effect belongs in a figure: alpha, or t_max / t_min.
+        theory: the closed form's value, for a figure.
+        each: the effect in every seed, for a figure.
+        flaw: why the comparison says nothing, in words; empty if it does.
+    """
+
+    label: str
+    effect: Quantity
+    unit: str
+    margin: float
+    number: float | None = None
+    none: float | None = None
+    tolerance: float = 0.0
+    p: float | None = None
+    beside: str = ""
+    at: float = float("nan")
+    theory: float = float("nan")
+    each: tuple[float, ...] = ()
+    flaw: str = ""
+
+    @property
+    def log(self) -> bool:
+        """Whether it is judged on the logarithmic scale."""
+        return self.unit == "ratio"
+
+    def scaled(self, value: float | None) -> float:
+        """A value on the scale on which the effect is judged; nan for none."""
+        if value is None:
+            return float("nan")
+        with np.errstate(divide="ignore"):
+            return float(np.log(value)) if self.log else value
+
+    @property
+    def bound(self) -> float | None:
+        """What the effect has to exceed."""
+        return None if self.none is None else self.none - self.tolerance
+
+    @property
+    def judged(self) -> Quantity:
+        """The effect on that scale."""
+        e = self.effect
+        return Quantity(self.scaled(e.value), self.scaled(e.low), self.scaled(e.high), e.relation)
+
+    def p_value(self, n: int) -> float:
+        """p of "the effect is not above its bound", or, with a number, of "it is at least a margin away from it"."""
+        if self.p is not None:
+            return self.p
+        effect, mirrored = self.judged, _mirrored(self.judged)
+        if self.number is None:
+            return p_above(effect, self.scaled(self.bound), n)
+        number = self.scaled(self.number)  # two one-sided tests (Schuirmann 1987)
+        return max(p_above(effect, number - self.margin, n), p_above(mirrored, -number - self.margin, n))
+
+
+def _mirrored(q: Quantity) -> Quantity:
+    return Quantity(-q.value, -q.high, -q.low, q.relation)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The collected evaluation points of a scenario, aligned on either axis."""
+
+    scenario: Scenario
+    frame: pd.DataFrame
+
+    @cached_property
+    def steps(self) -> dict[Cell, Curves]:
+        """Against environment steps per agent."""
+        return all_curves(self.frame, STEPS)
+
+    @cached_property
+    def time(self) -> dict[Cell, Curves]:
+        """Against simulated time."""
+        return all_curves(self.frame, TIME)
+
+    def spec(self, cell: Cell) -> RunSpec:
+        """The settings of a cell, with the first seed."""
+        return self.scenario.resolve(*cell, self.scenario.seeds[0])
+
+    def name(self, method: str, figure: FigureName, n_agents: int | None = None) -> str:
+        """What the figure calls the method, with its N if given."""
+        key = panels.shown(self.scenario, figure).get(method, method)
+        return display_name(key) if n_agents is None else curve_name(key, n_agents)
+
+    def rows(self, cell: Cell) -> pd.DataFrame:
+        """The rows of a cell."""
+        f = self.frame
+        return f[(f["environment"] == cell[0]) & (f["method"] == cell[1]) & (f["n_agents"] == cell[2])]
+
+
+def heights(end: float, *curves: Curves) -> Array:
+    """Mean height up to `end` of the seeds that all have: (len(curves), S), in return."""
+    seeds = common_seeds(*curves)
+    return np.stack([mean_height(c, end)[[c.seeds.index(seed) for seed in seeds]] for c in curves])

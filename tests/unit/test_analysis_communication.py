@@ -1,0 +1,154 @@
+"""Communication: who uploaded when, what is compared with what, the table, the three figures and the privacy table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from matplotlib.collections import EventCollection
+from matplotlib.figure import Figure
+
+from frl.analysis import communication, lazy_figures, style
+from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip
+from frl.products import figure_names
+from frl.spec import Scenario
+
+LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
+SWEEP = {"lapg-c0": "0", "lapg": "6"}
+
+
+def scenario(**more: Any) -> Scenario:
+    unequal = {"set": {"heterogeneity": {"gear": [0.5, 2.0]}}}
+    plain = {"algorithm": "fedpg", "n_agents": (2, 4), "server": {"variant": "plain"}}
+    methods = [
+        {"name": "pg", **plain},
+        {"algorithm": "lapg", "n_agents": (2, 4)},
+        {"name": "pg-u", **plain, **unequal},
+        {"name": "lapg-u", "algorithm": "lapg", "n_agents": (2, 4), **unequal},
+        {"name": "lapg-c0", "algorithm": "lapg", "n_agents": (4,), "server": {"variance_multiplier": 0}},
+    ]
+    figures = {"communication": LABELS, "variance_multiplier": SWEEP}
+    return synthetic.scenario(
+        methods=methods, figures=figures, seeds=tuple(range(6)), episodes=4, claims=None, **more
+    )  # fmt: skip
+
+
+def test_who_uploaded_when_is_read_from_the_log() -> None:
+    rows = pd.DataFrame({"point": [1, 0, 2], "uploaded": ["101/000", "/", "1/1"]})
+    np.testing.assert_array_equal(answers(rows), [[1, 0, 1, 1], [0, 0, 0, 1]])
+    assert longest_skip(answers(rows)) == 3
+    assert longest_skip(np.ones((2, 5), dtype=bool)) == 0
+    assert longest_skip(np.array([[1, 0, 0, 1, 0], [1, 1, 1, 1, 0]], dtype=bool)) == 2
+
+
+def test_what_is_compared_with_what() -> None:
+    of = scenario()
+    found = communication.groups(of, "communication")
+    assert list(found) == [Group("Swimmer", EQUAL), Group("Swimmer", UNEQUAL)]
+    assert [cell[1:] for cell in found[Group("Swimmer", UNEQUAL)]] == [
+        ("pg-u", 2), ("pg-u", 4), ("lapg-u", 2), ("lapg-u", 4),
+    ]  # fmt: skip
+    assert communication.baseline(of, ("Swimmer", "lapg-u", 4)) == ("Swimmer", "pg-u", 4)
+    assert communication.baseline(of, ("Swimmer", "lapg-c0", 4)) == ("Swimmer", "pg", 4)
+    assert communication.baseline(synthetic.scenario(), ("Swimmer", "fedpg", 4)) is None
+
+
+def test_the_table_counts_and_compares() -> None:
+    of = scenario()
+    table = communication.table(of, synthetic.frame(of, noise=0.0))
+    rows = {(row["agents"], row["method"], row["n_agents"]): row for row in table.rows}
+    rounds = -(-synthetic.STEPS * 4 // 2048) // 4
+    plain, lazy = rows[EQUAL, "PG", 4], rows[EQUAL, "LAPG", 4]
+    assert lazy["uploads"] == 2 * rounds  # every other time
+    assert lazy["upload_share"] == pytest.approx(0.5)
+    assert (lazy["longest_skip"], plain.get("longest_skip")) == (1, None)
+    assert plain["total_bytes"] == plain["uplink_bytes"] + plain["downlink_bytes"]
+    assert plain["trajectory_bytes"] == plain["uploads"] * 2048 * 44
+    # LAPG learns at 7/8 of PG's pace (synthetic.PACE) and uploads half: 7/4 times less to the threshold
+    assert lazy["saving"].value == pytest.approx(7 / 4, rel=0.03)
+    assert plain.get("saving") is None
+    assert rows[EQUAL, "lapg-c0", 4].get("saving") is None  # not in the figure
+
+
+def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
+    of = synthetic.scenario()
+    keys = {column.key for column in communication.table(of, synthetic.frame(of)).columns}
+    assert not keys & {"agents", "saving", "upload_share", "longest_skip"}
+    assert {"uploads", "total_bytes", "trajectory_bytes"} <= keys
+
+
+def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None) -> Figure:
+    with style.paper_style():
+        figure: Figure = getattr(lazy_figures, name)(of, synthetic.frame(of) if frame is None else frame)
+        figure.canvas.draw()
+    return figure
+
+
+def test_the_figure_has_a_row_for_each_comparison_and_three_axes() -> None:
+    figure = drawn("communication", scenario())
+    assert [panel.get_xlabel() for panel in figure.axes] == 2 * ["uploads", "uplink (bytes)", "rounds"]
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert titles[::3] == ["Swimmer-v4, equal agents  (6 seeds)", "Swimmer-v4, unequal agents  (6 seeds)"]
+    curves = [{str(line.get_gid()) for line in panel.get_lines() if line.get_gid()} for panel in figure.axes]
+    assert curves[0] == {"mean pg 2", "mean pg 4", "mean lapg 2", "mean lapg 4"}
+    assert curves[3] == {"mean pg-u 2", "mean pg-u 4", "mean lapg-u 2", "mean lapg-u 4"}
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[:4] == ["PG, N = 2", "PG, N = 4", "LAPG, N = 2", "LAPG, N = 4"]
+    ends = {str(line.get_gid()): np.max(line.get_xdata()) for line in figure.axes[0].get_lines() if line.get_gid()}  # type: ignore[arg-type]
+    assert ends["mean lapg 4"] == pytest.approx(ends["mean pg 4"] / 2, rel=0.03)
+
+
+def test_the_raster_has_a_tick_for_every_upload() -> None:
+    of = scenario()
+    frame = synthetic.frame(of)
+    figure = drawn("uploads", of, frame)
+    assert len(figure.axes) == 2  # LAPG with equal and with unequal agents, N = 4
+    first = frame[(frame["method"] == "lapg") & (frame["n_agents"] == 4) & (frame["seed"] == 0)]
+    lines = [c for c in figure.axes[0].collections if isinstance(c, EventCollection)]
+    assert len(lines) == 4
+    assert sum(len(line.get_positions()) for line in lines) == first["uploads"].max()
+    assert lines[0].get_positions()[0] == 1  # agent 0 uploads in the odd rounds
+    assert lines[1].get_positions()[0] == 2
+    assert figure.axes[0].get_title(loc="left").endswith("seed 0: 50 % of the answers uploaded")
+    assert len(drawn("uploads", of, frame[frame["method"] == "pg"]).axes) == 1  # nothing to draw, and says so
+
+
+def test_the_sweep_has_a_place_for_each_multiplier() -> None:
+    of = scenario()
+    figure = drawn("variance_multiplier", of)
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0", "6"]
+    assert [panel.get_ylabel() for panel in figure.axes] == [
+        "share of answers uploaded", "longest skip (rounds)", "mean return over the budget",
+    ]  # fmt: skip
+    assert figure.axes[0].get_title(loc="left") == "Swimmer-v4, equal agents, N = 4  (6 seeds)"
+    assert figure.axes[2].get_legend().get_texts()[0].get_text() == "PG"  # type: ignore[union-attr]
+    frame = synthetic.frame(of)
+    gone = drawn("variance_multiplier", of, frame[~frame["method"].isin(SWEEP)])
+    assert all("no finished run" in panel.texts[0].get_text() for panel in gone.axes)
+
+
+def test_what_is_drawn_is_what_the_scenario_lists() -> None:
+    assert figure_names(scenario()) == ["communication", "variance_multiplier", "uploads"]
+    assert figure_names(synthetic.scenario(claims=None)) == ["sample_complexity", "time_complexity"]
+
+
+def test_equal_labels_are_for_agents_that_differ() -> None:
+    with pytest.raises(ValueError, match="two methods have the same label"):
+        Scenario.model_validate(
+            {**scenario().model_dump(exclude_unset=True), "figures": {"communication": {"pg": "PG", "lapg": "PG"}}}
+        )
+
+
+def test_the_privacy_table_says_what_leaves_an_agent() -> None:
+    table = communication.privacy(scenario()).set_index("algorithm")
+    assert list(table.index) == ["FedPG", "LAPG"]
+    assert "change of the policy gradient since its last upload" in table["leaves the agent"]["LAPG"]
+    assert "noise of its gradient" in table["never leaves it"]["LAPG"]
+    for stays in table["never leaves it"]:
+        assert stays.startswith("its environment; observations, actions, rewards, trajectories")
+    federated = communication.privacy(synthetic.scenario())
+    assert list(federated["algorithm"]) == ["AFedPG, FedPG, Vanilla, A3C"]
+    assert "change of the critic" in federated["leaves the agent"][0]
