@@ -219,28 +219,37 @@ class ScalingExponent(ClaimBase):
         yield Part(f"N = {', '.join(map(str, self.n_agents))}", tuple((self.method, n) for n in self.n_agents))
 
 
-class NonInferiority(ClaimBase):
+class Pair(Settings):
+    """A method and what it is compared with."""
+
+    method: Methods
+    over: Methods
+
+
+class Paired(ClaimBase):
+    """A comparison of pairs of methods."""
+
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
+
+    def parts(self) -> Iterator[Part]:
+        for pair in self.pairs:
+            for n in self.n_agents:
+                yield Part(f"{pair.method[0]}, {pair.over[0]}, N = {n}", ((pair.method, n), (pair.over, n)))
+
+
+class NonInferiority(Paired):
     """A method that uploads less is not worse than its baseline, at equal samples per agent."""
 
     test: Literal["non_inferiority"]
-    method: Methods
-    baseline: Methods
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
     margin: Number
     """Relative: 0.1 accepts a loss of a tenth of what the baseline gains over the initial policy."""
 
-    def parts(self) -> Iterator[Part]:
-        for n in self.n_agents:
-            yield Part(f"N = {n}", ((self.method, n), (self.baseline, n)))
 
-
-class Saving(ClaimBase):
+class Saving(Paired):
     """Bytes that the baseline's agents upload, over those of the method's."""
 
     test: Literal["saving"]
-    method: Methods
-    baseline: Methods
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
     factor: Number
     """The claim is that the baseline uploads more than this many times as much."""
     threshold: Finite | None = None
@@ -248,25 +257,13 @@ class Saving(ClaimBase):
     margin: Number
     """Relative: 0.25 takes a factor of up to 1.25 times `factor` for too small to matter."""
 
-    def parts(self) -> Iterator[Part]:
-        for n in self.n_agents:
-            yield Part(f"N = {n}", ((self.baseline, n), (self.method, n)))
 
-
-class Superiority(ClaimBase):
-    """A method has a higher mean return than each of its controls at equal uploads."""
+class Superiority(Paired):
+    """A method has a higher mean return than a control at equal uploads."""
 
     test: Literal["superiority"]
-    method: Methods
-    controls: Annotated[tuple[Methods, ...], Field(min_length=1)]
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
     margin: Number
     """Relative: the smallest difference that matters, as a share of what the control gains over the initial policy."""
-
-    def parts(self) -> Iterator[Part]:
-        for n in self.n_agents:
-            for control in self.controls:
-                yield Part(f"over {control[0]}, N = {n}", ((self.method, n), (control, n)))
 
 
 class PerfectScaling(ClaimBase):

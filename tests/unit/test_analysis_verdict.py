@@ -46,14 +46,16 @@ EXPONENT = {
     **BASE, "test": "scaling_exponent", "method": "afedpg", "n_agents": [1, 2, 4, 8], "threshold": 100, "number": 1,
     "margin": 0.125,
 }  # fmt: skip
+FIRST = {"method": "afedpg", "over": "fedpg"}
 NO_WORSE = {
-    **BASE, "test": "non_inferiority", "method": "afedpg", "baseline": "fedpg", "n_agents": [4], "margin": 0.1,
+    **BASE, "test": "non_inferiority", "pairs": [FIRST], "n_agents": [4], "margin": 0.1,
 }  # fmt: skip
 SAVING = {
-    **BASE, "test": "saving", "method": "afedpg", "baseline": "fedpg", "n_agents": [4], "factor": 2, "margin": 0.25,
+    **BASE, "test": "saving", "pairs": [FIRST], "n_agents": [4], "factor": 2, "margin": 0.25,
 }  # fmt: skip
 SUPERIOR = {
-    **BASE, "test": "superiority", "method": "afedpg", "controls": ["fedpg", "a3c"], "n_agents": [4], "margin": 0.1,
+    **BASE, "test": "superiority", "pairs": [FIRST, {"method": "afedpg", "over": "a3c"}], "n_agents": [4],
+    "margin": 0.1,
 }  # fmt: skip
 CONTROL = {**BASE, "test": "perfect_scaling", "method": "afedpg", "controls": {4: "pg-x4"}, "margin": 10}
 
@@ -440,7 +442,7 @@ def test_superior_at_equal_uploads() -> None:
     """At equal uploads AFedPG has made 1 / share as many steps: it is ahead even with the same curve against them."""
     found = lazily(SUPERIOR, both(100, 100), 0.5, noise=0.5)
     assert [one.verdict for one in found] == [REPLICATED] * 2
-    assert [one.label for one in found] == ["over FedPG, N = 4", "over A3C, N = 4"]
+    assert [one.label for one in found] == ["AFedPG over FedPG, N = 4", "AFedPG over A3C, N = 4"]
     assert found[0].estimate is not None
     assert found[0].estimate.effect.value == pytest.approx(25, abs=1)  # 50 against 25
     assert [one.verdict for one in lazily(SUPERIOR, both(50, 100), 0.9, noise=0.5)] == [NOT] * 2

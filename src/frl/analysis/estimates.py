@@ -164,7 +164,7 @@ def non_inferiority(claim: claims.NonInferiority, part: claims.Part, data: Data,
     name = data.name(baseline.method, "communication")
     beside = f"{name} gains {gain:.1f} over the initial policy; difference of final returns {in_words(final)}"
     return Estimate(
-        part.label, mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin * gain, none=0,
+        _pair(data, cells), mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin * gain, none=0,
         tolerance=claim.margin * gain, beside=beside,
     )  # fmt: skip
 
@@ -173,17 +173,18 @@ def saving(claim: claims.Saving, part: claims.Part, data: Data, cells: list[Cell
     """Uplink bytes of the baseline over the method's: of the whole run, or to where the mean curves cross."""
     margin = float(np.log1p(claim.margin))
     if claim.threshold is not None:
-        much, little = (align(data.rows(cell), UPLINK) for cell in cells)
+        little, much = (align(data.rows(cell), UPLINK) for cell in cells)
         beside = f"bytes until the mean return is {claim.threshold:g}"
         effect = ratio(much, little, claim.threshold)
-        return Estimate(part.label, effect, "ratio", margin, none=claim.factor, beside=beside)
+        return Estimate(_pair(data, cells), effect, "ratio", margin, none=claim.factor, beside=beside)
     curves = [data.steps[cell] for cell in cells]
     seeds = list(common_seeds(*curves))
     ends = [data.rows(cell).groupby("seed")[UPLINK].max()[seeds].to_numpy(dtype=np.float64) for cell in cells]
-    logs = mean_quantity(np.log(ends[0] / ends[1]))
+    logs = mean_quantity(np.log(ends[1] / ends[0]))
     effect = Quantity(float(np.exp(logs.value)), float(np.exp(logs.low)), float(np.exp(logs.high)))
     flaw = "a run diverged, and uploads nothing from there on" if any(c.diverged.any() for c in curves) else ""
-    return Estimate(part.label, effect, "ratio", margin, none=claim.factor, beside="bytes of the whole run", flaw=flaw)
+    beside = "bytes of the whole run"
+    return Estimate(_pair(data, cells), effect, "ratio", margin, none=claim.factor, beside=beside, flaw=flaw)
 
 
 def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
@@ -192,11 +193,16 @@ def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells:
     end = min(ours.x[-1], control.x[-1])
     height_MS = heights(end, ours, control)
     means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
-    return Estimate(
-        f"over {data.name(control.method, 'communication')}, N = {control.n_agents}",
-        mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin * _gain(control, height_MS[1]), none=0,
-        beside=f"mean return over {end:,.0f} uploads: {means}",
-    )  # fmt: skip
+    beside = f"mean return over {end:,.0f} uploads: {means}"
+    effect, margin = mean_quantity(height_MS[0] - height_MS[1]), claim.margin * _gain(control, height_MS[1])
+    return Estimate(_pair(data, cells), effect, "return", margin, none=0, beside=beside)
+
+
+def _pair(data: Data, cells: list[Cell]) -> str:
+    """Which two methods are compared, in whose agents' environments, and N."""
+    ours, other = (data.name(cell[1], "communication") for cell in cells)
+    agents = "unequal agents, " if data.spec(cells[0]).heterogeneity.any else ""
+    return f"{ours} over {other}, {agents}N = {cells[0][2]}"
 
 
 def _gain(curves: Curves, height_S: Array) -> float:
