@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import synthetic
 from matplotlib.collections import EventCollection
 from matplotlib.figure import Figure
 
-from frl.analysis import communication, lazy_figures, style
+from frl.analysis import communication, figures, lazy_figures, load, report, style, tables
 from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip
 from frl.products import figure_names
 from frl.spec import Scenario
@@ -40,6 +41,8 @@ def test_who_uploaded_when_is_read_from_the_log() -> None:
     rows = pd.DataFrame({"point": [1, 0, 2], "uploaded": ["101/000", "/", "1/1"]})
     np.testing.assert_array_equal(answers(rows), [[1, 0, 1, 1], [0, 0, 0, 1]])
     assert longest_skip(answers(rows)) == 3
+    ended_early = pd.DataFrame({"point": [0, 1], "uploaded": ["/", "1010/010"]})  # within the fourth round
+    np.testing.assert_array_equal(answers(ended_early), [[1, 0, 1], [0, 1, 0]])
     assert longest_skip(np.ones((2, 5), dtype=bool)) == 0
     assert longest_skip(np.array([[1, 0, 0, 1, 0], [1, 1, 1, 1, 0]], dtype=bool)) == 2
 
@@ -133,6 +136,21 @@ def test_the_sweep_has_a_place_for_each_multiplier() -> None:
 def test_what_is_drawn_is_what_the_scenario_lists() -> None:
     assert figure_names(scenario()) == ["communication", "variance_multiplier", "uploads"]
     assert figure_names(synthetic.scenario(claims=None)) == ["sample_complexity", "time_complexity"]
+
+
+def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) -> None:
+    of = scenario()
+    base = tmp_path / of.name
+    synthetic.write_all(tmp_path, of)
+    load.collect(of, tmp_path, base, partial=False)
+    figures.draw(of, base)
+    tables.write(of, base)
+    page = report.render(of, base, Path(__file__).parents[2] / "notebooks", show_code=False).read_text(encoding="utf-8")
+    for heading in ("Uploading only what has changed", "The variance multiplier", "What leaves an agent"):
+        assert heading in page
+    for heading in ("Sample complexity", "Time complexity", "What the lookahead adds"):
+        assert f">{heading}<a" not in page.replace("\n", "")
+    assert page.count("<svg") == 5  # two diagrams, three figures
 
 
 def test_equal_labels_are_for_agents_that_differ() -> None:

@@ -327,8 +327,10 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
     from frl.products import figure_names
 
     config = Path(__file__).parents[2] / "config"
-    swimmer, quick = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick"))
-    assert all(cells(swimmer, claim, part) for claim in swimmer.claims.claims for part in claim.parts())
+    swimmer, quick, lazy = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick", "communication"))
+    for whole in (swimmer, lazy):
+        assert all(cells(whole, claim, part) for claim in whole.claims.claims for part in claim.parts())
+    assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads"]
     assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]
     alike = [swimmer.resolve("Swimmer", m, 8, 0) for m in ("afedpg-time", "afedpg-r1", "afedpg-r20")]

@@ -60,13 +60,15 @@ def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
 
 
 def answers(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Who uploaded in each round of one run of a lazy method: (N, R).
+    """Who uploaded in each complete round of one run of a lazy method: (N, R).
 
     Args:
         rows: the run's rows; their column `uploaded` is described in :mod:`frl.training.recorder`.
     """
     words = [str(text).split("/") for text in rows.sort_values("point", kind="stable")["uploaded"].dropna()]
-    return np.array([[mark == "1" for mark in "".join(own)] for own in zip(*words, strict=True)], dtype=bool)
+    marks = ["".join(own) for own in zip(*words, strict=True)]
+    rounds = min(map(len, marks))  # a run may end before the last agents of a round have answered
+    return np.array([[mark == "1" for mark in own[:rounds]] for own in marks], dtype=bool)
 
 
 def longest_skip(uploaded_NR: NDArray[np.bool_]) -> int:
