@@ -20,8 +20,8 @@ from frl.analysis import show
 # %% [markdown]
 # # Summary
 #
-# What these runs say about the claims of the AFedPG poster and paper, claim by claim. Everything here is computed from
-# the runs' logs; the rules and margins were set before, in the claims file that the scenario names.
+# What these runs say about each claim. Everything here is computed from the runs' logs; the rules and margins were set
+# before, in the claims file that the scenario names.
 
 # %%
 show.summary(scenario, base)

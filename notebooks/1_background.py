@@ -94,10 +94,11 @@ show.diagram(
 #
 # | method | when the server steps | what it does with a gradient |
 # |---|---|---|
-# | **PG** | after each gradient | AFedPG with a single agent |
+# | **PG** (N = 1) | after each gradient | AFedPG with a single agent |
 # | **AFedPG** | after each gradient, from whichever agent | momentum, normalised step, lookahead |
 # | **FedPG** | when all N of a round are in | averages them, then as AFedPG or a plain step (`server.variant`) |
 # | **Vanilla** | after each gradient, from whichever agent | as AFedPG, without the lookahead |
+# | **LAPG** | when all N of a round have answered | adds up what was uploaded; who has nothing new uploads nothing |
 # | **A3C** | after each gradient, from whichever agent | shared RMSProp, entropy bonus, n-step returns; no lookahead |
 #
 # The settings of each are listed under Provenance.

@@ -63,7 +63,7 @@ show.figure(
     scenario,
     base,
     "uploads",
-    "Who uploaded when. Each line is an agent, each tick an upload; one run of each method that can skip.",
+    "Who uploaded when. Each line is an agent, each tick an upload; the first seed of each case.",
 )
 
 # %% tags=["figure-communication"]
@@ -71,13 +71,15 @@ show.figure(
     scenario,
     base,
     "communication",
-    "Evaluation return against uploads, uplink bytes and rounds. Thick: mean over seeds; band: 95 % confidence "
-    "interval of the mean at each point; thin: every seed.",
+    "Evaluation return against uploads, uplink bytes (both of all agents together) and rounds. Thick: mean over seeds; "
+    "band: 95 % confidence interval of the mean at each point; thin: every seed. Against uploads and bytes a run that "
+    "has spent its budget of steps holds its last return, until the seed with the most uploads ends.",
 )
 
 # %% [markdown] tags=["figure-communication"]
-# The first method is what the others are compared with: every agent uploads in every round. Two controls need no rule:
-# agents that toss a coin, with LAPG's share of uploads, and half as many rounds of twice the batch.
+# The first method in the legend is the baseline that the others are compared with. Each method has a step size of its
+# own. Controls, where there are any, need no rule: agents that toss a coin about every upload, or fewer rounds with
+# larger batches. Where agents are unequal, each has its own physics, initial states and weight of rewards.
 
 # %% [markdown] tags=["figure-variance_multiplier"]
 # ## The variance multiplier
@@ -89,5 +91,5 @@ show.figure(
     "variance_multiplier",
     "What the multiplier c trades, all else equal: the share of answers that are uploaded, the most rounds in a row in "
     "which an agent kept silent, and the mean return. Dots: single seeds; bars: 95 % confidence interval of the mean; "
-    "dashed: everyone uploads every round.",
+    "dashed: the baseline, at its own step size.",
 )

@@ -225,6 +225,12 @@ class Pair(Settings):
     method: Methods
     over: Methods
 
+    @model_validator(mode="after")
+    def _of_two(self) -> Pair:
+        if set(self.method) & set(self.over):
+            raise ValueError(f"method and over are the same: {', '.join(sorted(set(self.method) & set(self.over)))}")
+        return self
+
 
 class Paired(ClaimBase):
     """A comparison of pairs of methods."""
@@ -243,7 +249,7 @@ class NonInferiority(Paired):
 
     test: Literal["non_inferiority"]
     margin: Number
-    """Relative: 0.1 accepts a loss of a tenth of what the baseline gains over the initial policy."""
+    """0.1 accepts a loss of a tenth of the baseline's gain, that of its mean return over the initial policy's."""
 
 
 class Saving(Paired):
@@ -255,15 +261,15 @@ class Saving(Paired):
     threshold: Finite | None = None
     """Return up to which to count; empty: the whole run."""
     margin: Number
-    """Relative: 0.25 takes a factor of up to 1.25 times `factor` for too small to matter."""
+    """Relative: with 0.1 an interval within a factor of 1.1 of the value is narrow enough to tell."""
 
 
 class Superiority(Paired):
-    """A method has a higher mean return than a control at equal uploads."""
+    """A method gains more than a control at equal uploads."""
 
     test: Literal["superiority"]
     margin: Number
-    """Relative: the smallest difference that matters, as a share of what the control gains over the initial policy."""
+    """The smallest difference that matters, as a share of what the control gains over the initial policy."""
 
 
 class PerfectScaling(ClaimBase):

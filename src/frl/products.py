@@ -14,10 +14,11 @@ ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), "uploads", *EFFECTS)
 def figure_names(scenario: Scenario) -> list[str]:
     """The scenario's figures: those that it lists, else the poster's two; and one for each effect that is claimed.
 
-    With the figure of communication comes one of who uploaded when, if a method has anything to choose.
+    With the figure of communication comes one of who uploaded when, if one of its methods has anything to choose.
     """
     names: list[str] = list(scenario.figures) or ["sample_complexity", "time_complexity"]
-    if "communication" in names and any(SERVERS[m.algorithm].lazy for m in scenario.methods):
+    compared = [m for m in scenario.methods if m.key in scenario.figures.get("communication", {})]
+    if any(SERVERS[m.algorithm].lazy for m in compared):
         names.append("uploads")
     claims = scenario.claims.claims if scenario.claims else ()
     tests = {c.test for c in claims for part in c.parts() if cells(scenario, c, part) is not None}

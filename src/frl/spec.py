@@ -459,22 +459,46 @@ class Scenario(Settings):
                 raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
         for environment, method, n_agents in cells:
             self.resolve(environment, method.key, n_agents, self.seeds[0])
+        self._figures_compare_what_can_be_compared()
         return self
 
     def _figures_and_claims_name_what_there_is(self) -> None:
         for figure, labels in self.figures.items():
             if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
                 raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
-            kinds = [(label, json.dumps(self._method(name).set.get("heterogeneity"))) for name, label in labels.items()]
-            if len(set(kinds)) < len(kinds):
+            if figure != "communication" and len(set(labels.values())) < len(labels):
                 raise ValueError(f"figures.{figure}: two methods have the same label")
         for claim in self.claims.claims if self.claims else ():
             if claim.environment not in ENVIRONMENTS:
                 allowed = ", ".join(ENVIRONMENTS)
                 raise ValueError(f"claim {claim.id}: environment = {claim.environment!r}: allowed are {allowed}")
 
-    def _method(self, key: str) -> Method:
-        return next(method for method in self.methods if method.key == key)
+    def _figures_compare_what_can_be_compared(self) -> None:
+        """The figure of communication has a row for equal agents and one for unequal ones; a sweep varies one thing."""
+        rows = [(self._any(key).heterogeneity, label) for key, label in self.figures.get("communication", {}).items()]
+        if twice := [label for i, (kind, label) in enumerate(rows) if (kind, label) in rows[:i]]:
+            raise ValueError(f"figures.communication: two methods have the same label, {twice[0]!r}, and equal agents")
+        if len({kind for kind, _ in rows if kind.any}) > 1:
+            raise ValueError("figures.communication: its agents are unequal in more than one way (heterogeneity)")
+        swept = tuple(self.figures.get("variance_multiplier", {}))
+        if alien := [key for key in swept if not hasattr(self._any(key).server, "variance_multiplier")]:
+            raise ValueError(f"figures.variance_multiplier.{alien[0]}: the method has no variance_multiplier")
+        counts = [{n for method in self.methods if method.key == key for n in method.n_agents} for key in swept]
+        common = sorted(set.intersection(*counts)) if swept else []
+        if swept and (len(swept) == 1 or not common):
+            raise ValueError("figures.variance_multiplier: needs two or more methods that have an N in common")
+        alike = []
+        for key in swept:
+            spec = self._any(key, common[0])
+            alike.append(spec.model_copy(update={"server": spec.server.model_copy(update={"variance_multiplier": 0})}))
+        if other := [spec.method for spec in alike if spec.to_json() != alike[0].to_json()]:
+            pair = f"{other[0]} and {alike[0].method}"
+            raise ValueError(f"figures.variance_multiplier: {pair} differ in more than server.variance_multiplier")
+
+    def _any(self, key: str, n_agents: int | None = None) -> RunSpec:
+        """The settings of a method in the first environment, with its first N if none is given."""
+        method = next(method for method in self.methods if method.key == key)
+        return self.resolve(self.environments[0], key, n_agents or method.n_agents[0], self.seeds[0])
 
     def _methods(self) -> str:
         """The methods with their N, in words."""

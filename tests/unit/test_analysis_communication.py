@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from frl.analysis import communication, figures, lazy_figures, load, report, style, tables
 from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip
 from frl.products import figure_names
-from frl.spec import Scenario
+from frl.spec import HeterogeneitySpec, Scenario
 
 LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
 SWEEP = {"lapg-c0": "0", "lapg": "6"}
@@ -50,8 +50,10 @@ def test_who_uploaded_when_is_read_from_the_log() -> None:
 def test_what_is_compared_with_what() -> None:
     of = scenario()
     found = communication.groups(of, "communication")
-    assert list(found) == [Group("Swimmer", EQUAL), Group("Swimmer", UNEQUAL)]
-    assert [cell[1:] for cell in found[Group("Swimmer", UNEQUAL)]] == [
+    equal, unequal = (Group("Swimmer", HeterogeneitySpec(gear=gear)) for gear in ((1.0, 1.0), (0.5, 2.0)))
+    assert list(found) == [equal, unequal]
+    assert (equal.agents, unequal.agents) == (EQUAL, UNEQUAL)
+    assert [cell[1:] for cell in found[unequal]] == [
         ("pg-u", 2), ("pg-u", 4), ("lapg-u", 2), ("lapg-u", 4),
     ]  # fmt: skip
     assert communication.baseline(of, ("Swimmer", "lapg-u", 4)) == ("Swimmer", "pg-u", 4)
@@ -92,7 +94,9 @@ def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None) -> Figure:
 
 def test_the_figure_has_a_row_for_each_comparison_and_three_axes() -> None:
     figure = drawn("communication", scenario())
-    assert [panel.get_xlabel() for panel in figure.axes] == 2 * ["uploads", "uplink (bytes)", "rounds"]
+    assert [panel.get_xlabel() for panel in figure.axes] == 2 * [
+        "uploads of all agents", "uplink of all agents (bytes)", "rounds",
+    ]  # fmt: skip
     titles = [panel.get_title(loc="left") for panel in figure.axes]
     assert titles[::3] == ["Swimmer-v4, equal agents  (6 seeds)", "Swimmer-v4, unequal agents  (6 seeds)"]
     curves = [{str(line.get_gid()) for line in panel.get_lines() if line.get_gid()} for panel in figure.axes]
@@ -115,7 +119,8 @@ def test_the_raster_has_a_tick_for_every_upload() -> None:
     assert sum(len(line.get_positions()) for line in lines) == first["uploads"].max()
     assert lines[0].get_positions()[0] == 1  # agent 0 uploads in the odd rounds
     assert lines[1].get_positions()[0] == 2
-    assert figure.axes[0].get_title(loc="left").endswith("seed 0: 50 % of the answers uploaded")
+    assert figure.axes[0].get_title(loc="left") == "Swimmer-v4, equal agents: LAPG, N = 4, seed 0"
+    assert figure.axes[0].get_title(loc="right") == "50 % uploaded"
     assert len(drawn("uploads", of, frame[frame["method"] == "pg"]).axes) == 1  # nothing to draw, and says so
 
 
@@ -153,11 +158,40 @@ def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) 
     assert page.count("<svg") == 5  # two diagrams, three figures
 
 
-def test_equal_labels_are_for_agents_that_differ() -> None:
-    with pytest.raises(ValueError, match="two methods have the same label"):
-        Scenario.model_validate(
-            {**scenario().model_dump(exclude_unset=True), "figures": {"communication": {"pg": "PG", "lapg": "PG"}}}
-        )
+def test_no_raster_without_a_lazy_method_in_the_figure() -> None:
+    of = scenario()
+    listed = {**of.model_dump(exclude_unset=True), "figures": {"communication": {"pg": "PG", "pg-u": "PG"}}}
+    assert figure_names(Scenario.model_validate(listed)) == ["communication"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ({"communication": {"pg": "PG", "lapg": "PG"}}, "two methods have the same label, 'PG', and equal agents"),
+        ({"communication": {"pg": "PG", "lapg-u": "A", "lapg-v": "B"}}, "unequal in more than one way"),
+        ({"time_complexity": {"pg": "PG", "pg-u": "PG"}}, "figures.time_complexity: two methods have the same label"),
+        ({"variance_multiplier": {"lapg": "6"}}, "needs two or more methods that have an N"),
+        (
+            {"variance_multiplier": {"lapg": "6", "pg": "0"}},
+            "figures.variance_multiplier.pg: the method has no variance",
+        ),
+        ({"variance_multiplier": {"lapg": "6", "lapg-u": "0"}}, "lapg-u and lapg differ in more than"),
+    ],
+)
+def test_figures_that_compare_what_cannot_be_compared(figures: dict[str, Any], told: str) -> None:
+    given = scenario().model_dump(exclude_unset=True)
+    other = {"name": "lapg-v", "algorithm": "lapg", "n_agents": (4,), "set": {"heterogeneity": {"gear": [0.9, 1.1]}}}
+    with pytest.raises(ValueError, match=told):
+        Scenario.model_validate({**given, "methods": [*given["methods"], other], "figures": figures})
+
+
+def test_a_run_that_diverged_at_once_is_no_error() -> None:
+    of = scenario()
+    frame = synthetic.frame(of)
+    lapg = frame["method"] == "lapg"
+    frame = frame[~lapg | (frame["point"] == 0)].assign(status="ok")
+    frame.loc[frame["method"] == "lapg", "uploaded"] = "///"
+    assert any("no finished run" in text.get_text() for text in drawn("uploads", of, frame).axes[0].texts)
 
 
 def test_the_privacy_table_says_what_leaves_an_agent() -> None:

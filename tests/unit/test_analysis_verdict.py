@@ -403,20 +403,40 @@ def both(ours: float, other: float) -> Law:
     return lambda method, _: (ours if method == "afedpg" else other, 1000.0)
 
 
-def test_not_inferior_is_a_loss_below_a_tenth_of_the_gain() -> None:
-    """The baseline ends at 100, so its mean return is 50, which it also gains: a loss of up to 5 passes."""
+def test_not_inferior_is_nine_tenths_of_the_gain() -> None:
+    """The baseline ends at 100, so its mean return is 50, which it also gains: 45 and more pass."""
     (one,) = lazily(NO_WORSE, both(96, 100), 0.3, noise=0.5)
     assert one.verdict == REPLICATED
     assert one.estimate is not None
-    assert one.estimate.effect.value == pytest.approx(-2, abs=0.3)
-    assert one.estimate.bound == pytest.approx(-5, abs=0.1)
-    assert "gains 50" in one.evidence
+    assert one.estimate.effect.value == pytest.approx(0.96, abs=0.01)
+    assert (one.estimate.bound, one.estimate.unit) == (0.9, "of the gain")
+    assert verdict.table(scenario(NO_WORSE), [one]).rows[0]["paper"] == 0.9
     assert [one.verdict for one in lazily(NO_WORSE, both(120, 100), 0.3)] == [REPLICATED]
     assert [one.verdict for one in lazily(NO_WORSE, both(80, 100), 0.3, noise=0.5)] == [NOT]
     (near,) = lazily(NO_WORSE, both(90, 100), 0.3, noise=3)  # across the bound, and measured to less than the margin
     assert near.verdict == NOT
-    assert "a loss that matters is not excluded" in near.reason
+    assert near.reason == "the interval includes 0.90, and is narrow enough to have shown an effect that matters"
     assert [one.verdict for one in lazily(NO_WORSE, both(96, 100), 0.3, noise=60)] == [UNTESTED]
+
+
+@pytest.mark.parametrize("claim", [NO_WORSE, {**SUPERIOR, "pairs": [FIRST]}])
+@pytest.mark.parametrize("ends", [(-10, -20), (5, 0), (-19.5, -20)])
+def test_a_baseline_that_learns_nothing_says_nothing(claim: dict[str, Any], ends: tuple[float, float]) -> None:
+    (one,) = lazily(claim, both(*ends), 0.5, noise=0.5)
+    assert one.verdict == UNTESTED
+    assert "does not improve on the initial policy" in one.reason
+    assert np.isnan(one.p)
+    assert np.isnan(one.p_holm)
+
+
+def test_a_pair_differs_in_its_method_alone() -> None:
+    (one,) = lazily(
+        {**NO_WORSE, "pairs": [{"method": "afedpg-r1", "over": "fedpg"}], "n_agents": [8]}, both(96, 100), 1
+    )
+    assert one.verdict == UNTESTED
+    assert "differ in fleet as well" in one.reason
+    with pytest.raises(ValueError, match="method and over are the same: fedpg"):
+        Claims.model_validate({"claims": [{**SAVING, "pairs": [{"method": "fedpg", "over": "fedpg"}]}]})
 
 
 def test_saving_of_the_whole_run_and_to_a_return() -> None:
@@ -424,18 +444,36 @@ def test_saving_of_the_whole_run_and_to_a_return() -> None:
     assert one.verdict == REPLICATED
     assert one.estimate is not None
     assert one.estimate.effect.value == pytest.approx(1 / 0.3)
-    assert [one.verdict for one in lazily(SAVING, both(100, 100), 0.45)] == [PARTLY]  # more than 2, less than 2.5
-    assert [one.verdict for one in lazily(SAVING, both(100, 100), 0.6)] == [NOT]
+    assert [one.verdict for one in lazily(SAVING, both(100, 100), 0.49)] == [REPLICATED]  # 2.04
+    (some,) = lazily(SAVING, both(100, 100), 0.6)
+    assert (some.verdict, some.reason) == (PARTLY, "there is an effect, but not shown to exceed 2.00")
+    (none,) = lazily(SAVING, both(100, 100), 1.1)
+    assert (none.verdict, none.reason) == (NOT, "the interval lies below 2.00: the opposite is the case")
     (flawed,) = lazily(SAVING, both(100, 100), 0.3, diverged="afedpg")
     assert flawed.verdict == UNTESTED
     assert "a run diverged" in flawed.reason
+    assert np.isnan(flawed.p)
     reached = {**SAVING, "threshold": 60}
     (one,) = lazily(reached, both(150, 100), 0.5, noise=0.5)  # half the uploads, and 1.5 times as fast
     assert one.estimate is not None
     assert one.estimate.effect.value == pytest.approx(3, rel=0.02)
     assert one.verdict == REPLICATED
-    # it ends below 60 after half the uploads, where the others reach 60 after 0.6 of theirs: at most 1.2
-    assert [one.verdict for one in lazily(reached, both(50, 100), 0.5, noise=0.5)] == [NOT]
+    # it ends below 60 after half the uploads, where the others reach 60 after 0.6 of theirs: at least that it never did
+    assert [one.verdict for one in lazily(reached, both(50, 100), 0.5, noise=0.5)] == [UNTESTED]
+
+
+def test_seeds_that_upload_less_than_others_are_not_censored_by_that() -> None:
+    """Every seed crosses 60 on the same curve, after 0.2 to 0.56 of the baseline's uploads."""
+    claim = {**SAVING, "threshold": 60}
+    of = scenario(claim)
+    data = frame(of, both(100, 100), noise=0.0)
+    data["uploads"] *= np.where(data["method"] == "afedpg", 0.2 + 0.04 * data["seed"], 1.0)
+    data["uplink_bytes"] = 1000 * data["uploads"]
+    (one,) = verdict.judge(of, data)
+    assert one.estimate is not None
+    effect = one.estimate.effect
+    assert effect.relation == "="
+    assert 1 / 0.56 < effect.low < effect.value < effect.high < 1 / 0.2
 
 
 def test_superior_at_equal_uploads() -> None:
@@ -444,6 +482,17 @@ def test_superior_at_equal_uploads() -> None:
     assert [one.verdict for one in found] == [REPLICATED] * 2
     assert [one.label for one in found] == ["AFedPG over FedPG, N = 4", "AFedPG over A3C, N = 4"]
     assert found[0].estimate is not None
-    assert found[0].estimate.effect.value == pytest.approx(25, abs=1)  # 50 against 25
+    assert found[0].estimate.effect.value == pytest.approx(2, abs=0.05)  # 50 against 25
     assert [one.verdict for one in lazily(SUPERIOR, both(50, 100), 0.9, noise=0.5)] == [NOT] * 2
     assert [one.verdict for one in lazily(SUPERIOR, both(100, 100), 1.0, noise=60)] == [UNTESTED] * 2
+
+
+@pytest.mark.parametrize(
+    ("claim", "ours"),
+    [(NO_WORSE, 90.0), ({**SUPERIOR, "pairs": [FIRST]}, 100.0), ({**SAVING, "threshold": 60}, 100.0)],
+)
+def test_noise_about_pairs_is_seldom_replicated(claim: dict[str, Any], ours: float) -> None:
+    """At the bound itself, where the claim is just not true: at most 2.5 % nominally, twice that is let pass."""
+    share = 0.5 if claim["test"] == "saving" else 1.0
+    found = [lazily(claim, both(ours, 100), share, noise=20, seed=seed)[0].verdict for seed in range(200)]
+    assert found.count(REPLICATED) <= 10

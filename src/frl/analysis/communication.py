@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from frl.analysis.complexity import mean_crossing, ratio
-from frl.analysis.curves import UPLINK, UPLOADS, Cell, Curves, all_curves
+from frl.analysis.curves import UPLINK, UPLOADS, Cell, Curves, all_curves, rows_of
 from frl.analysis.panels import shown
 from frl.analysis.style import display_name
 from frl.analysis.table import Column, Row, Table
-from frl.spec import SERVERS, FigureName, RunSpec, Scenario
+from frl.spec import SERVERS, FigureName, HeterogeneitySpec, RunSpec, Scenario
 
 EQUAL, UNEQUAL = "equal", "unequal"
 
@@ -23,18 +23,18 @@ class Group:
     """Runs to compare with each other: one environment, whose agents meet it in equal or unequal variants."""
 
     environment: str
-    agents: str
+    heterogeneity: HeterogeneitySpec
+
+    @property
+    def agents(self) -> str:
+        """Whether the agents' environments are equal, in a word."""
+        return UNEQUAL if self.heterogeneity.any else EQUAL
 
     def title(self, scenario: Scenario) -> str:
         """As a figure calls it, e.g. "Hopper-v4, unequal agents"."""
         method = scenario.methods[0]
         spec = scenario.resolve(self.environment, method.key, method.n_agents[0], scenario.seeds[0])
         return f"{self.environment}-{spec.env_version}, {self.agents} agents"
-
-
-def agents_of(spec: RunSpec) -> str:
-    """Whether the agents' environments are equal."""
-    return UNEQUAL if spec.heterogeneity.any else EQUAL
 
 
 def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
@@ -44,14 +44,14 @@ def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
         for key in shown(scenario, figure):
             for n in sorted(n for m in scenario.methods if m.key == key for n in m.n_agents):
                 spec = scenario.resolve(environment, key, n, scenario.seeds[0])
-                found.setdefault(Group(environment, agents_of(spec)), []).append((environment, key, n))
+                found.setdefault(Group(environment, spec.heterogeneity), []).append((environment, key, n))
     return dict(sorted(found.items(), key=lambda item: scenario.environments.index(item[0].environment)))
 
 
 def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
     """What a cell is compared with: the first method of the communication figure in its group, with its N."""
-    agents = agents_of(scenario.resolve(*cell, scenario.seeds[0]))
-    cells = groups(scenario, "communication").get(Group(cell[0], agents), [])
+    own = Group(cell[0], scenario.resolve(*cell, scenario.seeds[0]).heterogeneity)
+    cells = groups(scenario, "communication").get(own, [])
     return next((other for other in cells if other[1] == cells[0][1] and other[2] == cell[2]), None)
 
 
@@ -82,13 +82,13 @@ def longest_skip(uploaded_NR: NDArray[np.bool_]) -> int:
 
 def runs_of(frame: pd.DataFrame, cell: Cell) -> dict[int, pd.DataFrame]:
     """The rows of each seed of a cell."""
-    match = (frame["environment"] == cell[0]) & (frame["method"] == cell[1]) & (frame["n_agents"] == cell[2])
-    return {int(str(seed)): rows for seed, rows in frame[match].groupby("seed", sort=True)}
+    return {int(str(seed)): rows for seed, rows in rows_of(frame, cell).groupby("seed", sort=True)}
 
 
 def upload_shares(frame: pd.DataFrame, cell: Cell) -> list[float]:
-    """For each seed of a lazy method's cell the share of all answers that were uploaded."""
-    return [float(answers(rows).mean()) for rows in runs_of(frame, cell).values()]
+    """For each seed of a lazy method's cell the share of all answers that were uploaded; nan before the first."""
+    each = [answers(rows) for rows in runs_of(frame, cell).values()]
+    return [float(one.mean()) if one.size else float("nan") for one in each]
 
 
 def longest_skips(frame: pd.DataFrame, cell: Cell) -> list[int]:
@@ -110,7 +110,7 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
             cell = (environment, method, n)
             spec = scenario.resolve(*cell, scenario.seeds[0])
             row: Row = {"environment": environment, "method": display_name(names.get(method, method)), "n_agents": n}
-            row |= {"agents": agents_of(spec), "seeds": 0, "diverged": 0}
+            row |= {"agents": Group(environment, spec.heterogeneity).agents, "seeds": 0, "diverged": 0}
             if one := uplink.get(cell):
                 row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
                 row |= _of_whole_runs(frame, cell, SERVERS[spec.algorithm].lazy)
@@ -121,7 +121,10 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
                 if method in names and other and other is not one:
                     row["saving"] = ratio(other, one, level)
             rows.append(row)
-    return Table("communication", "Messages and bytes", _NOTE, _columns(scenario, rows), rows)
+    columns = _columns(rows)
+    keys = {column.key for column in columns}
+    note = _NOTE + _NOTE_LAZY * ("longest_skip" in keys) + _NOTE_BASELINE * ("saving" in keys)
+    return Table("communication", "Messages and bytes", note, columns, rows)
 
 
 def _of_whole_runs(frame: pd.DataFrame, cell: Cell, lazy: bool) -> Row:
@@ -132,15 +135,13 @@ def _of_whole_runs(frame: pd.DataFrame, cell: Cell, lazy: bool) -> Row:
     row["total_bytes"] = float((ends["uplink_bytes"] + ends["downlink_bytes"]).mean())
     row["bytes_per_upload"] = float(ends["uplink_bytes"].sum() / max(ends["uploads"].sum(), 1))
     if lazy:
-        row["upload_share"] = float(np.mean(upload_shares(frame, cell)))
+        row["upload_share"] = float(np.nanmean(upload_shares(frame, cell)))
         row["longest_skip"] = max(longest_skips(frame, cell))
     return row
 
 
-def _columns(scenario: Scenario, rows: list[Row]) -> tuple[Column, ...]:
+def _columns(rows: list[Row]) -> tuple[Column, ...]:
     """Those for methods that can skip, and those for a baseline, only where there are such."""
-    first = next(iter(groups(scenario, "communication").values()), None)
-    reference = display_name(shown(scenario, "communication")[first[0][1]]) if first else ""
     columns = (
         Column("environment", "environment"),
         Column("agents", "agents"),
@@ -156,7 +157,7 @@ def _columns(scenario: Scenario, rows: list[Row]) -> tuple[Column, ...]:
         Column("trajectory_bytes", "uplink if trajectories were sent", "bytes"),
         Column("uploads_to_threshold", "uploads to the threshold", "count", quantity=True),
         Column("uplink_to_threshold", "uplink to the threshold", "bytes", quantity=True),
-        Column("saving", f"uplink of {reference} over its own, to the threshold", "ratio", quantity=True),
+        Column("saving", "uplink of the baseline over its own, to the threshold", "ratio", quantity=True),
         Column("seeds", "seeds", "count"),
         Column("diverged", "diverged", "count"),
     )
@@ -166,11 +167,16 @@ def _columns(scenario: Scenario, rows: list[Row]) -> tuple[Column, ...]:
 
 
 _NOTE = (
-    "Whole runs, all agents together, mean over seeds (the longest skip is the largest); 1 MB is 10^6 bytes. An answer "
-    "that a lazy method's agent keeps to itself costs one byte. If trajectories were sent: observations, actions and "
-    "rewards instead of gradients. To the threshold: sent by all agents when the mean return first reaches the "
-    "scenario's threshold; '> x' or '< x' is a bound. In brackets: 95 % interval from resampling seeds."
+    "Whole runs, all agents together, mean over seeds; 1 MB is 10^6 bytes. If trajectories were sent: observations, "
+    "actions and rewards instead of gradients. To the threshold: sent by all agents when the mean return first reaches "
+    "the scenario's threshold; a run that has spent its budget of steps holds its last return. '> x' or '< x' is a "
+    "bound. In brackets: 95 % interval from resampling seeds."
 )
+_NOTE_LAZY = (
+    " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "
+    "is the largest of all agents and seeds, and counts to the end of the run."
+)
+_NOTE_BASELINE = " The baseline is the first method of the figure."
 
 
 def privacy(scenario: Scenario) -> pd.DataFrame:
@@ -188,7 +194,7 @@ def privacy(scenario: Scenario) -> pd.DataFrame:
 
 def _leaves(spec: RunSpec) -> str:
     lazy = SERVERS[spec.algorithm].lazy
-    what = ["change of the policy gradient since its last upload, or a byte for none" if lazy else "policy gradient"]
+    what = ["change of the policy gradient since its last upload, or none" if lazy else "policy gradient"]
     what += ["change of the critic"] if spec.critic.mode == "federated" else []
     if spec.normalizer.mode == "federated":
         until = spec.normalizer.freeze_after_steps
@@ -200,7 +206,7 @@ def _stays(spec: RunSpec) -> str:
     what = ["its environment", "observations, actions, rewards, trajectories"]
     what += ["critic"] if spec.critic.mode == "local" else []
     what += ["observation statistics"] if spec.normalizer.mode == "local" else []
-    what += ["noise of its gradient"] if SERVERS[spec.algorithm].lazy else []
+    what += ["noise of its gradient"] if hasattr(spec.server, "variance_multiplier") else []
     return "; ".join(what)
 
 

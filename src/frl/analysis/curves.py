@@ -1,7 +1,9 @@
 """Runs of one (environment, method, N) aligned on a common grid of one axis.
 
 Two seeds never log at exactly the same x (a synchronous method jumps by whole rounds), so every run is interpolated
-linearly between its own evaluations. Nothing is extrapolated: a grid ends where the shortest run ends.
+linearly between its own evaluations. Nothing is extrapolated: a grid ends where the shortest run ends. Uploads and
+their bytes are the exception: where agents may skip, equal budgets of steps make unequal numbers of them, and a run
+that has spent its budget holds its last return, up to where the seed with the most uploads ends.
 """
 
 from __future__ import annotations
@@ -78,6 +80,11 @@ class Curves:
         return self.returns_SG[[self.seeds.index(seed) for seed in seeds]]
 
 
+def rows_of(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """The rows of one cell in a table of collected runs."""
+    return frame[(frame["environment"] == cell[0]) & (frame["method"] == cell[1]) & (frame["n_agents"] == cell[2])]
+
+
 def all_curves(frame: pd.DataFrame, axis: str) -> dict[Cell, Curves]:
     """The aligned curves of every (environment, method, N) in a table of collected runs."""
     cells = {}
@@ -98,9 +105,12 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
     runs = tuple(_run(rows, axis) for _, rows in group.groupby("seed", sort=True))
     # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.
     whole = [run.x[-1] for run in runs if np.isnan(run.diverged_at)]
-    end = min(whole) if whole else max(run.diverged_at for run in runs)
+    if axis in (UPLOADS, UPLINK):
+        end = max(run.x[-1] for run in runs)
+    else:
+        end = min(whole) if whole else max(run.diverged_at for run in runs)
     x = np.linspace(max(run.x[0] for run in runs), end, points)
-    # np.interp holds the last value beyond a run's end: by construction of the grid only a diverged run has such an x.
+    # np.interp holds the last value beyond a run's end: but for uploads and bytes only a diverged run has such an x.
     returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in runs])
     first = group.iloc[0]
     identity = (str(first["environment"]), str(first["method"]), int(first["n_agents"]))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from frl.analysis import fleet, style
+from frl.analysis.draw import GREY
 from frl.analysis.estimate import Estimate
 from frl.analysis.stats import Quantity
 from frl.analysis.verdict import Judgement, effect_of
@@ -17,7 +18,6 @@ from frl.spec import RunSpec, Scenario, StragglerFleet
 
 LegendPlace = Literal["outside lower left", "upper left"]
 
-_GREY = "#777777"
 _SEEDS = "single seeds"
 _BOUND = "bound: a curve ended too early"
 
@@ -38,7 +38,7 @@ def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
         _bar(left, place - 0.1, e.effect, style.BLUE)
         x = place + 0.15 + 0.1 * (rng.random(len(e.each)) - 0.5)  # beside the interval, so that it hides none
         left.plot(x, e.each, "o", color=style.BLUE, alpha=0.4, markersize=3.2, markeredgewidth=0, label=_SEEDS)
-    left.axhline(0, color=_GREY, linewidth=0.9, zorder=0.5)
+    left.axhline(0, color=GREY, linewidth=0.9, zorder=0.5)
     left.set_title(_title(scenario, judged, "lookahead"))
     left.set_ylabel("gain in mean return over the budget,\nAFedPG minus Vanilla")
     single = [(name, e.theory) for name, (one, e) in zip(names, found, strict=True) if not one.joint]
@@ -75,7 +75,7 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
         return figure
     x, y = _closed_form(scenario, found)
     panel.plot(
-        x, y, color=_GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1
+        x, y, color=GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1
     )
     measured = [e for _, e in found if np.isfinite(e.effect.value)]
     for e in measured:

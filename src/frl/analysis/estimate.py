@@ -10,7 +10,7 @@ import pandas as pd
 
 from frl.analysis import panels
 from frl.analysis.complexity import common_seeds, mean_height
-from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
+from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves, rows_of
 from frl.analysis.stats import Array, Quantity, p_above
 from frl.analysis.style import curve_name, display_name
 from frl.spec import FigureName, RunSpec, Scenario
@@ -23,11 +23,12 @@ class Estimate:
     Attributes:
         label: which comparison.
         effect: the effect in `unit`, with its 95 % interval.
-        unit: "return", "ratio", "exponent" or "return per doubling".
+        unit: "return", "ratio", "exponent", "return per doubling" or "of the gain".
         margin: smallest effect that matters, on the scale on which it is judged (the logarithm for ratios).
         number: the claimed number, if there is one; without, the claim is that the effect exceeds `none`.
         none: the effect if the method had none; None where that means nothing.
-        tolerance: how far below `none` the claim still holds (non-inferiority).
+        at_least: what the effect has to exceed, if it is not `none`: less in a claim of non-inferiority, more in one
+            of a saving by a factor.
         p: twice the one-sided p-value of the claim's null hypothesis, if not the one read from the interval.
         beside: what to know besides, in words.
         at: where the effect belongs in a figure: alpha, or t_max / t_min.
@@ -42,7 +43,7 @@ class Estimate:
     margin: float
     number: float | None = None
     none: float | None = None
-    tolerance: float = 0.0
+    at_least: float | None = None
     p: float | None = None
     beside: str = ""
     at: float = float("nan")
@@ -65,7 +66,7 @@ class Estimate:
     @property
     def bound(self) -> float | None:
         """What the effect has to exceed."""
-        return None if self.none is None else self.none - self.tolerance
+        return self.none if self.at_least is None else self.at_least
 
     @property
     def judged(self) -> Quantity:
@@ -116,8 +117,7 @@ class Data:
 
     def rows(self, cell: Cell) -> pd.DataFrame:
         """The rows of a cell."""
-        f = self.frame
-        return f[(f["environment"] == cell[0]) & (f["method"] == cell[1]) & (f["n_agents"] == cell[2])]
+        return rows_of(self.frame, cell)
 
 
 def heights(end: float, *curves: Curves) -> Array:

@@ -20,7 +20,7 @@ from frl.analysis.complexity import common_seeds, final_returns, ratio, scaling_
 from frl.analysis.curves import STEPS, TIME, UPLINK, UPLOADS, Cell, Curves, align
 from frl.analysis.estimate import Data, Estimate, heights
 from frl.analysis.panels import FIGURE_OF
-from frl.analysis.stats import Array, Quantity, mean_quantity
+from frl.analysis.stats import Array, Quantity, mean_quantity, ratio_of_means
 from frl.analysis.table import in_words
 from frl.spec import RunSpec
 
@@ -109,11 +109,11 @@ def lookahead(claim: claims.Lookahead, part: claims.Part, data: Data, cells: lis
     return replace(one, label=f"alpha = {alpha:g}", beside=beside, at=alpha, theory=share)
 
 
-def _other_differences(a: RunSpec, b: RunSpec) -> str:
-    """Settings, other than the algorithm and whose alpha builds the lookahead, in which two runs differ."""
-    first, second = (spec.model_dump(mode="json", exclude={"algorithm", "seed"}) for spec in (a, b))
+def _other_differences(a: RunSpec, b: RunSpec, but: tuple[str, ...] = ()) -> str:
+    """Settings in which two runs differ, but for the algorithm, whose alpha builds the lookahead, and `but`."""
+    first, second = (spec.model_dump(mode="json", exclude={"algorithm", "seed", *but}) for spec in (a, b))
     for settings in (first, second):
-        settings["server"].pop("lookahead_alpha", None)
+        settings.get("server", {}).pop("lookahead_alpha", None)
     keys = [key for key in first if first[key] != second[key]]
     return f"{a.method} and {b.method} differ in {', '.join(keys)} as well" if keys else ""
 
@@ -155,47 +155,61 @@ def perfect_scaling(claim: claims.PerfectScaling, part: claims.Part, data: Data,
 
 
 def non_inferiority(claim: claims.NonInferiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
-    """Difference of mean returns to the baseline at equal samples; a loss of up to the margin still passes."""
+    """Share of the baseline's gain over the initial policy that the method reaches, at equal samples per agent.
+
+    The gain is that of the mean return over the budget. At least 1 minus the margin is not inferior.
+    """
     ours, baseline = (data.steps[cell] for cell in cells)
     seeds = common_seeds(ours, baseline)
     height_MS = heights(min(ours.x[-1], baseline.x[-1]), ours, baseline)
-    gain = _gain(baseline, height_MS[1])
     final = mean_quantity(final_returns(ours, seeds) - final_returns(baseline, seeds))
-    name = data.name(baseline.method, "communication")
-    beside = f"{name} gains {gain:.1f} over the initial policy; difference of final returns {in_words(final)}"
+    means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
+    beside = (
+        f"mean return {means}, of the initial policy {_initial(baseline).mean():.1f}; "
+        f"difference of final returns {in_words(final)}"
+    )
+    effect, flaw = _share_of_gain(height_MS, baseline)
     return Estimate(
-        _pair(data, cells), mean_quantity(height_MS[0] - height_MS[1]), "return", claim.margin * gain, none=0,
-        tolerance=claim.margin * gain, beside=beside,
+        _pair(data, cells), effect, "of the gain", claim.margin, none=1, at_least=1 - claim.margin, beside=beside,
+        flaw=_not_comparable(data, cells) or flaw,
     )  # fmt: skip
 
 
 def saving(claim: claims.Saving, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
     """Uplink bytes of the baseline over the method's: of the whole run, or to where the mean curves cross."""
-    margin = float(np.log1p(claim.margin))
+    flaw = _not_comparable(data, cells)
     if claim.threshold is not None:
         little, much = (align(data.rows(cell), UPLINK) for cell in cells)
-        beside = f"bytes until the mean return is {claim.threshold:g}"
-        effect = ratio(much, little, claim.threshold)
-        return Estimate(_pair(data, cells), effect, "ratio", margin, none=claim.factor, beside=beside)
-    curves = [data.steps[cell] for cell in cells]
-    seeds = list(common_seeds(*curves))
-    ends = [data.rows(cell).groupby("seed")[UPLINK].max()[seeds].to_numpy(dtype=np.float64) for cell in cells]
-    logs = mean_quantity(np.log(ends[1] / ends[0]))
-    effect = Quantity(float(np.exp(logs.value)), float(np.exp(logs.low)), float(np.exp(logs.high)))
-    flaw = "a run diverged, and uploads nothing from there on" if any(c.diverged.any() for c in curves) else ""
-    beside = "bytes of the whole run"
-    return Estimate(_pair(data, cells), effect, "ratio", margin, none=claim.factor, beside=beside, flaw=flaw)
+        effect, beside = ratio(much, little, claim.threshold), f"bytes until the mean return is {claim.threshold:g}"
+    else:
+        curves = [data.steps[cell] for cell in cells]
+        seeds = list(common_seeds(*curves))
+        ends = [data.rows(cell).groupby("seed")[UPLINK].max()[seeds].to_numpy(dtype=np.float64) for cell in cells]
+        logs = mean_quantity(np.log(ends[1] / ends[0]))
+        effect = Quantity(float(np.exp(logs.value)), float(np.exp(logs.low)), float(np.exp(logs.high)))
+        beside = "bytes of the whole run"
+        if any(c.diverged.any() for c in curves):
+            flaw = flaw or "a run diverged, and uploads nothing from there on"
+    return Estimate(
+        _pair(data, cells), effect, "ratio", float(np.log1p(claim.margin)), none=1, at_least=claim.factor,
+        beside=beside, flaw=flaw,
+    )  # fmt: skip
 
 
 def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
-    """Difference of mean returns to a control against uploads, up to as many as both made."""
+    """The method's gain over the initial policy, over the control's, at equal uploads up to as many as both made.
+
+    The gain is that of the mean return against uploads.
+    """
     ours, control = (align(data.rows(cell), UPLOADS) for cell in cells)
     end = min(ours.x[-1], control.x[-1])
     height_MS = heights(end, ours, control)
     means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
-    beside = f"mean return over {end:,.0f} uploads: {means}"
-    effect, margin = mean_quantity(height_MS[0] - height_MS[1]), claim.margin * _gain(control, height_MS[1])
-    return Estimate(_pair(data, cells), effect, "return", margin, none=0, beside=beside)
+    effect, flaw = _share_of_gain(height_MS, control)
+    return Estimate(
+        _pair(data, cells), effect, "of the gain", claim.margin, none=1,
+        beside=f"mean return over {end:,.0f} uploads: {means}", flaw=_not_comparable(data, cells) or flaw,
+    )  # fmt: skip
 
 
 def _pair(data: Data, cells: list[Cell]) -> str:
@@ -205,9 +219,23 @@ def _pair(data: Data, cells: list[Cell]) -> str:
     return f"{ours} over {other}, {agents}N = {cells[0][2]}"
 
 
-def _gain(curves: Curves, height_S: Array) -> float:
-    """How far the mean return over the budget lies above the initial policy's."""
-    return float(height_S.mean() - curves.returns_SG[:, 0].mean())
+def _not_comparable(data: Data, cells: list[Cell]) -> str:
+    """Why the two methods of a pair cannot be compared: they may differ in algorithm, its settings and sampling."""
+    first, second = (data.spec(cell) for cell in cells)
+    return _other_differences(first, second, but=("server", "sampling"))
+
+
+def _initial(curves: Curves) -> Array:
+    """The initial policy's return of every seed, (S,)."""
+    return curves.returns_SG[:, 0]
+
+
+def _share_of_gain(height_MS: Array, other: Curves) -> tuple[Quantity, str]:
+    """Gain of the first method over the initial policy, as a share of the second's; and why that says nothing."""
+    gain_MS = height_MS - _initial(other).mean()
+    if not mean_quantity(gain_MS[1]).low > 0:
+        return Quantity(float("nan"), relation="?"), "what it is compared with does not improve on the initial policy"
+    return ratio_of_means(gain_MS[0], gain_MS[1]), ""
 
 
 def _medians(data: Data, curves: tuple[Curves, ...], level: float) -> str:

@@ -29,7 +29,7 @@ from frl.analysis.panels import shown
 from frl.analysis.stats import Array, mean_interval
 from frl.spec import SERVERS, Scenario
 
-_AXES = {UPLOADS: "uploads", UPLINK: "uplink (bytes)", "server_step": "rounds"}
+_AXES = {UPLOADS: "uploads of all agents", UPLINK: "uplink of all agents (bytes)", "server_step": "rounds"}
 
 
 def communication(scenario: Scenario, frame: pd.DataFrame) -> Figure:
@@ -77,16 +77,16 @@ def _label(panel: Axes, drawn: list[Curves], label: str, first: bool) -> None:
 
 
 def uploads(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """Who uploaded when: a tick for every upload, a line for every agent, in the first seed of each lazy method.
+    """Who uploaded when: a tick for every upload, a line for every agent, in the first seed of a lazy method.
 
-    Methods are those of the figure of communication, at their largest N.
+    That is the first one that the figure of communication has for each of its rows, at its largest N.
     """
     names = shown(scenario, "communication")
     picked: list[tuple[Group, Cell]] = []
     for group, cells in groups(scenario, "communication").items():
-        lazy = [cell for cell in cells if SERVERS[_algorithm(scenario, cell)].lazy]
-        largest = max((n for *_, n in lazy), default=0)
-        picked += [(group, cell) for cell in lazy if cell[2] == largest and runs_of(frame, cell)]
+        lazy = [cell for cell in cells if SERVERS[scenario.resolve(*cell, scenario.seeds[0]).algorithm].lazy]
+        there = [cell for cell in lazy if cell[1] == lazy[0][1] and runs_of(frame, cell)]
+        picked += [(group, there[-1])] if there else []
     heights = [0.5 + 0.09 * cell[2] for _, cell in picked] or [1.0]
     figure = style.new_figure(7.0, 0.3 + sum(heights) + 0.35 * len(heights))
     panels = figure.subplots(max(len(picked), 1), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -96,15 +96,19 @@ def uploads(scenario: Scenario, frame: pd.DataFrame) -> Figure:
         seed, rows = next(iter(runs_of(frame, cell).items()))
         uploaded_NR = answers(rows)
         n_agents, rounds = uploaded_NR.shape
+        if not rounds:
+            nothing_drawn(panel)
+            continue
         panel.eventplot(
             [np.flatnonzero(own) + 1 for own in uploaded_NR], lineoffsets=np.arange(1, n_agents + 1), linelengths=0.8,
             linewidths=max(0.4, min(2.0, 300 / rounds)), colors=style.BLUE,
         )  # fmt: skip
         share = f"{uploaded_NR.mean():.0%}".replace("%", " %")
         name = style.curve_name(names[cell[1]], n_agents)
-        panel.set_title(f"{group.title(scenario)}: {name}, seed {seed}: {share} of the answers uploaded")
+        panel.set_title(f"{group.title(scenario)}: {name}, seed {seed}")
+        panel.set_title(f"{share} uploaded", loc="right", fontsize="medium")
         panel.set(xlim=(0.5, rounds + 0.5), ylim=(n_agents + 0.6, 0.4), ylabel="agent")
-        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.set_yticks([1, *range(2, n_agents + 1, 2)])
         panel.grid(visible=False)
     panels[-1].set_xlabel("round")
     return figure
@@ -160,10 +164,6 @@ def _sweep(panel: Axes, values: list[Array], label: str) -> None:
         x = place + 0.18 + 0.14 * (rng.random(len(value_S)) - 0.5)
         panel.plot(x, value_S, "o", color=style.BLUE, alpha=0.4, markersize=3, markeredgewidth=0)
     panel.set_ylabel(label)
-
-
-def _algorithm(scenario: Scenario, cell: Cell) -> str:
-    return next(m.algorithm for m in scenario.methods if m.key == cell[1])
 
 
 def _multiplier(scenario: Scenario, cell: Cell) -> float:

@@ -7,9 +7,10 @@ In this order (:mod:`frl.analysis.estimates` has the estimands, :mod:`frl.analys
 2. A bound (a censored crossing) is never "replicated". It can show that there is an effect (partly), or that there is
    none or not the claimed one (not); else the part is untested.
 3. What the 95 % interval settles is settled, wide or not:
-   replicated: it lies above no effect and reaches an effect that matters (the margin), or lies within the margin
-   around the claimed number; and p, corrected for all confirmatory parts (Holm), is at most 0.05; partly: there is
-   an effect, but not of the claimed size, or none that matters; not: the opposite effect, or not the claimed number.
+   replicated: it lies above no effect and reaches an effect that matters (the margin), or above the bound that is
+   claimed, or within the margin around the claimed number; and p, corrected for all confirmatory parts (Holm), is at
+   most 0.05; partly: there is an effect, but not of the claimed size, or none that matters; not: the opposite effect,
+   or not the claimed number.
 4. untested: the smallest detectable effect exceeds the margin. It is half the interval's width: an effect of that
    size is told from none by an experiment of this kind in about half of the cases.
 5. What is left was measured finely enough. partly: the interval overlaps the margin around the number and excludes no
@@ -49,7 +50,7 @@ def decide(estimate: Estimate, p: float) -> tuple[str, str]:
     if np.isnan(effect.value) or not effect.has_interval:
         return UNTESTED, "the curves end before there is anything to compare"
     shown = effect.low > estimate.scaled(estimate.bound)  # False without a bound
-    opposite = effect.high < estimate.scaled(estimate.bound)
+    opposite = effect.high < min(estimate.scaled(estimate.bound), estimate.scaled(estimate.none))
     fine = smallest_detectable(estimate) <= estimate.margin
     if estimate.number is None:
         return _decide_direction(estimate, p, shown, opposite, fine)
@@ -57,29 +58,28 @@ def decide(estimate: Estimate, p: float) -> tuple[str, str]:
 
 
 def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
-    none = _NUMBER.show(estimate.bound)
+    none, bound = _NUMBER.show(estimate.none), _NUMBER.show(estimate.bound)
+    some = estimate.judged.low > estimate.scaled(estimate.none)
     if estimate.effect.relation != "=":
-        return _decide_bound(shown, opposite)
-    if shown and not estimate.tolerance and estimate.judged.high < estimate.scaled(estimate.bound) + estimate.margin:
+        return _decide_bound(shown or some, opposite)
+    too_small = estimate.at_least is None and estimate.judged.high < estimate.scaled(estimate.none) + estimate.margin
+    if shown and too_small:
         return PARTLY, f"the interval lies above {none}, but below the smallest effect that matters"
     if shown and p <= ALPHA:
-        return REPLICATED, f"the interval lies above {none}"
+        return REPLICATED, f"the interval lies above {bound}"
     if opposite:
-        return NOT, f"the interval lies below {none}: the opposite is the case"
-    uncorrected = f"the interval lies above {none}, but not after correction for all confirmatory parts"
+        return NOT, f"the interval lies below {bound}: the opposite is the case"
+    if some and not shown:
+        return PARTLY, f"there is an effect, but not shown to exceed {bound}"
+    uncorrected = f"the interval lies above {bound}, but not after correction for all confirmatory parts"
     if not fine:
         return (
             UNTESTED,
-            f"{uncorrected}, and {_TOO_WIDE}" if shown else f"the interval includes {none}, but {_TOO_WIDE}",
+            f"{uncorrected}, and {_TOO_WIDE}" if shown else f"the interval includes {bound}, but {_TOO_WIDE}",
         )
     if shown:
         return PARTLY, uncorrected
-    if estimate.tolerance:
-        return (
-            NOT,
-            f"the interval includes {none}: a loss that matters is not excluded, and it was measured finely enough",
-        )
-    return NOT, f"the interval includes {none}, and an effect that matters would have been seen"
+    return NOT, f"the interval includes {bound}, and is narrow enough to have shown an effect that matters"
 
 
 def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:

@@ -111,6 +111,23 @@ def mean_quantity(values_S: Array) -> Quantity:
     return Quantity(float(mean[0]), float(low[0]), float(high[0]))
 
 
+def ratio_of_means(numerator_S: Array, denominator_S: Array) -> Quantity:
+    """Ratio of two means over the same seeds, (S,) each, with its percentile interval from resampling them jointly.
+
+    Read at expanded levels. nan if the denominator's mean is not positive; no interval below `MIN_BOOTSTRAP` seeds.
+    """
+    if denominator_S.mean() <= 0:
+        return Quantity(float("nan"), relation="?")
+    value = float(numerator_S.mean() / denominator_S.mean())
+    n = len(numerator_S)
+    if n < MIN_BOOTSTRAP:
+        return Quantity(value)
+    weights_BS, tail = resample_weights(n), expanded_tail(n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio_B = (weights_BS @ numerator_S) / (weights_BS @ denominator_S)
+    return Quantity(value, *(float(np.quantile(ratio_B, level)) for level in (tail, 1 - tail)))  # type: ignore[arg-type]
+
+
 def expanded_tail(n: int, level: float = LEVEL) -> float:
     """Tail probability at which to read the bootstrap distribution of n values (Hesterberg 2015)."""
     return float(stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf((1 - level) / 2, n - 1)))

@@ -172,7 +172,8 @@ def _measure(data: Data, claim: claims.Claim, part: claims.Part, cells: list[Cel
     if not seeds:
         return one
     estimate = ESTIMATORS[claim.test](claim, part, data, cells)
-    p = estimate.p_value(seeds) if seeds >= MIN_BOOTSTRAP and estimate.effect.relation == "=" else float("nan")
+    testable = seeds >= MIN_BOOTSTRAP and estimate.effect.relation == "=" and not estimate.flaw
+    p = estimate.p_value(seeds) if testable else float("nan")
     return replace(one, estimate=estimate, label=estimate.label, p=p)
 
 
@@ -219,8 +220,9 @@ def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | 
     chosen = tuple(c for c in _COLUMNS if columns is None or c.key in columns)
     note = (
         f"{'; '.join(f'{name}: {text}' for name, text in MEANING.items())}. In brackets: 95 % interval over seeds. p: "
-        "twice the one-sided p-value of the claim's null hypothesis (no effect, or at least a margin away from the "
-        "claimed number), below 0.05 where the interval excludes it; Holm: corrected for all confirmatory parts. "
+        "twice the one-sided p-value of the claim's null hypothesis (no effect, or none beyond the number claimed as a "
+        "bound, or at least a margin away from the claimed number), below 0.05 where the interval excludes it; Holm: "
+        "corrected for all confirmatory parts. "
         "Smallest detectable: half the interval's width; for ratios it and the margin are factors. Seeds at or above: "
         f"share of seeds whose final return is at or above a return. {absent(scenario)}"
     ).strip()
@@ -235,7 +237,12 @@ def _row(one: Judgement) -> Row:
     }  # fmt: skip
     if (e := one.estimate) is not None:
         shown = (lambda v: float(np.exp(v))) if e.log else float
-        row |= {"ours": e.effect, "unit": e.unit, "paper": e.number, "margin": shown(e.margin)}
+        row |= {
+            "ours": e.effect,
+            "unit": e.unit,
+            "paper": e.number if e.at_least is None else e.at_least,
+            "margin": shown(e.margin),
+        }
         row["detectable"] = shown(one.detectable) if np.isfinite(one.detectable) else None
     return row
 
