@@ -492,7 +492,7 @@ def test_superior_at_equal_uploads() -> None:
     [(NO_WORSE, 90.0), ({**SUPERIOR, "pairs": [FIRST]}, 100.0), ({**SAVING, "threshold": 60}, 100.0)],
 )
 def test_noise_about_pairs_is_seldom_replicated(claim: dict[str, Any], ours: float) -> None:
-    """At the bound itself, where the claim is just not true: at most 2.5 % nominally, twice that is let pass."""
+    """At the bound itself, where the claim is just not true: at most 2.5 % nominally."""
     share = 0.5 if claim["test"] == "saving" else 1.0
-    found = [lazily(claim, both(ours, 100), share, noise=20, seed=seed)[0].verdict for seed in range(200)]
-    assert found.count(REPLICATED) <= 10
+    found = [lazily(claim, both(ours, 100), share, noise=20, seed=seed)[0].verdict for seed in range(80)]
+    assert found.count(REPLICATED) <= 6  # more has a probability of 0.4 % at 2.5 %
