@@ -9,7 +9,7 @@
 # %% tags=["parameters"]
 from pathlib import Path
 
-from frl.spec import load_scenario
+from frl.scenario import load_scenario
 
 scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from frl.training.servers.base import Settings
 
 if TYPE_CHECKING:
-    from frl.spec import Scenario
+    from frl.scenario import Scenario
 
 Role = Literal["confirmatory", "exploratory"]
 Agents = Annotated[int, Field(ge=1)]

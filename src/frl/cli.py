@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from frl.spec import RunSpec, Scenario
+    from frl.scenario import Scenario
+    from frl.spec import RunSpec
 
 EPILOG = """\
 A scenario is one YAML file that is complete by itself (config/README.md explains each key). Examples:
@@ -166,7 +167,7 @@ def _add_others(commands: Commands) -> None:  # type: ignore[type-arg]
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
-    from frl.spec import load_scenario
+    from frl.scenario import load_scenario
 
     return load_scenario(arguments.scenario)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from frl.claims import cells
-from frl.spec import SERVERS, FigureName, Scenario
+from frl.scenario import FigureName, Scenario
+from frl.spec import SERVERS
 
 EFFECTS = ("lookahead", "heterogeneity")
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), "uploads", *EFFECTS)

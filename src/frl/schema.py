@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from frl.claims import Claims
-from frl.spec import SERVERS, RunSpec, Scenario
+from frl.scenario import Scenario
+from frl.spec import SERVERS, RunSpec
 
 GRID_KEYS = ("environment", "algorithm", "method", "n_agents", "seed")  # of a RunSpec; a scenario's lists set them
 

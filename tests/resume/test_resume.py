@@ -22,7 +22,8 @@ from frl.cli import main
 from frl.files import write_atomically
 from frl.keeper import STOPPED, Keeper
 from frl.runner import csv_bytes, run_digest, run_one, run_paths
-from frl.spec import SERVERS, RunSpec, load_scenario
+from frl.scenario import load_scenario
+from frl.spec import SERVERS, RunSpec
 from frl.store import Store
 from frl.training import checkpoint, loop
 from frl.training.loop import Training, train

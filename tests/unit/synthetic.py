@@ -17,7 +17,8 @@ import yaml
 
 from frl.analysis import fleet
 from frl.runner import run_digest
-from frl.spec import SERVERS, RunSpec, Scenario
+from frl.scenario import Scenario
+from frl.spec import SERVERS, RunSpec
 from frl.store import checksum, dump_meta
 from frl.training.recorder import COLUMNS
 

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from frl.analysis import communication, figures, lazy_figures, load, report, style, tables
 from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip
 from frl.products import figure_names
-from frl.spec import HeterogeneitySpec, Scenario
+from frl.scenario import Scenario
+from frl.spec import HeterogeneitySpec
 
 LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
 SWEEP = {"lapg-c0": "0", "lapg": "6"}

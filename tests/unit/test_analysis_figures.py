@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from frl.analysis import diagrams, effects, figures, load, style, verdict
 from frl.analysis.curves import TIME, all_curves
 from frl.products import figure_names
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 

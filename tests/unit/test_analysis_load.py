@@ -13,7 +13,7 @@ import synthetic
 from frl.analysis import load
 from frl.analysis.curves import all_curves
 from frl.runner import run_one, run_paths
-from frl.spec import Scenario
+from frl.scenario import Scenario
 from frl.training.recorder import COLUMNS
 
 SMALL = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 2)})

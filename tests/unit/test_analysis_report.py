@@ -11,7 +11,7 @@ import pytest
 import synthetic
 
 from frl.analysis import figures, load, report, tables, verdict
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXTERNAL = re.compile(

@@ -12,7 +12,7 @@ import synthetic
 from frl.analysis import load, provenance, tables
 from frl.analysis.stats import Quantity
 from frl.analysis.table import Column, Table, read_fragment
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 NAN = float("nan")
 

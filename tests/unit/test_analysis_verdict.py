@@ -18,7 +18,7 @@ from frl.analysis.estimate import Estimate
 from frl.analysis.rules import NOT, PARTLY, REPLICATED, UNTESTED, decide
 from frl.analysis.stats import Quantity
 from frl.claims import Claims
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 END = 1_000_000.0
 BASE = {

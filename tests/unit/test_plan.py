@@ -15,7 +15,8 @@ from frl import plan, provenance
 from frl.cli import main
 from frl.plan import Speed
 from frl.runner import run_one, run_paths
-from frl.spec import RunSpec, load_scenario
+from frl.scenario import load_scenario
+from frl.spec import RunSpec
 from frl.watch import Watch
 
 SCENARIO = """

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from frl.spec import RunSpec, Scenario, SpecError, load_scenario, merge
+from frl.scenario import Scenario, load_scenario, merge
+from frl.spec import RunSpec, SpecError
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from frl.runner import run_digest
-from frl.spec import Scenario, load_scenario
+from frl.scenario import Scenario, load_scenario
 from frl.store import Store, checksum, dump_meta
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from frl.runner import run_one
-from frl.spec import load_scenario
+from frl.scenario import load_scenario
 
 TINY = Path(__file__).with_name("tiny.yaml")
 SLOW = ("steps_per_agent: 512", "steps_per_agent: 12_000")

@@ -12,7 +12,8 @@ from frl.locks import Busy, clear_stale, hold
 from frl.plan import plan, request
 from frl.provenance import SRC, analysis_digest, digest_of, stripped
 from frl.runner import run_digest
-from frl.spec import SpecError, load_scenario
+from frl.scenario import load_scenario
+from frl.spec import SpecError
 from frl.watch import Watch
 
 ROOT = Path(workflow.basedir).parent

@@ -13,7 +13,8 @@ from frl.analysis.curves import UPLINK, UPLOADS, Cell, Curves, all_curves, rows_
 from frl.analysis.panels import shown
 from frl.analysis.style import display_name
 from frl.analysis.table import Column, Row, Table
-from frl.spec import SERVERS, FigureName, HeterogeneitySpec, RunSpec, Scenario
+from frl.scenario import FigureName, Scenario
+from frl.spec import SERVERS, HeterogeneitySpec, RunSpec
 
 EQUAL, UNEQUAL = "equal", "unequal"
 

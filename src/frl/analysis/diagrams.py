@@ -10,7 +10,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from frl.analysis import style
 from frl.analysis.fleet import round_seconds, task_seconds
 from frl.analysis.stats import Array
-from frl.spec import RunSpec, Scenario
+from frl.scenario import Scenario
+from frl.spec import RunSpec
 
 ROUNDS = 3  # synchronous rounds shown
 _IDLE = "#d9d9d9"

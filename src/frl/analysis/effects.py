@@ -14,7 +14,8 @@ from frl.analysis.draw import GREY
 from frl.analysis.estimate import Estimate
 from frl.analysis.stats import Quantity
 from frl.analysis.verdict import Judgement, effect_of
-from frl.spec import RunSpec, Scenario, StragglerFleet
+from frl.scenario import Scenario
+from frl.spec import RunSpec, StragglerFleet
 
 LegendPlace = Literal["outside lower left", "upper left"]
 

@@ -13,7 +13,8 @@ from frl.analysis.complexity import common_seeds, mean_height
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves, rows_of
 from frl.analysis.stats import Array, Quantity, p_above
 from frl.analysis.style import curve_name, display_name
-from frl.spec import FigureName, RunSpec, Scenario
+from frl.scenario import FigureName, Scenario
+from frl.spec import RunSpec
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from frl.analysis.panels import FIGURE_OF, reference, shown
 from frl.analysis.poster import ENVIRONMENT, STEPS_PER_TRAJECTORY
 from frl.analysis.verdict import judge
 from frl.products import figure_names
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 CellStyle = Callable[[str, int], Look]
 

@@ -27,7 +27,8 @@ from frl.analysis.draw import (
 )
 from frl.analysis.panels import shown
 from frl.analysis.stats import Array, mean_interval
-from frl.spec import SERVERS, Scenario
+from frl.scenario import Scenario
+from frl.spec import SERVERS
 
 _AXES = {UPLOADS: "uploads of all agents", UPLINK: "uplink of all agents (bytes)", "server_step": "rounds"}
 

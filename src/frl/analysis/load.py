@@ -18,7 +18,8 @@ import pandas as pd
 
 from frl.files import write_atomically, write_csv
 from frl.runner import restore, run_digest
-from frl.spec import RunSpec, Scenario
+from frl.scenario import Scenario
+from frl.spec import RunSpec
 from frl.store import StoreError, verify
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
 

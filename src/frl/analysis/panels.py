@@ -5,7 +5,7 @@ from __future__ import annotations
 from frl.analysis.curves import STEPS, TIME, Curves
 from frl.analysis.poster import poster_curve
 from frl.analysis.style import display_name, key_of
-from frl.spec import FigureName, Scenario
+from frl.scenario import FigureName, Scenario
 
 FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_complexity"}
 

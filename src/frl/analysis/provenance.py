@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from frl.analysis.style import display_name
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 _IDENTITY = {"environment", "n_agents", "seed"}
 _VERSIONS = (

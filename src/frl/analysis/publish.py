@@ -7,7 +7,8 @@ from pathlib import Path
 from frl.analysis.load import read_runs
 from frl.files import write_atomically
 from frl.runner import run_paths
-from frl.spec import Scenario, SpecError
+from frl.scenario import Scenario
+from frl.spec import SpecError
 from frl.store import Store, StoreError
 
 KEPT = ("report.html", "curves.csv", "runs.csv", "missing.csv", "figures/*.svg", "figures/*.pdf", "tables/*.csv")

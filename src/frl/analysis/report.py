@@ -20,7 +20,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from frl.analysis.mathml import MathRenderer
 from frl.files import write_atomically
 from frl.products import ALL_FIGURES, figure_names
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 # nbformat and nbconvert say that they are typed, but their functions carry no annotations.
 Notebook = Any
@@ -68,7 +68,7 @@ def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
     if not paths:
         raise ReportError(f"{notebooks}: no notebook (*.py) there")
     parameters = _new.new_code_cell(
-        "from pathlib import Path\n\nfrom frl.spec import Scenario\n\n"
+        "from pathlib import Path\n\nfrom frl.scenario import Scenario\n\n"
         f"base = Path({str(base)!r})\n"
         f"scenario = Scenario.model_validate_json({scenario.model_dump_json()!r})",
         metadata={"tags": ["remove-cell"], "source_file": "parameters"},

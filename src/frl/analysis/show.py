@@ -16,7 +16,8 @@ from frl.analysis.table import fragment_of, read_fragment
 from frl.analysis.verdict import SHORT, headline, judge
 from frl.analysis.verdict import table as verdict_table
 from frl.products import figure_names
-from frl.spec import RunSpec, Scenario
+from frl.scenario import Scenario
+from frl.spec import RunSpec
 
 
 class Html(str):

@@ -16,7 +16,7 @@ from frl.analysis.poster import poster_curve
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, interquartile_mean, mean_quantity
 from frl.analysis.style import display_name
 from frl.analysis.table import Column, Row, Table
-from frl.spec import Scenario
+from frl.scenario import Scenario
 
 NAMES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
 

@@ -22,7 +22,8 @@ from frl.analysis.load import read_curves
 from frl.analysis.rules import MEANING, NOT, PARTLY, REPLICATED, UNTESTED, VERDICTS, decide, smallest_detectable
 from frl.analysis.stats import MIN_BOOTSTRAP, holm
 from frl.analysis.table import Column, Row, Table
-from frl.spec import FigureName, Scenario, SpecError
+from frl.scenario import FigureName, Scenario
+from frl.spec import SpecError
 
 
 @dataclass(frozen=True)

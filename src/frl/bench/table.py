@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from frl import provenance
 from frl.bench import limit, processes
 from frl.files import write_atomically, write_csv
-from frl.spec import load_scenario
+from frl.scenario import load_scenario
 
 ROBOTS = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 RATE = "steps per CPU second"
