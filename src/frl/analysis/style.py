@@ -44,10 +44,10 @@ _METHOD_COLOURS = {
     "lapg": ORANGE,
     "random_skip": BLACK,
 }
-# Okabe and Ito's free ones, then colours of Paul Tol's "muted" palette and a brown
+# Colours of Paul Tol's "muted" palette, Okabe and Ito's free ones, and a brown
 _OTHER_METHODS = (
-    *(SKY, "#661100", YELLOW),
-    *("#332288", "#882255", "#117733", "#999933", "#CC6677", "#44AA99", "#8C510A", "#AA4499"),
+    *("#332288", "#882255", SKY, "#117733", "#CC6677", "#999933"),
+    *("#44AA99", "#8C510A", "#AA4499", "#661100", YELLOW),
 )
 _AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
