@@ -241,7 +241,7 @@ class Paired(ClaimBase):
     def parts(self) -> Iterator[Part]:
         for pair in self.pairs:
             for n in self.n_agents:
-                yield Part(f"{pair.method[0]}, {pair.over[0]}, N = {n}", ((pair.method, n), (pair.over, n)))
+                yield Part(f"{pair.method[0]} over {pair.over[0]}, N = {n}", ((pair.method, n), (pair.over, n)))
 
 
 class NonInferiority(Paired):
