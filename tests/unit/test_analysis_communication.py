@@ -93,19 +93,18 @@ def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None) -> Figure:
     return figure
 
 
-def test_the_figure_has_a_row_for_each_comparison_and_three_axes() -> None:
+def test_the_figure_has_a_row_for_each_comparison_and_n_and_three_axes() -> None:
     figure = drawn("communication", scenario())
-    assert [panel.get_xlabel() for panel in figure.axes] == 2 * [
-        "uploads of all agents", "uplink of all agents (bytes)", "rounds",
-    ]  # fmt: skip
-    titles = [panel.get_title(loc="left") for panel in figure.axes]
-    assert titles[::3] == ["Swimmer-v4, equal agents  (6 seeds)", "Swimmer-v4, unequal agents  (6 seeds)"]
+    axes = ["uploads of all agents", "uplink of all agents (bytes)", "rounds"]
+    assert [panel.get_xlabel() for panel in figure.axes] == 4 * axes
+    assert [panel.get_title(loc="left") for panel in figure.axes[::3]] == [
+        f"Swimmer-v4, {kind} agents, N = {n}  (6 seeds)" for kind in ("equal", "unequal") for n in (2, 4)
+    ]
     curves = [{str(line.get_gid()) for line in panel.get_lines() if line.get_gid()} for panel in figure.axes]
-    assert curves[0] == {"mean pg 2", "mean pg 4", "mean lapg 2", "mean lapg 4"}
-    assert curves[3] == {"mean pg-u 2", "mean pg-u 4", "mean lapg-u 2", "mean lapg-u 4"}
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts[:4] == ["PG, N = 2", "PG, N = 4", "LAPG, N = 2", "LAPG, N = 4"]
-    ends = {str(line.get_gid()): np.max(line.get_xdata()) for line in figure.axes[0].get_lines() if line.get_gid()}  # type: ignore[arg-type]
+    assert curves[0] == {"mean pg 2", "mean lapg 2"}
+    assert curves[9] == {"mean pg-u 4", "mean lapg-u 4"}
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["PG", "LAPG"]
+    ends = {str(line.get_gid()): np.max(line.get_xdata()) for line in figure.axes[3].get_lines() if line.get_gid()}  # type: ignore[arg-type]
     assert ends["mean lapg 4"] == pytest.approx(ends["mean pg 4"] / 2, rel=0.03)
 
 

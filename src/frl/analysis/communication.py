@@ -49,6 +49,15 @@ def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
     return dict(sorted(found.items(), key=lambda item: scenario.environments.index(item[0].environment)))
 
 
+def by_n_agents(found: dict[Group, list[Cell]]) -> dict[tuple[Group, int], list[Cell]]:
+    """The same cells apart by N as well, ascending within a group."""
+    return {
+        (group, n): [cell for cell in cells if cell[2] == n]
+        for group, cells in found.items()
+        for n in sorted({cell[2] for cell in cells})
+    }
+
+
 def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
     """What a cell is compared with: the first method of the communication figure in its group, with its N."""
     own = Group(cell[0], scenario.resolve(*cell, scenario.seeds[0]).heterogeneity)

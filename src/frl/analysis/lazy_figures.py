@@ -10,18 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
 from frl.analysis import style
-from frl.analysis.communication import Group, answers, baseline, curves_of, groups, longest_skips, runs_of
+from frl.analysis.communication import Group, answers, baseline, by_n_agents, curves_of, groups, longest_skips, runs_of
 from frl.analysis.communication import upload_shares as shares_of
 from frl.analysis.complexity import mean_height
 from frl.analysis.curves import STEPS, UPLINK, UPLOADS, Cell, Curves
 from frl.analysis.draw import (
     EXPLAINED,
     GREY,
+    Look,
     add_legend,
     draw_curve,
     explanations,
     fit,
-    look_of_method,
     nothing_drawn,
     seeds_of,
 )
@@ -34,32 +34,30 @@ _AXES = {UPLOADS: "uploads of all agents", UPLINK: "uplink of all agents (bytes)
 
 
 def communication(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """Return against uploads, uplink bytes and rounds; a row of panels for each group of runs to compare.
+    """Return against uploads, uplink bytes and rounds; a row of panels for each group of runs to compare and each N.
 
     Args:
         scenario: names the methods (`figures.communication`).
         frame: the collected evaluation points.
     """
-    names, rows = shown(scenario, "communication"), groups(scenario, "communication")
-    counts = [n for cells in rows.values() for _, _, n in cells]
-    look = look_of_method(names, counts)
-    figure = style.new_figure(7.0, 0.9 + 2.0 * len(rows))
+    names = shown(scenario, "communication")
+    rows = by_n_agents(groups(scenario, "communication"))
+    colours = style.method_colours(names.values())
+    figure = style.new_figure(7.0, 0.8 + 1.75 * len(rows))
     handles: dict[str, Artist] = {}
     panels = figure.subplots(len(rows), len(_AXES), squeeze=False)
-    for line, (group, cells) in zip(panels, rows.items(), strict=True):
+    for line, ((group, n_agents), cells) in zip(panels, rows.items(), strict=True):
         for panel, (axis, label) in zip(line, _AXES.items(), strict=True):
             drawn = curves_of(frame, cells, axis)
             for one in drawn:
-                name = style.curve_name(names[one.method], one.n_agents)
-                handles.setdefault(name, draw_curve(panel, one, look(one.method, one.n_agents)))
+                name = names[one.method]
+                handles.setdefault(style.display_name(name), draw_curve(panel, one, Look(colours[name])))
             handles |= explanations(drawn, reference=False)
             _label(panel, drawn, label, first=axis == UPLOADS)
-        line[0].set_title(
-            f"{group.title(scenario)}  ({seeds_of(drawn)})" if drawn else group.title(scenario), loc="left"
-        )
-    curves = [style.curve_name(names[m], n) for cells in rows.values() for _, m, n in cells]
-    labels = [name for name in (*dict.fromkeys(curves), *EXPLAINED) if name in handles]
-    add_legend(figure, {name: handles[name] for name in labels}, 4)
+        seeds = f"  ({seeds_of(drawn)})" if drawn else ""
+        line[0].set_title(f"{group.title(scenario)}, N = {n_agents}{seeds}")
+    methods = dict.fromkeys(style.display_name(name) for name in names.values())
+    add_legend(figure, {name: handles[name] for name in (*methods, *EXPLAINED) if name in handles}, 4)
     return figure
 
 
@@ -120,15 +118,13 @@ def variance_multiplier(scenario: Scenario, frame: pd.DataFrame) -> Figure:
 
     A row of panels for each group of runs to compare and each N.
     """
-    rows: dict[tuple[Group, int], list[Cell]] = {}
-    for group, cells in groups(scenario, "variance_multiplier").items():
-        for cell in sorted(cells, key=lambda cell: _multiplier(scenario, cell)):
-            rows.setdefault((group, cell[2]), []).append(cell)
+    rows = by_n_agents(groups(scenario, "variance_multiplier"))
     rows = {key: cells for key, cells in rows.items() if len(cells) > 1}  # one alone is no sweep
     figure = style.new_figure(7.0, 0.5 + 2.3 * len(rows))
     panels = figure.subplots(len(rows), 3, squeeze=False)
     for line, ((group, n_agents), cells) in zip(panels, rows.items(), strict=True):
-        there = [cell for cell in cells if runs_of(frame, cell)]
+        ordered = sorted(cells, key=lambda cell: _multiplier(scenario, cell))
+        there = [cell for cell in ordered if runs_of(frame, cell)]
         if not there:
             for panel in line:
                 nothing_drawn(panel)
