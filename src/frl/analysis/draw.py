@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from frl.analysis import style
 from frl.analysis.curves import Curves
 from frl.analysis.stats import LEVEL, MIN_SEEDS, Array, mean_interval
 
@@ -53,13 +51,6 @@ def draw_curve(panel: Axes, curves: Curves, look: Look) -> Line2D:
         markeredgewidth=0.6, zorder=3, gid=f"mean {curves.method} {curves.n_agents}",
     )  # fmt: skip
     return line
-
-
-def look_of_method(names: dict[str, str], counts: Iterable[int]) -> Callable[[str, int], Look]:
-    """A colour for every method, given its name in the figure; shade and marker for every N."""
-    counts = list(counts)
-    colours, markers = style.method_colours(names.values()), style.agent_markers(counts)
-    return lambda method, n: Look(style.shade(colours[names[method]], n, counts), markers[n])
 
 
 def fit(panel: Axes) -> None:

@@ -23,7 +23,6 @@ from frl.analysis.draw import (
     draw_poster,
     explanations,
     fit,
-    look_of_method,
     nothing_drawn,
     seeds_of,
 )
@@ -74,7 +73,12 @@ def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str) -> Figure:
     if axis == STEPS and len(names) == 1:
         of_n = style.agent_colours(counts)
         return _grid(scenario, frame, axis, cells, lambda _, n: Look(of_n[n]))
-    return _grid(scenario, frame, axis, cells, look_of_method(names, counts))
+    colours, markers = style.method_colours(names.values()), style.agent_markers(counts)
+
+    def look(method: str, n_agents: int) -> Look:
+        return Look(style.shade(colours[names[method]], n_agents, counts), markers[n_agents])
+
+    return _grid(scenario, frame, axis, cells, look)
 
 
 def _grid(scenario: Scenario, frame: pd.DataFrame, axis: str, cells: list[tuple[str, int]], look: CellStyle) -> Figure:

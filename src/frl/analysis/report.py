@@ -73,7 +73,7 @@ def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
         f"scenario = Scenario.model_validate_json({scenario.model_dump_json()!r})",
         metadata={"tags": ["remove-cell"], "source_file": "parameters"},
     )
-    left_out = {f"figure-{name}" for name in ALL_FIGURES if name not in figure_names(scenario)}
+    left_out = {f"figure-{name}" for name in set(ALL_FIGURES) - set(figure_names(scenario))}
     cells = [parameters]
     for path in paths:
         for cell in jupytext.read(path, fmt="py:percent").cells:
