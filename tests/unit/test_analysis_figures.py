@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from frl.analysis import diagrams, effects, figures, load, style, verdict
+from frl.analysis import diagrams, effect_figures, figures, load, style, verdict
 from frl.analysis.curves import TIME, all_curves
 from frl.products import figure_names
 from frl.scenario import Scenario
@@ -209,7 +209,7 @@ def test_effect_of_the_lookahead() -> None:
     scenario = effects_scenario(4)
     judged = verdict.judge(scenario, synthetic.frame(scenario))
     with style.paper_style():
-        left, right = effects.lookahead(scenario, judged).axes
+        left, right = effect_figures.lookahead(scenario, judged).axes
     assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "0.2", "0.5", "all"]
     assert [text.get_text() for text in right.texts] == ["56.2 %", "36.4 %", "12.5 %"]
     assert sum(len(_x(line)) for line in left.get_lines() if line.get_label() == "single seeds") == 4 * 6
@@ -222,14 +222,14 @@ def test_effect_of_unequal_fleets() -> None:
     low = frame.assign(eval_return_mean=frame["eval_return_mean"].where(frame["method"] != "fedpg", 50.0))
     for data, marker in ((frame.assign(eval_return_mean=frame["eval_return_mean"] * 2), "o"), (low, "^")):
         with style.paper_style():
-            (panel,) = effects.heterogeneity(scenario, verdict.judge(scenario, data)).axes
+            (panel,) = effect_figures.heterogeneity(scenario, verdict.judge(scenario, data)).axes
         assert [str(line.get_marker()) for line in panel.get_lines()].count(marker) == 2
         (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
         assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
         assert np.asarray(theory.get_ydata())[[0, -1]] == pytest.approx([1, 8.875])
     empty = frame[frame["method"] != "fedpg"]
     with style.paper_style():
-        assert not effects.heterogeneity(scenario, verdict.judge(scenario, empty)).axes[0].get_lines()
+        assert not effect_figures.heterogeneity(scenario, verdict.judge(scenario, empty)).axes[0].get_lines()
 
 
 def _x(line: Line2D) -> NDArray[np.float64]:

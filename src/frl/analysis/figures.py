@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
-from frl.analysis import effects, lazy_figures, style
+from frl.analysis import effect_figures, lazy_figures, style
 from frl.analysis.curves import STEPS, TIME, Curves, all_curves
 from frl.analysis.draw import (
     EXPLAINED,
@@ -133,4 +133,4 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame], Figure]] = {
     "uploads": lazy_figures.uploads,
     "variance_multiplier": lazy_figures.variance_multiplier,
 }
-_OF_CLAIMS = {"lookahead": effects.lookahead, "heterogeneity": effects.heterogeneity}
+_OF_CLAIMS = {"lookahead": effect_figures.lookahead, "heterogeneity": effect_figures.heterogeneity}

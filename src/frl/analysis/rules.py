@@ -1,6 +1,6 @@
 """The rules that turn an estimate into a verdict.
 
-In this order (:mod:`frl.analysis.estimates` has the estimands, :mod:`frl.analysis.verdict` applies the first):
+In this order (:mod:`frl.analysis.estimands` has the estimands, :mod:`frl.analysis.verdict` applies the first):
 
 1. untested: runs of the part are missing, there are fewer than `MIN_BOOTSTRAP` seeds, the comparison is flawed, or
    nothing bounds the effect.

@@ -1,6 +1,6 @@
 """Claim by claim, what replicated: every part measured, corrected and judged, and the table of verdicts.
 
-:mod:`frl.analysis.rules` has the rules, :mod:`frl.analysis.estimates` the estimands.
+:mod:`frl.analysis.rules` has the rules, :mod:`frl.analysis.estimands` the estimands.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pandas as pd
 from frl import claims
 from frl.analysis.complexity import common_seeds, share_above
 from frl.analysis.curves import Cell
+from frl.analysis.estimands import ESTIMATORS
 from frl.analysis.estimate import Data, Estimate
-from frl.analysis.estimates import ESTIMATORS
 from frl.analysis.load import read_curves
 from frl.analysis.rules import MEANING, NOT, PARTLY, REPLICATED, UNTESTED, VERDICTS, decide, smallest_detectable
 from frl.analysis.stats import MIN_BOOTSTRAP, holm
