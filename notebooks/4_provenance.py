@@ -35,6 +35,9 @@ show.frame(shared, fold=f"{len(shared)} settings shared by all runs")
 # %%
 show.frame(different, "All settings are shared.")
 
+# %%
+show.trials(scenario)
+
 # %% [markdown]
 # ## Axes and columns
 #

@@ -102,6 +102,8 @@ class Scenario(Settings):
     run: dict[str, Any]
     """The part of a RunSpec common to all runs."""
     overrides: tuple[Override, ...] = ()
+    trials: str = ""
+    """What was tried to find the settings: a CSV, by its path from the scenario file. The report shows it."""
     claims: Claims | None = None
     """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any run."""
     figures: dict[FigureName, Annotated[dict[MethodName, str], Field(min_length=1)]] = {}
@@ -242,17 +244,22 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_scenario(path: str | Path) -> Scenario:
-    """Read one scenario file and the claims file that it names; nothing else is read or merged in.
+    """Read one scenario file, and the claims file and the trials that it names; nothing else is read or merged in.
 
     Raises:
         SpecError: if a file is missing, no YAML mapping, or not a valid scenario or claims file.
     """
     path = Path(path)
     data = _read_yaml(path, "scenario")
-    if (claims := data.get("claims")) is not None:
-        if not isinstance(claims, str):
-            raise SpecError(f"{path}: claims = {claims!r}: should be the path of a claims file, as in claims.yaml")
-        data["claims"] = _validated(path.parent / claims, "claims file", Claims)
+    for key, what in (("claims", "a claims file, as in claims.yaml"), ("trials", "a CSV, as in trials.csv")):
+        if data.get(key) is None:
+            data.pop(key, None)
+        elif not isinstance(data[key], str):
+            raise SpecError(f"{path}: {key} = {data[key]!r}: should be the path of {what}")
+    if "claims" in data:
+        data["claims"] = _validated(path.parent / data["claims"], "claims file", Claims)
+    if "trials" in data:
+        data["trials"] = _read(path.parent / data["trials"], "trials")
     return _validated(path, "scenario", Scenario, data)
 
 
@@ -267,16 +274,22 @@ def _validated(path: Path, what: str, model: type[AnySettings], data: dict[str, 
 def _read_yaml(path: Path, what: str) -> dict[str, Any]:
     """A YAML mapping, or one message that begins with its path."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except OSError as error:
-        raise SpecError(f"{path}: cannot read the {what}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: not UTF-8 text: {error}") from None
+        data = yaml.load(_read(path, what), Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
         raise SpecError(f"{path}: a {what} is a mapping of keys, got {type(data).__name__}")
     return data
+
+
+def _read(path: Path, what: str) -> str:
+    """A file's text, or one message that begins with its path."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{path}: cannot read the {what}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8 text: {error}") from None
 
 
 class _UniqueKeys(yaml.SafeLoader):

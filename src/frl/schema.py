@@ -33,10 +33,8 @@ def schema() -> dict[str, Any]:
     definitions["Method"]["properties"]["server"] |= any_server
     for name in ("Claims", *Claims.model_json_schema()["$defs"]):
         del definitions[name]  # a scenario names their file
-    scenario["properties"]["claims"] = {
-        "description": scenario["properties"]["claims"]["description"],
-        "type": "string",
-    }
+    claims = scenario["properties"]["claims"]
+    scenario["properties"]["claims"] = {"description": claims["description"], "type": "string"}
     for owner in ("Method", "Override"):
         definitions[owner]["properties"]["set"] |= {"$ref": "#/$defs/Run"}
     scenario["properties"]["run"] |= {"$ref": "#/$defs/Run"}

@@ -38,7 +38,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, Path]:
     root = tmp_path_factory.mktemp("results")
-    scenario = synthetic.scenario()
+    scenario = synthetic.scenario().model_copy(update={"trials": "step_size,entropy,area\n0.125,,31.5\n0.25,,12.5\n"})
     synthetic.write_all(root, scenario, diverging=("Swimmer/a3c/n4/seed1",))
     synthetic.run_path(root, scenario, scenario.resolve("Swimmer", "async_pg", 4, 2)).unlink()
     base = root / scenario.name / "partial"
@@ -102,6 +102,12 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
     assert page.index("of the claims judged") < page.index('id="Background"')
     for name in tables.NAMES:
         assert f'id="table-{name}"' in page
+
+
+def test_the_trials_behind_the_settings_are_shown(page: str) -> None:
+    shown = page[page.index("What was tried to find the settings (2)") :]
+    shown = shown[: shown.index("</details>")]
+    assert re.findall(r"<t[hd]>(.*?)</t[hd]>", shown) == ["step_size", "area", "0.125", "31.5", "0.250", "12.5"]
 
 
 def test_no_code_and_no_trace_of_the_hidden_cell(page: str, analysed: tuple[Scenario, Path]) -> None:

@@ -313,6 +313,8 @@ def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
     [
         ({"claims": "absent.yaml"}, "absent.yaml: cannot read the claims file"),
         ({"claims": {"claims": []}}, "should be the path of a claims file"),
+        ({"trials": [1]}, r"trials = \[1\]: should be the path of a CSV"),
+        ({"trials": "tried.csv"}, "tried.csv: cannot read the trials: No such file"),
         ({"figures": {"sample_complexity": {"fedpg": "FedPG"}}}, "figures.sample_complexity.fedpg: no such method"),
         ({"figures": {"time_complexity": {"afedpg": "X", "a3c": "X"}}}, "two methods have the same label"),
         ({"figures": {"scatter": {"afedpg": "X"}}}, "'sample_complexity', 'time_complexity', 'communication' or"),
@@ -321,6 +323,15 @@ def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
 def test_claims_and_figures_that_are_not_there(tmp_path, changes, told):
     with pytest.raises(SpecError, match=told):
         load_scenario(write(tmp_path, **changes))
+
+
+def test_trials_are_read_and_no_setting_of_a_run(tmp_path):
+    (tmp_path / "tried.csv").write_text("step_size,return\n0.1,3\n")
+    without, empty, told = (
+        load_scenario(write(tmp_path, **c)) for c in ({}, {"trials": None}, {"trials": "tried.csv"})
+    )
+    assert (without.trials, empty.trials, told.trials) == ("", "", "step_size,return\n0.1,3\n")
+    assert [run.to_json() for run in told.runs()] == [run.to_json() for run in without.runs()]
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
@@ -335,4 +346,5 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
     assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]
     alike = [swimmer.resolve("Swimmer", m, 8, 0) for m in ("afedpg-time", "afedpg-r1", "afedpg-r20")]
-    assert len({spec.model_copy(update={"fleet": alike[0].fleet}).to_json() for spec in alike}) == 1
+    but = {"fleet": alike[0].fleet, "steps_per_agent": alike[0].steps_per_agent}
+    assert len({spec.model_copy(update=but).to_json() for spec in alike}) == 1

@@ -131,12 +131,13 @@ def partial_flag(wildcards) -> str:
 
 
 @cache
-def version(*modules, claims=True) -> str:
+def version(*modules, claims=True, trials=False) -> str:
     """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone.
 
-    The scenario includes what its claims file says, unless the step doesn't read that.
+    The scenario includes what its claims file says, unless the step doesn't read that; the trials, if it does.
     """
-    scenario = SCENARIO.model_dump_json(exclude=set() if claims else {"claims"})
+    unread = {key for key, read in (("claims", claims), ("trials", trials)) if not read}
+    scenario = SCENARIO.model_dump_json(exclude=unread)
     parts = [stripped(SRC / "frl" / "claims.py")] if claims else []
     return digest_of([scenario, analysis_digest(*modules), *parts])
 

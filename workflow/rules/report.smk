@@ -24,7 +24,7 @@ rule report:
     params:
         partial=partial_flag,
         notebooks=lambda wildcards, input: str(Path(input.notebooks[0]).parent),
-        version=version(),
+        version=version(trials=True),
     message:
         "Run the notebooks and render {output}"
     shell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,14 @@ def incomplete(base: Path) -> Html:
     heading = Html("<p>Diverged:</p>") if len(diverged) else Html()
     parts = [frame(gone, "No run is missing."), heading, frame(diverged, "No run diverged.")]
     return Html("".join(parts))
+
+
+def trials(scenario: Scenario) -> Html:
+    """What was tried to find the settings, folded."""
+    if not scenario.trials:
+        return Html()
+    tried = pd.read_csv(io.StringIO(scenario.trials)).dropna(axis="columns", how="all")
+    return frame(tried, fold=f"What was tried to find the settings ({len(tried)})")
 
 
 def interval_coverage(scenario: Scenario) -> Html:
