@@ -297,6 +297,12 @@ def test_missing_runs_and_too_few_seeds_leave_a_claim_untested() -> None:
     assert one.estimate is not None  # shown all the same
     (gone,) = verdict.judge(of, rows[rows["n_agents"] != 8])
     assert (gone.verdict, gone.estimate, gone.reason) == (UNTESTED, None, "10 of its runs are missing")
+    assert verdict.headline([gone]) == "0 parts of the claims judged. 1 more waits for its runs."
+    assert verdict.waiting([gone]) == f"Not judged yet, since runs are missing: {gone.claim.id}."
+    whole = verdict.judge(of, rows)
+    assert verdict.headline(whole) == "1 part of the claims judged: 1 replicated."
+    assert verdict.headline([*whole, gone]) == "1 part of the claims judged: 1 replicated. 1 more waits for its runs."
+    assert verdict.waiting(whole) == ""
     (few,) = verdict.judge(scenario(TREND, seeds=4), rows[rows["seed"] < 4])
     assert few.reason == "4 seeds, fewer than 5"
 

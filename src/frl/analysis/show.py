@@ -14,7 +14,7 @@ from frl.analysis import diagrams, style
 from frl.analysis.load import read_curves, read_missing, read_runs
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
 from frl.analysis.table import fragment_of, read_fragment
-from frl.analysis.verdict import SHORT, headline, judge
+from frl.analysis.verdict import SHORT, headline, judge, waiting
 from frl.analysis.verdict import table as verdict_table
 from frl.products import figure_names
 from frl.scenario import Scenario
@@ -68,7 +68,9 @@ def summary(scenario: Scenario, base: Path) -> Html:
     if scenario.claims is None:
         return Html("<p>This scenario names no claims to judge.</p>")
     judged = judge(scenario, read_curves(base))
-    fragment = fragment_of(verdict_table(scenario, judged, SHORT).html())
+    with_numbers = [one for one in judged if one.estimate]
+    fragment = fragment_of(verdict_table(scenario, with_numbers, SHORT).html())
+    fragment += f"<p>{html.escape(waiting(judged))}</p>" if waiting(judged) else ""
     stated = {one.claim.id: one.claim for one in judged}
     said = "".join(
         f"<li><b>{c.id}</b> {html.escape(c.statement)} <i>({html.escape(c.source)})</i></li>" for c in stated.values()

@@ -137,16 +137,27 @@ def _parts(scenario: Scenario) -> Iterator[tuple[claims.Claim, claims.Part, list
 
 def absent(scenario: Scenario) -> str:
     """The parts that the scenario has no runs for, in one sentence; empty if it has them all."""
+    names = _in_short((claim.id, part.label, cells is None) for claim, part, cells in _parts(scenario))
+    return f"Not part of this scenario: {names}." if names else ""
+
+
+def waiting(judged: list[Judgement]) -> str:
+    """The parts that cannot be judged yet, in one sentence; empty if there are none."""
+    names = _in_short((one.claim.id, one.label, one.missing > 0) for one in judged)
+    return f"Not judged yet, since runs are missing: {names}." if names else ""
+
+
+def _in_short(parts: Iterable[tuple[str, str, bool]]) -> str:
+    """Those parts (claim, label, whether it is meant), a claim by its name alone if all of its parts are."""
     whole: dict[str, list[str | None]] = {}
-    for claim, part, cells in _parts(scenario):
-        whole.setdefault(claim.id, []).append(None if cells else part.label)
+    for name, label, meant in parts:
+        whole.setdefault(name, []).append(label if meant else None)
     texts = []
     for name, labels in whole.items():
-        gone = [label for label in labels if label]
-        if gone:
-            short = dict.fromkeys(label.split(", ")[-1] for label in gone)  # of an order's pairs the N alone
-            texts.append(name if len(gone) == len(labels) else f"{name} ({', '.join(short)})")
-    return f"Not part of this scenario: {', '.join(texts)}." if texts else ""
+        if some := [label for label in labels if label]:
+            short = dict.fromkeys(label.split(", ")[-1] for label in some)  # of an order's pairs the N alone
+            texts.append(name if len(some) == len(labels) else f"{name} ({', '.join(short)})")
+    return ", ".join(texts)
 
 
 _FIGURE_OF_TEST: dict[str, FigureName] = {
@@ -256,9 +267,13 @@ def headline(judged: list[Judgement]) -> str:
     """The verdicts in one sentence, for a reader who stops there."""
     if not judged:
         return "No part of the claims can be judged in this scenario."
-    count = Counter(one.verdict for one in judged)
+    done = [one for one in judged if not one.missing]
+    count = Counter(one.verdict for one in done)
     parts = [f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict]]
-    return f"{len(judged)} part{'s' * (len(judged) != 1)} of the claims judged: {'; '.join(parts)}."
+    said = f"{len(done)} part{'s' * (len(done) != 1)} of the claims judged{': ' * bool(done)}{'; '.join(parts)}."
+    rest = len(judged) - len(done)
+    wait = "1 more waits for its runs." if rest == 1 else f"{rest} more wait for their runs."
+    return f"{said} {wait}" if rest else said
 
 
 def effect_of(judged: Iterable[Judgement], test: str, joint: bool = False) -> list[tuple[Judgement, Estimate]]:
