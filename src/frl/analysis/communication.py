@@ -134,7 +134,7 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
     columns = _columns(rows)
     keys = {column.key for column in columns}
     note = _NOTE + _NOTE_LAZY * ("longest_skip" in keys) + _NOTE_BASELINE * ("saving" in keys)
-    return Table("communication", "Messages and bytes", note, columns, rows)
+    return Table("communication", "Whole runs, and until the return reaches the threshold", note, columns, rows)
 
 
 def _of_whole_runs(frame: pd.DataFrame, cell: Cell, lazy: bool) -> Row:
@@ -155,7 +155,7 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
     columns = (
         Column("environment", "environment"),
         Column("agents", "agents"),
-        Column("method", "method"),
+        Column("method", "method", "name"),
         Column("n_agents", "N", "count"),
         Column("uploads", "uploads", "count"),
         Column("upload_share", "of all answers", "share"),

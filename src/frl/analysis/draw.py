@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -26,10 +27,15 @@ class Look:
     marker: str | None = None
 
 
-def add_legend(figure: Figure, handles: dict[str, Artist], columns: int) -> None:
+LegendPlace = Literal["outside lower center", "outside upper center"]
+
+
+def add_legend(
+    figure: Figure, handles: dict[str, Artist], columns: int, place: LegendPlace = "outside lower center"
+) -> None:
     """In as many columns as fit; what it needs beyond a few rows is added to the figure's height."""
     for count in range(columns, 0, -1):
-        legend = figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=count)
+        legend = figure.legend(handles.values(), handles.keys(), loc=place, ncols=count)
         size = legend.get_window_extent()
         if size.width <= figure.bbox.width or count == 1:
             break

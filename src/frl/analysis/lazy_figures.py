@@ -57,7 +57,12 @@ def communication(scenario: Scenario, frame: pd.DataFrame) -> Figure:
         seeds = f"  ({seeds_of(drawn)})" if drawn else ""
         line[0].set_title(f"{group.title(scenario)}, N = {n_agents}{seeds}")
     methods = dict.fromkeys(style.display_name(name) for name in names.values())
-    add_legend(figure, {name: handles[name] for name in (*methods, *EXPLAINED) if name in handles}, 4)
+    add_legend(
+        figure,
+        {name: handles[name] for name in (*methods, *EXPLAINED) if name in handles},
+        4,
+        place="outside upper center",
+    )
     return figure
 
 

@@ -19,6 +19,7 @@ NOTHING = "–"
 
 _FORMATS: dict[str, Callable[[float], str]] = {
     "text": str,
+    "name": str,
     "count": lambda v: f"{v:,.0f}",
     "return": lambda v: f"{v:.1f}",
     "ratio": lambda v: f"{v:.2f}",
@@ -125,7 +126,7 @@ class Table:
         )
 
     def _cell(self, tag: str, column: Column, text: str) -> str:
-        kind = "" if self._left(column) else ' class="num"'
+        kind = ' class="name"' * (column.format == "name") if self._left(column) else ' class="num"'
         text = html.escape(text)
         if column.format == "verdict" and tag == "td":
             text = f'<span class="frl-verdict {text}">{text}</span>'
@@ -133,7 +134,7 @@ class Table:
 
     @staticmethod
     def _left(column: Column) -> bool:
-        return column.format in ("text", "verdict")
+        return column.format in ("text", "name", "verdict")
 
     def write(self, folder: Path) -> None:
         """Write `name`.csv, .md and .html into `folder`."""
@@ -157,6 +158,7 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color-scheme: light d
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .5rem; }
 .frl-scroll { overflow-x: auto; }
 table { border-collapse: collapse; } th, td { padding: .3rem .8rem; border-bottom: 1px solid #8884; text-align: left; }
+.name { white-space: nowrap; }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .frl-note { max-width: 75ch; opacity: .8; font-size: .9em; }
 """

@@ -20,7 +20,7 @@ from frl.scenario import Scenario
 
 NAMES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
 
-_WHO = (Column("environment", "environment"), Column("method", "method"), Column("n_agents", "N", "count"))
+_WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
 _SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
 _FINAL = "A final return is the mean of a run's evaluations over the last tenth of its budget."
 _INTERVAL = (
