@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from frl.analysis import complexity, fleet, stats
-from frl.analysis.curves import STEPS, TIME, Curves, Run, align, all_curves
+from frl.analysis.curves import STEPS, TIME, UPLOADS, Curves, Run, align, all_curves
 from frl.analysis.poster import poster_curve, poster_curves
 
 
@@ -37,6 +37,14 @@ def test_alignment_interpolates_linearly_and_never_extrapolates() -> None:
     assert aligned.x[-1] == 24
     assert aligned.returns_SG[0] == pytest.approx(aligned.x)
     assert aligned.returns_SG[1] == pytest.approx(2 * aligned.x)
+
+
+def test_against_messages_every_runs_points_are_on_the_grid_and_one_that_ended_holds_its_last() -> None:
+    rows = frame_of(([0, 10, 11, 40], [0, 0, 90, 0], "ok"), ([0, 13, 24], [0, 26, 48], "ok"))
+    aligned = align(rows.rename(columns={STEPS: UPLOADS}), UPLOADS)
+    assert aligned.x.tolist() == [0, 10, 11, 13, 24, 40]
+    assert aligned.returns_SG[0, 2] == 90  # a peak between the points of an even grid
+    assert aligned.returns_SG[1].tolist() == [0, 20, 22, 26, 48, 48]
 
 
 def test_a_diverged_run_holds_its_last_value_and_is_flagged() -> None:

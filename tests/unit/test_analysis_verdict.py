@@ -5,6 +5,7 @@ Curves are straight lines to a final return, so that crossings and areas have cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -491,6 +492,22 @@ def test_superior_at_equal_uploads() -> None:
     assert found[0].estimate.effect.value == pytest.approx(2, abs=0.05)  # 50 against 25
     assert [one.verdict for one in lazily(SUPERIOR, both(50, 100), 0.9, noise=0.5)] == [NOT] * 2
     assert [one.verdict for one in lazily(SUPERIOR, both(100, 100), 1.0, noise=60)] == [UNTESTED] * 2
+
+
+def test_superiority_says_what_it_is_where_every_seed_still_uploads() -> None:
+    """One seed of ten ends early, at half of the uploads and of the return."""
+    of = scenario({**SUPERIOR, "pairs": [FIRST]})
+    data = frame(of, both(100, 100), noise=0.5)
+    early = np.where((data["method"] == "afedpg") & (data["seed"] == 3), 0.5, 1)
+    data = data.assign(uploads=data["uploads"] * early, eval_return_mean=data["eval_return_mean"] * early)
+    (one,) = verdict.judge(of, data)
+    most = int(data.loc[data["method"] == "fedpg", "uploads"][data["n_agents"] == 4].max())
+    held = (9 * 50 + (25 + 50) / 2) / 10  # its line goes to 50 at half of the axis, then is held
+    assert one.estimate is not None
+    assert one.estimate.effect.value == pytest.approx(held / 50, abs=0.02)
+    assert f"over {most:,.0f} uploads" in one.evidence
+    (of_all,) = re.findall(rf"over {most / 2:,.0f}, as many as every seed made: ([0-9.]+) ", one.evidence)
+    assert float(of_all) == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(

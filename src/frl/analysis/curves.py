@@ -100,16 +100,19 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
     Args:
         group: rows of curves.csv of one (environment, method, N).
         axis: column to use as x.
-        points: size of the grid, evenly spaced over what every seed reached.
+        points: size of the grid, evenly spaced over what every seed reached. On the axes of messages, where seeds have
+            points of their own, the grid is all of these, up to where the last seed ends.
     """
     runs = tuple(_run(rows, axis) for _, rows in group.groupby("seed", sort=True))
     # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.
     whole = [run.x[-1] for run in runs if np.isnan(run.diverged_at)]
+    start = max(run.x[0] for run in runs)
     if axis in (UPLOADS, UPLINK):
-        end = max(run.x[-1] for run in runs)
+        x = np.unique(np.concatenate([run.x for run in runs]))
+        x = x[x >= start]
     else:
         end = min(whole) if whole else max(run.diverged_at for run in runs)
-    x = np.linspace(max(run.x[0] for run in runs), end, points)
+        x = np.linspace(start, end, points)
     # np.interp holds the last value beyond a run's end: but for uploads and bytes only a diverged run has such an x.
     returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in runs])
     first = group.iloc[0]

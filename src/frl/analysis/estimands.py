@@ -197,18 +197,22 @@ def saving(claim: claims.Saving, part: claims.Part, data: Data, cells: list[Cell
 
 
 def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
-    """The method's gain over the initial policy, over the control's, at equal uploads up to as many as both made.
+    """The method's gain over the initial policy, over the control's, at equal uploads.
 
-    The gain is that of the mean return against uploads.
+    The gain is that of the mean return against uploads, up to as many as some seed of each made; a seed that made fewer
+    holds its last return. Beside it: up to as many as every seed of both made.
     """
     ours, control = (align(data.rows(cell), UPLOADS) for cell in cells)
     end = min(ours.x[-1], control.x[-1])
     height_MS = heights(end, ours, control)
     means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
     effect, flaw = _share_of_gain(height_MS, control)
+    least = min(run.x[-1] for run in (*ours.runs, *control.runs))
+    of_all, _ = _share_of_gain(heights(least, ours, control), control)
+    beside = f"mean return over {end:,.0f} uploads: {means}; over {least:,.0f}, as many as every seed made: "
     return Estimate(
         _pair(data, cells), effect, "of the gain", claim.margin, none=1,
-        beside=f"mean return over {end:,.0f} uploads: {means}", flaw=_not_comparable(data, cells) or flaw,
+        beside=f"{beside}{in_words(of_all)} of the gain", flaw=_not_comparable(data, cells) or flaw,
     )  # fmt: skip
 
 
