@@ -1,11 +1,12 @@
 """A scenario: one YAML file in ``config/``, a grid of runs and how to look at it.
 
 It resolves to many :class:`frl.spec.RunSpec`, one per (environment, method, N, seed). The file is complete: nothing but
-the claims file that it names is merged into it.
+the claims file and the trials that it names is read besides.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,8 @@ class Scenario(Settings):
     """The part of a RunSpec common to all runs."""
     overrides: tuple[Override, ...] = ()
     trials: str = ""
-    """What was tried to find the settings: a CSV, by its path from the scenario file. The report shows it."""
+    """What was tried to find the settings, for the report: a CSV, by its path from the scenario file; once read, its
+    text."""
     claims: Claims | None = None
     """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any run."""
     figures: dict[FigureName, Annotated[dict[MethodName, str], Field(min_length=1)]] = {}
@@ -252,14 +254,14 @@ def load_scenario(path: str | Path) -> Scenario:
     path = Path(path)
     data = _read_yaml(path, "scenario")
     for key, what in (("claims", "a claims file, as in claims.yaml"), ("trials", "a CSV, as in trials.csv")):
-        if data.get(key) is None:
+        if data.get(key) in (None, ""):
             data.pop(key, None)
         elif not isinstance(data[key], str):
             raise SpecError(f"{path}: {key} = {data[key]!r}: should be the path of {what}")
     if "claims" in data:
         data["claims"] = _validated(path.parent / data["claims"], "claims file", Claims)
     if "trials" in data:
-        data["trials"] = _read(path.parent / data["trials"], "trials")
+        data["trials"] = _read_csv(path.parent / data["trials"], "trials")
     return _validated(path, "scenario", Scenario, data)
 
 
@@ -290,6 +292,18 @@ def _read(path: Path, what: str) -> str:
         raise SpecError(f"{path}: cannot read the {what}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: not UTF-8 text: {error}") from None
+
+
+def _read_csv(path: Path, what: str) -> str:
+    """The text of a CSV with a header, or one message that begins with its path."""
+    text = _read(path, what)
+    rows = list(csv.reader(text.splitlines()))
+    if not rows:
+        raise SpecError(f"{path}: the {what} have no header")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise SpecError(f"{path}: row {number} has {len(row)} values, the header {len(rows[0])}")
+    return text
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -40,7 +40,7 @@ def test_alignment_interpolates_linearly_and_never_extrapolates() -> None:
 
 
 def test_against_messages_every_runs_points_are_on_the_grid_and_one_that_ended_holds_its_last() -> None:
-    rows = frame_of(([0, 10, 11, 40], [0, 0, 90, 0], "ok"), ([0, 13, 24], [0, 26, 48], "ok"))
+    rows = frame_of(([0, 10, 11, 40], [0, 0, 90, 0], "ok"), ([0, 13, 24, 24], [0, 26, 99, 48], "ok"))
     aligned = align(rows.rename(columns={STEPS: UPLOADS}), UPLOADS)
     assert aligned.x.tolist() == [0, 10, 11, 13, 24, 40]
     assert aligned.returns_SG[0, 2] == 90  # a peak between the points of an even grid

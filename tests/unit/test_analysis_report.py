@@ -94,7 +94,6 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
         "At equal samples per agent the return rises with the number of agents.",
         "3 seeds, fewer than 5",
         "Not part of this scenario: C4 (N = 8)",
-        "Not judged yet, since runs are missing: C5",
         "What leaves an agent, and what never does",
     ):
         assert text in page, text

@@ -299,7 +299,7 @@ def test_missing_runs_and_too_few_seeds_leave_a_claim_untested() -> None:
     (gone,) = verdict.judge(of, rows[rows["n_agents"] != 8])
     assert (gone.verdict, gone.estimate, gone.reason) == (UNTESTED, None, "10 of its runs are missing")
     assert verdict.headline([gone]) == "0 parts of the claims judged. 1 more waits for its runs."
-    assert verdict.waiting([gone]) == f"Not judged yet, since runs are missing: {gone.claim.id}."
+    assert verdict.waiting([gone]) == f"Too many runs are missing to say anything of {gone.claim.id}."
     whole = verdict.judge(of, rows)
     assert verdict.headline(whole) == "1 part of the claims judged: 1 replicated."
     assert verdict.headline([*whole, gone]) == "1 part of the claims judged: 1 replicated. 1 more waits for its runs."
@@ -508,6 +508,16 @@ def test_superiority_says_what_it_is_where_every_seed_still_uploads() -> None:
     assert f"over {most:,.0f} uploads" in one.evidence
     (of_all,) = re.findall(rf"over {most / 2:,.0f}, as many as every seed made: ([0-9.]+) ", one.evidence)
     assert float(of_all) == pytest.approx(1, abs=0.02)
+
+
+def test_a_control_that_diverged_at_once_is_no_reason_to_fail() -> None:
+    of = scenario({**SUPERIOR, "pairs": [FIRST]})
+    data = frame(of, both(100, 50), noise=0.5)
+    lost = (data["method"] == "fedpg") & (data["seed"] == 3)
+    data.loc[lost & (data["point"] == 1), ["status", "eval_return_mean"]] = ["diverged", np.nan]
+    (one,) = verdict.judge(of, data[~(lost & (data["point"] > 1))])
+    assert (one.verdict, one.diverged) == (REPLICATED, 1)
+    assert "as many as every seed made: 2.2" in one.evidence  # 50 against 0.9 of 25
 
 
 @pytest.mark.parametrize(

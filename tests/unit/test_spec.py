@@ -325,13 +325,14 @@ def test_claims_and_figures_that_are_not_there(tmp_path, changes, told):
         load_scenario(write(tmp_path, **changes))
 
 
-def test_trials_are_read_and_no_setting_of_a_run(tmp_path):
+def test_trials_are_read(tmp_path):
     (tmp_path / "tried.csv").write_text("step_size,return\n0.1,3\n")
-    without, empty, told = (
-        load_scenario(write(tmp_path, **c)) for c in ({}, {"trials": None}, {"trials": "tried.csv"})
-    )
-    assert (without.trials, empty.trials, told.trials) == ("", "", "step_size,return\n0.1,3\n")
-    assert [run.to_json() for run in told.runs()] == [run.to_json() for run in without.runs()]
+    given = ({}, {"trials": None}, {"trials": ""}, {"trials": "tried.csv"})
+    assert [load_scenario(write(tmp_path, **c)).trials for c in given] == ["", "", "", "step_size,return\n0.1,3\n"]
+    for text, told in (("", "tried.csv: the trials have no header"), ("a,b\n1\n", "row 2 has 1 values, the header 2")):
+        (tmp_path / "tried.csv").write_text(text)
+        with pytest.raises(SpecError, match=told):
+            load_scenario(write(tmp_path, trials="tried.csv"))
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():

@@ -101,7 +101,8 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
         group: rows of curves.csv of one (environment, method, N).
         axis: column to use as x.
         points: size of the grid, evenly spaced over what every seed reached. On the axes of messages, where seeds have
-            points of their own, the grid is all of these, up to where the last seed ends.
+            points of their own, the grid is all of these, up to where the last seed ends; of evaluations at one count,
+            with no message between them, the last counts.
     """
     runs = tuple(_run(rows, axis) for _, rows in group.groupby("seed", sort=True))
     # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.

@@ -27,11 +27,11 @@ class Look:
     marker: str | None = None
 
 
-LegendPlace = Literal["outside lower center", "outside upper center"]
-
-
 def add_legend(
-    figure: Figure, handles: dict[str, Artist], columns: int, place: LegendPlace = "outside lower center"
+    figure: Figure,
+    handles: dict[str, Artist],
+    columns: int,
+    place: Literal["outside lower center", "outside upper center"] = "outside lower center",
 ) -> None:
     """In as many columns as fit; what it needs beyond a few rows is added to the figure's height."""
     for count in range(columns, 0, -1):

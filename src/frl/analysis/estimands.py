@@ -200,14 +200,15 @@ def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells:
     """The method's gain over the initial policy, over the control's, at equal uploads.
 
     The gain is that of the mean return against uploads, up to as many as some seed of each made; a seed that made fewer
-    holds its last return. Beside it: up to as many as every seed of both made.
+    holds its last return. Beside it: up to as many as every seed of both made that did not diverge.
     """
     ours, control = (align(data.rows(cell), UPLOADS) for cell in cells)
     end = min(ours.x[-1], control.x[-1])
     height_MS = heights(end, ours, control)
     means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
     effect, flaw = _share_of_gain(height_MS, control)
-    least = min(run.x[-1] for run in (*ours.runs, *control.runs))
+    whole = [run for run in (*ours.runs, *control.runs) if np.isnan(run.diverged_at)]
+    least = min((run.x[-1] for run in whole), default=end)
     of_all, _ = _share_of_gain(heights(least, ours, control), control)
     beside = f"mean return over {end:,.0f} uploads: {means}; over {least:,.0f}, as many as every seed made: "
     return Estimate(

@@ -142,9 +142,9 @@ def absent(scenario: Scenario) -> str:
 
 
 def waiting(judged: list[Judgement]) -> str:
-    """The parts that cannot be judged yet, in one sentence; empty if there are none."""
-    names = _in_short((one.claim.id, one.label, one.missing > 0) for one in judged)
-    return f"Not judged yet, since runs are missing: {names}." if names else ""
+    """The parts of which there is no number yet, in one sentence; empty if there are none."""
+    names = _in_short((one.claim.id, one.label, one.missing > 0 and one.estimate is None) for one in judged)
+    return f"Too many runs are missing to say anything of {names}." if names else ""
 
 
 def _in_short(parts: Iterable[tuple[str, str, bool]]) -> str:
