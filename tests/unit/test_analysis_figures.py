@@ -178,6 +178,16 @@ def test_a_scenario_says_what_a_figure_shows_and_how_it_is_called() -> None:
     assert colour == str(style.shade(style.VERMILION, 4, [4]))
 
 
+def test_the_largest_n_that_has_runs_has_the_full_colour() -> None:
+    methods = [{"algorithm": "fedpg", "n_agents": (4, 8)}]
+    scenario = synthetic.scenario(methods=methods, figures={"time_complexity": {"fedpg": "FedPG"}})
+    frame = synthetic.frame(scenario)
+    for rows, wanted in ((frame[frame["n_agents"] == 4], {4: [4]}), (frame, {4: [4, 8], 8: [4, 8]})):
+        lines = draw("time_complexity", scenario, rows).axes[0].get_lines()
+        colours = {str(line.get_gid()): line.get_color() for line in lines if line.get_gid()}
+        assert colours == {f"mean fedpg {n}": style.shade(style.VERMILION, n, counts) for n, counts in wanted.items()}
+
+
 def effects_scenario(*ratios: float) -> Scenario:
     pairs = [
         {"name": f"{algorithm}-a{a}", "algorithm": algorithm, "n_agents": (8,), "server": {"momentum": a}}

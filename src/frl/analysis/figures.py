@@ -74,9 +74,11 @@ def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str) -> Figure:
         of_n = style.agent_colours(counts)
         return _grid(scenario, frame, axis, cells, lambda _, n: Look(of_n[n]))
     colours, markers = style.method_colours(names.values()), style.agent_markers(counts)
+    there = set(zip(frame["method"], frame["n_agents"], strict=True))
+    drawn = [cell[1] for cell in cells if cell in there]
 
     def look(method: str, n_agents: int) -> Look:
-        return Look(style.shade(colours[names[method]], n_agents, counts), markers[n_agents])
+        return Look(style.shade(colours[names[method]], n_agents, drawn), markers[n_agents])
 
     return _grid(scenario, frame, axis, cells, look)
 
