@@ -249,7 +249,7 @@ def load_scenario(path: str | Path) -> Scenario:
     """Read one scenario file, and the claims file and the trials that it names; nothing else is read or merged in.
 
     Raises:
-        SpecError: if a file is missing, no YAML mapping, or not a valid scenario or claims file.
+        SpecError: if a file is missing, no YAML mapping, or not a valid scenario, claims file or CSV.
     """
     path = Path(path)
     data = _read_yaml(path, "scenario")

@@ -152,7 +152,7 @@ def test_thousand_jobs_are_planned_fast(project):
     project.edit("config/tiny.yaml", "seeds: [0, 1]", f"seeds: {list(range(250))}")
     many, whole = planned()
     assert (few, many) == (8, 1000)
-    assert whole < 3 * start, f"{whole:.1f} s against {start:.1f} s"
+    assert whole < 2.4 * start, f"{whole:.1f} s against {start:.1f} s"
 
 
 def test_default_profile():
