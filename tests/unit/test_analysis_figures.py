@@ -237,9 +237,17 @@ def test_effect_of_unequal_fleets() -> None:
         (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
         assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
         assert np.asarray(theory.get_ydata())[[0, -1]] == pytest.approx([1, 8.875])
-    empty = frame[frame["method"] != "fedpg"]
-    with style.paper_style():
-        assert not effect_figures.heterogeneity(scenario, verdict.judge(scenario, empty)).axes[0].get_lines()
+
+
+def test_an_effect_without_runs_says_so() -> None:
+    scenario = effects_scenario(1, 10)
+    frame = synthetic.frame(scenario)
+    judged = verdict.judge(scenario, frame[frame["method"] == "afedpg"])
+    for draw in (effect_figures.lookahead, effect_figures.heterogeneity):
+        with style.paper_style():
+            panel = draw(scenario, judged).axes[0]
+        assert [text.get_text() for text in panel.texts] == ["no finished run to draw"]
+        assert not panel.get_lines()
 
 
 def _x(line: Line2D) -> NDArray[np.float64]:

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 import synthetic
 
-from frl.analysis import figures, load, report, tables, verdict
+from frl.analysis import figures, load, report, show, tables, verdict
+from frl.files import write_csv
 from frl.scenario import Scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -102,6 +104,17 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
     assert page.index("of the claims judged") < page.index('id="Background"')
     for name in tables.NAMES:
         assert f'id="table-{name}"' in page
+
+
+def test_many_missing_runs_are_folded(tmp_path: Path) -> None:
+    write_csv(tmp_path / "runs.csv", pd.DataFrame({"environment": ["Swimmer"], "method": "afedpg", "n_agents": 1,
+                                                   "seed": 0, "env_steps_total": 9, "status": "ok"}))  # fmt: skip
+    for count in (show.SHOWN_MISSING, show.SHOWN_MISSING + 1):
+        missing = pd.DataFrame({"run_id": [f"run{i}" for i in range(count)], "reason": "not run", "method": "afedpg"})
+        write_csv(tmp_path / "missing.csv", missing)
+        page = show.incomplete(tmp_path)
+        assert page.count("not run") == count
+        assert (f"<summary>{count} missing runs</summary>" in page) == (count > show.SHOWN_MISSING)
 
 
 def test_the_trials_behind_the_settings_are_shown(page: str) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from frl.analysis import fleet, style
-from frl.analysis.draw import GREY
+from frl.analysis.draw import GREY, nothing_drawn
 from frl.analysis.estimate import Estimate
 from frl.analysis.stats import Quantity
 from frl.analysis.verdict import Judgement, effect_of
@@ -33,6 +33,10 @@ def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
     figure = style.new_figure(7.0, 3.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
     found = [(one, e) for one, e in effect_of(judged, "lookahead", joint=True) if np.isfinite(e.effect.value)]
+    if not found:
+        nothing_drawn(left)
+        right.set_axis_off()
+        return figure
     names = ["all" if one.joint else f"{e.at:g}" for one, e in found]
     rng = np.random.default_rng(0)
     for place, (_, e) in enumerate(found):
@@ -68,12 +72,13 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
     """
     figure = style.new_figure(4.6, 3.4)
     panel = figure.subplots()
+    found = [(one, e) for one, e in effect_of(judged, "heterogeneity") if np.isfinite(e.theory)]
+    if not found:
+        nothing_drawn(panel)
+        return figure
     panel.set(xscale="log", yscale="log", xlabel=r"$t_{\max}\,/\,t_{\min}$ of the agents")
     panel.set_ylabel(f"time to a return of {_claim(judged, 'heterogeneity').threshold:g}, FedPG / AFedPG")
     panel.set_title(_title(scenario, judged, "heterogeneity"))
-    found = [(one, e) for one, e in effect_of(judged, "heterogeneity") if np.isfinite(e.theory)]
-    if not found:
-        return figure
     x, y = _closed_form(scenario, found)
     panel.plot(
         x, y, color=GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1

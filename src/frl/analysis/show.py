@@ -20,6 +20,9 @@ from frl.products import figure_names
 from frl.scenario import Scenario
 from frl.spec import RunSpec
 
+SHOWN_MISSING = 20
+"""More missing runs than this are folded."""
+
 
 class Html(str):
     """Text that a notebook shows as HTML."""
@@ -106,7 +109,8 @@ def incomplete(base: Path) -> Html:
     columns = ["environment", "method", "n_agents", "seed", "env_steps_total"]
     diverged = runs.loc[runs["status"] == "diverged", columns].rename(columns={"n_agents": "N"})
     heading = Html("<p>Diverged:</p>") if len(diverged) else Html()
-    parts = [frame(gone, "No run is missing."), heading, frame(diverged, "No run diverged.")]
+    fold = f"{len(gone)} missing runs" if len(gone) > SHOWN_MISSING else None
+    parts = [frame(gone, "No run is missing.", fold), heading, frame(diverged, "No run diverged.")]
     return Html("".join(parts))
 
 
