@@ -202,3 +202,14 @@ def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
         subprocess.run([sys.executable, "-c", code, str(tmp_path / threads)], env=environment, check=True)
         tables.append((tmp_path / threads / "threads/runs/Walker2d/afedpg/n1/seed0.csv").read_bytes())
     assert tables[0] == tables[1]
+
+
+def test_bytes_do_not_depend_on_the_maker_of_the_processor():
+    """MKL, torch's library for exp, would take instructions by who made the processor, or as the environment says."""
+    code = "import torch, frl; print(torch.linspace(-3, 3, 1000).exp().numpy().tobytes().hex())"
+    values = set()
+    for branch in ("AVX512", "AVX2", "AUTO"):
+        environment = {**os.environ, "MKL_CBWR": branch}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+        values.add(done.stdout)
+    assert len(values) == 1
