@@ -200,6 +200,9 @@ class Heterogeneity(ClaimBase):
     def parts(self) -> Iterator[Part]:
         for names in self.faster:
             yield Part(names[0], ((self.slower, self.n_agents), (names, self.n_agents)))
+        if len(self.faster) > 2:
+            needs = tuple((names, self.n_agents) for names in self.faster)
+            yield Part("all fleets together", ((self.slower, self.n_agents), *needs), joint=True)
 
 
 class ScalingExponent(ClaimBase):
@@ -265,9 +268,11 @@ class Saving(Paired):
 
 
 class Superiority(Paired):
-    """A method gains more than a control at equal uploads."""
+    """A method gains more than a control at equal uploads, or at equal bytes in both directions."""
 
     test: Literal["superiority"]
+    per: Literal["uploads", "total_bytes"] = "uploads"
+    """What is equal: gradients uploaded, or bytes of uplink and downlink together."""
     margin: Number
     """The smallest difference that matters, as a share of what the control gains over the initial policy."""
 

@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
         "tables": (_tables, "write the summary tables (CSV, Markdown, HTML)"),
         "verdict": (_verdict, "judge each claim that the scenario names (tables/verdict as CSV, Markdown, HTML)"),
         "report": (_report, "render the notebooks into one report.html that needs no network"),
+        "trials": (_trials, "rank the settings that a tuning scenario tried, by mean return over simulated time"),
     }
     for name, (function, text) in analysis.items():
         command = _add_scenario_command(commands, name, function, text)
@@ -82,6 +83,13 @@ def parser() -> argparse.ArgumentParser:
             action="store_true",
             help="use the runs finished so far; everything goes to RESULTS/<scenario>/partial",
         )
+        if name == "trials":
+            command.add_argument(
+                "--keep",
+                type=Path,
+                metavar="FILE.csv",
+                help="put one row a run into FILE.csv, what a scenario's key `trials` names; rows of other runs stay",
+            )
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(
@@ -278,6 +286,18 @@ def _report(arguments: argparse.Namespace) -> None:
 
     scenario = _scenario(arguments)
     report.render(scenario, _base(arguments, scenario), arguments.notebooks, arguments.code)
+
+
+def _trials(arguments: argparse.Namespace) -> None:
+    from frl.analysis import trials
+    from frl.analysis.load import read_curves
+
+    scenario = _scenario(arguments)
+    table = trials.tried(scenario, read_curves(_base(arguments, scenario)))
+    if arguments.keep is not None:
+        table = trials.keep(table, arguments.keep)
+    for line in trials.ranking(table):
+        print(line)
 
 
 def _publish(arguments: argparse.Namespace) -> None:

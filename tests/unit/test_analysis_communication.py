@@ -13,7 +13,7 @@ from matplotlib.collections import EventCollection
 from matplotlib.figure import Figure
 
 from frl.analysis import communication, figures, lazy_figures, load, report, style, tables
-from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip
+from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
 from frl.products import figure_names
 from frl.scenario import Scenario
 from frl.spec import HeterogeneitySpec
@@ -48,6 +48,13 @@ def test_who_uploaded_when_is_read_from_the_log() -> None:
     assert longest_skip(np.array([[1, 0, 0, 1, 0], [1, 1, 1, 1, 0]], dtype=bool)) == 2
 
 
+def test_agents_that_never_upload_again_are_counted() -> None:
+    rows = pd.DataFrame({"environment": "Swimmer", "method": "lapg", "n_agents": 2, "seed": [0, 0, 1, 1]})
+    rows = rows.assign(point=[0, 1, 0, 1], uploaded=["/", "1100/1101", "/", "1000/1010"])
+    cell = ("Swimmer", "lapg", 2)
+    assert [silent(rows, cell, forced) for forced in (0, 1, 2, 4)] == ["0 of 4", "1 of 4", "2 of 4", "4 of 4"]
+
+
 def test_what_is_compared_with_what() -> None:
     of = scenario()
     found = communication.groups(of, "communication")
@@ -71,6 +78,7 @@ def test_the_table_counts_and_compares() -> None:
     assert lazy["uploads"] == 2 * rounds  # every other time
     assert lazy["upload_share"] == pytest.approx(0.5)
     assert (lazy["longest_skip"], plain.get("longest_skip")) == (1, None)
+    assert (lazy["silent"], plain.get("silent")) == ("0 of 24", None)
     assert plain["total_bytes"] == plain["uplink_bytes"] + plain["downlink_bytes"]
     assert plain["trajectory_bytes"] == plain["uploads"] * 2048 * 44
     # LAPG learns at 7/8 of PG's pace (synthetic.PACE) and uploads half: 7/4 times less to the threshold
@@ -82,7 +90,7 @@ def test_the_table_counts_and_compares() -> None:
 def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
     of = synthetic.scenario()
     keys = {column.key for column in communication.table(of, synthetic.frame(of)).columns}
-    assert not keys & {"agents", "saving", "upload_share", "longest_skip"}
+    assert not keys & {"agents", "saving", "upload_share", "longest_skip", "silent"}
     assert {"uploads", "total_bytes", "trajectory_bytes"} <= keys
 
 

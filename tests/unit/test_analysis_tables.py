@@ -35,6 +35,7 @@ def rows_of(base: Path, name: str) -> pd.DataFrame:
         (Quantity(1234.5, relation=">"), "> 1,234"),
         (Quantity(10.0, 8.0, 12.0), "10 [8, 12]"),
         (Quantity(10.0, 8.0, np.inf, ">"), "> 10 [8, ∞]"),
+        (Quantity(3.0, -np.inf, 4.0, "<"), "< 3 [−∞, 4]"),
         (Quantity(NAN, relation="?"), "–"),
         (None, "–"),
         (7, "7"),

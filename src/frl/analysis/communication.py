@@ -106,6 +106,12 @@ def longest_skips(frame: pd.DataFrame, cell: Cell) -> list[int]:
     return [longest_skip(answers(rows)) for rows in runs_of(frame, cell).values()]
 
 
+def silent(frame: pd.DataFrame, cell: Cell, forced: int) -> str:
+    """How many agents of all seeds of a lazy method's cell never uploaded after the first `forced` rounds, in words."""
+    later = [answers(rows)[:, forced:] for rows in runs_of(frame, cell).values()]
+    return f"{sum(int((~one.any(axis=1)).sum()) for one in later)} of {sum(len(one) for one in later)}"
+
+
 # --------------------------------------------------------------------------------------------------
 # Tables
 
@@ -123,7 +129,11 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
             row |= {"agents": Group(environment, spec.heterogeneity).agents, "seeds": 0, "diverged": 0}
             if one := uplink.get(cell):
                 row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
-                row |= _of_whole_runs(frame, cell, SERVERS[spec.algorithm].lazy)
+                row |= _of_whole_runs(frame, cell)
+                if SERVERS[spec.algorithm].lazy:
+                    row["upload_share"] = float(np.nanmean(upload_shares(frame, cell)))
+                    row["longest_skip"] = max(longest_skips(frame, cell))
+                    row["silent"] = silent(frame, cell, getattr(spec.server, "window", 0))
                 level = scenario.threshold(environment)
                 row["uploads_to_threshold"] = mean_crossing(uploads[cell], level)
                 row["uplink_to_threshold"] = mean_crossing(one, level)
@@ -137,16 +147,13 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
     return Table("communication", "Whole runs, and until the return reaches the threshold", note, columns, rows)
 
 
-def _of_whole_runs(frame: pd.DataFrame, cell: Cell, lazy: bool) -> Row:
+def _of_whole_runs(frame: pd.DataFrame, cell: Cell) -> Row:
     """Means over seeds of what whole runs of the cell sent."""
     ends = pd.DataFrame([rows.sort_values("point", kind="stable").iloc[-1] for rows in runs_of(frame, cell).values()])
     keys = ("uploads", "uplink_bytes", "downlink_bytes", "trajectory_bytes")
     row: Row = {key: float(ends[key].mean()) for key in keys}
     row["total_bytes"] = float((ends["uplink_bytes"] + ends["downlink_bytes"]).mean())
     row["bytes_per_upload"] = float(ends["uplink_bytes"].sum() / max(ends["uploads"].sum(), 1))
-    if lazy:
-        row["upload_share"] = float(np.nanmean(upload_shares(frame, cell)))
-        row["longest_skip"] = max(longest_skips(frame, cell))
     return row
 
 
@@ -160,6 +167,7 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
         Column("uploads", "uploads", "count"),
         Column("upload_share", "of all answers", "share"),
         Column("longest_skip", "longest skip (rounds)", "count"),
+        Column("silent", "agents silent after the forced rounds"),
         Column("bytes_per_upload", "per upload", "bytes"),
         Column("uplink_bytes", "uplink", "bytes"),
         Column("downlink_bytes", "downlink", "bytes"),
@@ -171,7 +179,9 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
         Column("seeds", "seeds", "count"),
         Column("diverged", "diverged", "count"),
     )
-    idle = {key for key in ("upload_share", "longest_skip", "saving") if all(row.get(key) is None for row in rows)}
+    idle = {
+        key for key in ("upload_share", "longest_skip", "silent", "saving") if all(row.get(key) is None for row in rows)
+    }
     idle |= {"agents"} if all(row["agents"] == EQUAL for row in rows) else set()
     return tuple(column for column in columns if column.key not in idle)
 
@@ -184,7 +194,8 @@ _NOTE = (
 )
 _NOTE_LAZY = (
     " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "
-    "is the largest of all agents and seeds, and counts to the end of the run."
+    "is the largest of all agents and seeds, and counts to the end of the run. Silent: agents of all seeds that never "
+    "upload after the first D rounds, in which they have to."
 )
 _NOTE_BASELINE = " The baseline is the first method of the figure."
 

@@ -7,6 +7,8 @@ same ones for every N and method, since equal seeds share their random streams.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,28 +87,30 @@ def ratio(numerator: Curves, denominator: Curves, level: float | None) -> Quanti
     return Quantity(point.value, *interval, point.relation)
 
 
-def scaling_exponent(cells: dict[int, Curves], level: float) -> Quantity:
-    """b in crossing ~ N^-b: minus the least-squares slope of log crossing against log N, seeds resampled jointly.
+def log_slope(x: Array, cells: Sequence[Curves], level: float) -> Quantity:
+    """Minus the least-squares slope of log crossing against log x, seeds resampled jointly.
+
+    With x = N this is b in crossing ~ N^-b.
 
     Args:
-        cells: for each N its curves, at least two.
+        x: one positive value for each of `cells`, at least two different ones.
+        cells: their curves.
         level: return to cross by the mean curves.
 
     Returns:
         relation ">", "<" or "?" where censored crossings leave only a bound, or none. No interval below
         `stats.MIN_BOOTSTRAP` common seeds.
     """
-    seeds = common_seeds(*cells.values())
+    seeds = common_seeds(*cells)
     if not seeds:
         return Quantity(float("nan"), relation="?")
-    log_n = np.log(list(cells))
-    weight = -(log_n - log_n.mean()) / ((log_n - log_n.mean()) ** 2).sum()
+    weight = -slope_weights(x)
 
     def exponents(weights_BS: Array) -> tuple[Array, Array]:
         low_B, high_B = np.zeros(len(weights_BS)), np.zeros(len(weights_BS))
         with np.errstate(divide="ignore"):
-            for w, cell in zip(weight, cells.values(), strict=True):
-                if w:  # the middle one of three N has no say, even if it never crosses
+            for w, cell in zip(weight, cells, strict=True):
+                if w:  # the middle one of three has no say, even if it never crosses
                     bounds = [w * np.log(bound_B) for bound_B in _bounds(cell, seeds, level, weights_BS)]
                     low_B, high_B = low_B + np.minimum(*bounds), high_B + np.maximum(*bounds)
         return low_B, high_B
@@ -119,6 +123,12 @@ def scaling_exponent(cells: dict[int, Curves], level: float) -> Quantity:
     if len(seeds) < MIN_BOOTSTRAP:
         return point
     return Quantity(point.value, *_percentiles(*exponents(resample_weights(len(seeds))), len(seeds)), point.relation)
+
+
+def slope_weights(x: Array) -> Array:
+    """w such that w @ y is the least-squares slope of y against log x."""
+    centred = np.log(x) - np.log(x).mean()
+    return np.asarray(centred / (centred**2).sum())
 
 
 def _ratio(a: Curves, b: Curves, seeds: tuple[int, ...], level: float | None, weights_BS: Array) -> tuple[Array, Array]:

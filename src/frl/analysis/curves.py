@@ -20,6 +20,8 @@ STEPS = "env_steps_per_agent"
 TIME = "sim_time_s"
 UPLOADS = "uploads"
 UPLINK = "uplink_bytes"
+TOTAL_BYTES = "total_bytes"
+"""Uplink and downlink together: no column of a run, :func:`with_total_bytes` adds it."""
 GRID_POINTS = 201  # four times as fine as the default 50 evaluations
 FINAL_SHARE = 0.1  # "final return" is the mean over the last tenth of the axis
 
@@ -85,6 +87,11 @@ def rows_of(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     return frame[(frame["environment"] == cell[0]) & (frame["method"] == cell[1]) & (frame["n_agents"] == cell[2])]
 
 
+def with_total_bytes(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the bytes that went either way."""
+    return frame.assign(**{TOTAL_BYTES: frame[UPLINK] + frame["downlink_bytes"]})
+
+
 def all_curves(frame: pd.DataFrame, axis: str) -> dict[Cell, Curves]:
     """The aligned curves of every (environment, method, N) in a table of collected runs."""
     cells = {}
@@ -108,7 +115,7 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
     # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.
     whole = [run.x[-1] for run in runs if np.isnan(run.diverged_at)]
     start = max(run.x[0] for run in runs)
-    if axis in (UPLOADS, UPLINK):
+    if axis in (UPLOADS, UPLINK, TOTAL_BYTES):
         x = np.unique(np.concatenate([run.x for run in runs]))
         x = x[x >= start]
     else:

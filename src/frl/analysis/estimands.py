@@ -16,8 +16,8 @@ from scipy import stats as scipy_stats
 
 from frl import claims
 from frl.analysis import fleet
-from frl.analysis.complexity import common_seeds, final_returns, ratio, scaling_exponent, seed_median
-from frl.analysis.curves import STEPS, TIME, UPLINK, UPLOADS, Cell, Curves, align
+from frl.analysis.complexity import common_seeds, final_returns, log_slope, ratio, seed_median, slope_weights
+from frl.analysis.curves import STEPS, TIME, UPLINK, Cell, Curves, align, with_total_bytes
 from frl.analysis.estimate import Data, Estimate, heights
 from frl.analysis.panels import FIGURE_OF
 from frl.analysis.stats import Array, Quantity, mean_quantity, ratio_of_means
@@ -119,7 +119,12 @@ def _other_differences(a: RunSpec, b: RunSpec, but: tuple[str, ...] = ()) -> str
 
 
 def heterogeneity(claim: claims.Heterogeneity, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
-    """Ratio of times to the threshold on the faster method's fleet, for which the slower one is re-timed."""
+    """Ratio of times to the threshold on the faster method's fleet, for which the slower one is re-timed.
+
+    Jointly: how it grows, the slope of its logarithm against that of the closed form.
+    """
+    if part.joint:
+        return _growth(claim, data, cells[1:])
     fast, spec = data.time[cells[1]], data.spec(cells[1])
     try:
         rows = fleet.retime(data.rows(cells[0]), data.spec(cells[0]).model_copy(update={"fleet": spec.fleet}))
@@ -138,9 +143,24 @@ def heterogeneity(claim: claims.Heterogeneity, part: claims.Part, data: Data, ce
     )  # fmt: skip
 
 
+def _growth(claim: claims.Heterogeneity, data: Data, cells: list[Cell]) -> Estimate:
+    """Slope of the log time ratio against the log closed form, over all fleets; 1 if both grow alike.
+
+    However fast the slower method learns, it does so in as many rounds on every fleet. So its curves are in no slope:
+    what enters of it is how long its rounds take, in closed form.
+    """
+    specs = [data.spec(cell) for cell in cells]
+    gains = np.array([fleet.waiting_gain(spec) for spec in specs])
+    rounds = float(slope_weights(gains) @ np.log([fleet.round_seconds(spec) for spec in specs]))
+    q = log_slope(gains, [data.time[cell] for cell in cells], claim.threshold)
+    effect = Quantity(q.value + rounds, q.low + rounds, q.high + rounds, q.relation)
+    return Estimate("growth over all fleets", effect, "exponent", claim.margin, number=1, none=0)
+
+
 def exponent(claim: claims.ScalingExponent, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
     """Minus the slope of log samples per agent to the threshold against log N."""
-    effect = scaling_exponent({cell[2]: data.steps[cell] for cell in cells}, claim.threshold)
+    agents = np.array([cell[2] for cell in cells], dtype=np.float64)
+    effect = log_slope(agents, [data.steps[cell] for cell in cells], claim.threshold)
     return Estimate(part.label, effect, "exponent", claim.margin, claim.number, none=0)
 
 
@@ -197,12 +217,13 @@ def saving(claim: claims.Saving, part: claims.Part, data: Data, cells: list[Cell
 
 
 def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
-    """The method's gain over the initial policy, over the control's, at equal uploads.
+    """The method's gain over the initial policy, over the control's, at equal uploads or bytes in both directions.
 
-    The gain is that of the mean return against uploads, up to as many as some seed of each made; a seed that made fewer
+    The gain is that of the mean return against these, up to as many as some seed of each made; a seed that made fewer
     holds its last return. Beside it: up to as many as every seed of both made that did not diverge.
     """
-    ours, control = (align(data.rows(cell), UPLOADS) for cell in cells)
+    ours, control = (align(with_total_bytes(data.rows(cell)), claim.per) for cell in cells)
+    unit = claim.per.replace("total_bytes", "bytes of both directions")
     end = min(ours.x[-1], control.x[-1])
     height_MS = heights(end, ours, control)
     means = f"{height_MS[0].mean():.1f} against {height_MS[1].mean():.1f}"
@@ -210,7 +231,7 @@ def superiority(claim: claims.Superiority, part: claims.Part, data: Data, cells:
     whole = [run for run in (*ours.runs, *control.runs) if np.isnan(run.diverged_at)]
     least = min((run.x[-1] for run in whole), default=end)
     of_all, _ = _share_of_gain(heights(least, ours, control), control)
-    beside = f"mean return over {end:,.0f} uploads: {means}; over {least:,.0f}, as many as every seed made: "
+    beside = f"mean return over {end:,.0f} {unit}: {means}; over {least:,.0f}, as many as every seed made: "
     return Estimate(
         _pair(data, cells), effect, "of the gain", claim.margin, none=1,
         beside=f"{beside}{in_words(of_all)} of the gain", flaw=_not_comparable(data, cells) or flaw,

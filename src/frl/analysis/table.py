@@ -66,7 +66,9 @@ class Column:
     def _number(self, value: float) -> str:
         if math.isnan(value):
             return NOTHING
-        return "∞" if math.isinf(value) else _FORMATS[self.format](value)
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        return _FORMATS[self.format](value)
 
     def cells(self, value: Value) -> dict[str, object]:
         """The value as one or four CSV cells."""
