@@ -16,7 +16,8 @@ from frl.schema import schema_text
 TINY = Path(__file__).resolve().parents[1] / "workflow" / "tiny.yaml"
 RUN = ["--environment", "Swimmer", "--method", "afedpg", "--n-agents", "2", "--seed", "0"]
 COMMANDS = (
-    "train", "runs", "collect", "figures", "tables", "verdict", "report", "trials", "publish", "schema", "store", "bench",
+    "train", "runs", "collect", "figures", "tables", "verdict", "report", "trials", "publish", "schema", "store",
+    "bench",
 )  # fmt: skip
 
 
