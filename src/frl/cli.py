@@ -235,6 +235,11 @@ def _runs(arguments: argparse.Namespace) -> None:
         states[now] += 1
         print(f"{now:<10}{spec.run_id}")
     print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
+    if scenario.claims is not None:
+        from frl.analysis.verdict import absent
+
+        if said := absent(scenario):
+            print(f"frl: note: {said} Their methods, N or environment are not here.", file=sys.stderr)
 
 
 def _plan(arguments: argparse.Namespace) -> None:

@@ -201,9 +201,9 @@ class Scenario(Settings):
         if one is None:
             raise SpecError(f"method = {method!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}")
         settings = merge(merge(self.run, {"server": one.server}), one.set)
-        for override in self.overrides:
-            if override.where.matches(environment, one, n_agents):
-                settings = merge(settings, override.set)
+        touched = [i for i, one_of in enumerate(self.overrides) if one_of.where.matches(environment, one, n_agents)]
+        for index in touched:
+            settings = merge(settings, self.overrides[index].set)
         identity: dict[str, Any] = {
             "environment": environment,
             "algorithm": one.algorithm,
@@ -217,6 +217,8 @@ class Scenario(Settings):
             return RunSpec.model_validate(settings | identity)
         except ValidationError as error:
             where = f"run ({environment}, {method}, N = {n_agents})"
+            if touched:
+                where += f" with overrides {', '.join(map(str, touched))}"
             raise SpecError(explain(error, RunSpec, prefix=where)) from None
 
     def runs(self) -> Iterator[RunSpec]:
@@ -257,7 +259,8 @@ def load_scenario(path: str | Path) -> Scenario:
         if data.get(key) in (None, ""):
             data.pop(key, None)
         elif not isinstance(data[key], str):
-            raise SpecError(f"{path}: {key} = {data[key]!r}: should be the path of {what}")
+            hint = "; this looks like a claims file, not a scenario" if key == "claims" and len(data) == 1 else ""
+            raise SpecError(f"{path}: {key}: should be the path of {what}, not a {type(data[key]).__name__}{hint}")
     if "claims" in data:
         data["claims"] = _validated(path.parent / data["claims"], "claims file", Claims)
     if "trials" in data:

@@ -340,7 +340,8 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
     for item in error.errors():
         if item["type"] == "too_short" and item["loc"] in broken:
             continue  # empty only because its entries were refused
-        key = ".".join([prefix, *map(str, item["loc"])] if prefix else map(str, item["loc"]))
+        place = _place(model, item["loc"])
+        key = ".".join([prefix, *place] if prefix else place)
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = f"unknown key; allowed here: {', '.join(_allowed_keys(model, item['loc']))}"
@@ -348,6 +349,12 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
             message = "required, but not given"
         elif item["type"] == "tuple_type":
             message = "should be a list, as in [1, 2]"
+        elif item["type"] in ("model_type", "model_attributes_type"):
+            message = "should be keys with values, as in {key: value}"
+        elif item["type"] == "string_pattern_mismatch" and item["loc"][-1] == "name":
+            message = "should be lower-case letters, digits, - and _, a letter or digit first"
+        elif item["type"] in ("int_type", "int_parsing") and isinstance(item["input"], str):
+            message = "should be an integer; this is text, write it as in 1_000_000"
         elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):  # kind of a fleet, test of a claim
             tag = item["ctx"]["discriminator"].strip("'")
             key, item["input"] = f"{key}.{tag}", item["input"].get(tag) if isinstance(item["input"], dict) else None
@@ -358,6 +365,21 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
         shown = "" if absent or nameless else f" = {item['input']!r}"
         lines.append(f"{key}{shown}: {message}" if key else message)
     return "\n".join(lines)
+
+
+def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The key as it stands in the file: without pydantic's marks of a union's member and of a mapping's key."""
+    shown: list[str] = []
+    nested: list[type[BaseModel]] = []
+    for part in loc:
+        if tagged := [m for m in nested if _tag(m) == part]:
+            model, nested = tagged[0], []
+        elif part != "[key]":
+            shown.append(str(part))
+            if (field := model.model_fields.get(str(part))) is not None:
+                nested = _models_in(field.annotation)
+                model = nested[0] if nested else model
+    return shown
 
 
 def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -172,7 +172,10 @@ BAD = {
         {"overrides": [{"where": {"algorithm": ["a3d"]}, "set": {}}]},
         ["overrides.0", "a3d", "a3c (N = 2)"],
     ),
-    "name with other characters": ({"methods": methods({"name": "AFedPG 0.5"})}, ["name", "'AFedPG 0.5'", "a-z0-9"]),
+    "name with other characters": (
+        {"methods": methods({"name": "AFedPG 0.5"})},
+        ["name", "'AFedPG 0.5'", "lower-case"],
+    ),
     "path as a name": ({"methods": methods({"name": "../x"})}, ["name", "'../x'"]),
     "method twice": ({"methods": methods({}, {})}, ["methods", "afedpg, N = 2", "twice", "`name`"]),
     "named method twice": ({"methods": methods({"name": "x"}, {"name": "x"})}, ["methods", "x, N = 2", "twice"]),
@@ -204,6 +207,16 @@ BAD = {
     "segments without critic": (
         {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reinforce"}}},
         ["critic.mode", "sampling.trajectories"],
+    ),
+    "a float as number of steps": ({"run": {"steps_per_agent": "1e6"}}, ["'1e6'", "text", "1_000_000"]),
+    "a name for keys": ({"run": {"steps_per_agent": 5, "critic": "none"}}, ["critic = 'none'", "{key: value}"]),
+    "a fleet's key": (
+        {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "sigma": 2}}},
+        ["fleet.sigma = 2: unknown key", "ratio"],
+    ),
+    "an override's settings": (
+        {"overrides": [{"where": {}, "set": {"server": {"learning_rate": 1}}}]},
+        ["with overrides 0", "server.learning_rate = 1: unknown key"],
     ),
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
     "infinite": (
@@ -294,7 +307,7 @@ def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tm
         ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, method, numbers"]),
         ({"margin": None}, ["margin: required, but not given"]),
         ({"role": "main"}, ["role = 'main'", "'confirmatory' or 'exploratory'"]),
-        ({"margin": -1}, ["margin = -1", "greater than 0"]),
+        ({"margin": -1}, ["claims.0.margin = -1", "greater than 0"]),
         ({"environment": "Swim"}, ["claim C: environment = 'Swim'", "allowed are Swimmer"]),
         ({"test": "time_ratio", "method": None, "faster": "a3c", "slower": "afedpg", "n_agents": [2], "threshold": 1},
          ["numbers: need one for each N of n_agents = [2]"]),
@@ -313,7 +326,8 @@ def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
     [
         ({"claims": "absent.yaml"}, "absent.yaml: cannot read the claims file"),
         ({"claims": {"claims": []}}, "should be the path of a claims file"),
-        ({"trials": [1]}, r"trials = \[1\]: should be the path of a CSV"),
+        ({"trials": [1]}, r"trials: should be the path of a CSV, as in trials.csv, not a list"),
+        ({"figures": {"time": {"afedpg": "X"}}}, r"figures\.time = 'time': Input should be 'sample_complexity'"),
         ({"trials": "tried.csv"}, "tried.csv: cannot read the trials: No such file"),
         ({"figures": {"sample_complexity": {"fedpg": "FedPG"}}}, "figures.sample_complexity.fedpg: no such method"),
         ({"figures": {"time_complexity": {"afedpg": "X", "a3c": "X"}}}, "two methods have the same label"),
@@ -323,6 +337,11 @@ def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
 def test_claims_and_figures_that_are_not_there(tmp_path, changes, told):
     with pytest.raises(SpecError, match=told):
         load_scenario(write(tmp_path, **changes))
+
+
+def test_a_claims_file_is_no_scenario(tmp_path):
+    with pytest.raises(SpecError, match=r"not a list; this looks like a claims file, not a scenario$"):
+        load_scenario(tmp_path / claims_file(tmp_path))
 
 
 def test_trials_are_read(tmp_path):

@@ -14,7 +14,7 @@ from frl.training.servers.lapg import LAPG
 
 
 class RandomSkip(LAPG):
-    """LAPG's recursion; after the first round each agent uploads with a given probability."""
+    """LAPG's recursion; after the first D rounds each agent uploads with a given probability."""
 
     class Settings(ServerSettings):
         """Settings of random skipping."""
