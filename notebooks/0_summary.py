@@ -20,9 +20,9 @@ from frl.analysis import show
 # %% [markdown]
 # # Summary
 #
-# What these runs say about each claim. Everything here is computed from the runs' logs. The claimed numbers, the margins
-# and what is confirmatory stand in the claims file that the scenario names; the rules of judging are the same for every
-# scenario.
+# What these runs say about each claim. Everything here is computed from the runs' logs. The claimed numbers, the
+# margins and what is confirmatory stand in the claims file that the scenario names; the rules of judging are the same
+# for every scenario.
 
 # %%
 show.summary(scenario, base)

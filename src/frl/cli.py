@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
                 "--keep",
                 type=Path,
                 metavar="FILE.csv",
-                help="put one row a run into FILE.csv, what a scenario's key `trials` names; rows of other runs stay",
+                help="put one row a run into FILE.csv, as a scenario's key `trials` names, and rank all its rows",
             )
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
@@ -298,9 +298,12 @@ def _trials(arguments: argparse.Namespace) -> None:
     from frl.analysis.load import read_curves
 
     scenario = _scenario(arguments)
-    table = trials.tried(scenario, read_curves(_base(arguments, scenario)))
-    if arguments.keep is not None:
-        table = trials.keep(table, arguments.keep)
+    base, file = _base(arguments, scenario), arguments.keep
+    if file is not None and file.exists() and not (base / "curves.csv").exists():
+        table = trials.kept(file)  # what was published, say
+    else:
+        table = trials.tried(scenario, read_curves(base))
+        table = table if file is None else trials.keep(table, file)
     for line in trials.ranking(table):
         print(line)
 

@@ -218,8 +218,8 @@ class Scenario(Settings):
         except ValidationError as error:
             where = f"run ({environment}, {method}, N = {n_agents})"
             if touched:
-                where += f" with overrides {', '.join(map(str, touched))}"
-            raise SpecError(explain(error, RunSpec, prefix=where)) from None
+                where += f", to which overrides {', '.join(map(str, touched))} apply"
+            raise SpecError(explain(error, RunSpec, prefix=f"{where}: ")) from None
 
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the grid: environments, then methods, then N, then seeds."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afedpg import AFedPG
@@ -265,7 +266,7 @@ class RunSpec(Settings):
                 try:
                     data = {**data, "server": SERVERS[name].Settings.model_validate(given)}
                 except ValidationError as error:
-                    raise ValueError(explain(error, SERVERS[name].Settings, prefix="server")) from None
+                    raise ValueError(explain(error, SERVERS[name].Settings, prefix="server.")) from None
         return data
 
     @model_validator(mode="after")
@@ -334,37 +335,44 @@ class RunSpec(Settings):
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """One line for each thing wrong: key = value, and what is allowed."""
+    """One line for each thing wrong: key = value, and what is allowed; `prefix` goes before every key."""
     lines = []
     broken = {item["loc"][:i] for item in error.errors() for i in range(len(item["loc"]))}
     for item in error.errors():
         if item["type"] == "too_short" and item["loc"] in broken:
             continue  # empty only because its entries were refused
         place = _place(model, item["loc"])
-        key = ".".join([prefix, *place] if prefix else place)
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = f"unknown key; allowed here: {', '.join(_allowed_keys(model, item['loc']))}"
-        elif item["type"] == "missing":
-            message = "required, but not given"
-        elif item["type"] == "tuple_type":
-            message = "should be a list, as in [1, 2]"
-        elif item["type"] in ("model_type", "model_attributes_type"):
-            message = "should be keys with values, as in {key: value}"
-        elif item["type"] == "string_pattern_mismatch" and item["loc"][-1] == "name":
-            message = "should be lower-case letters, digits, - and _, a letter or digit first"
-        elif item["type"] in ("int_type", "int_parsing") and isinstance(item["input"], str):
-            message = "should be an integer; this is text, write it as in 1_000_000"
-        elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):  # kind of a fleet, test of a claim
+        key, value = prefix + ".".join(place) if place else prefix.rstrip(".: "), item["input"]
+        if item["type"] in ("union_tag_invalid", "union_tag_not_found"):  # kind of a fleet, test of a claim
             tag = item["ctx"]["discriminator"].strip("'")
-            key, item["input"] = f"{key}.{tag}", item["input"].get(tag) if isinstance(item["input"], dict) else None
-            allowed = item["ctx"].get("expected_tags", "").replace("'", "")
-            message = f"allowed are {allowed}" if allowed else "required, but not given"
+            key, value = f"{key}.{tag}", value.get(tag) if isinstance(value, dict) else None
         absent = item["type"] in ("missing", "union_tag_not_found")
         nameless = item["type"] == "value_error" and not item["loc"]
-        shown = "" if absent or nameless else f" = {item['input']!r}"
+        shown = "" if absent or nameless else f" = {value!r}"
+        message = _message(item, model)
         lines.append(f"{key}{shown}: {message}" if key else message)
     return "\n".join(lines)
+
+
+def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
+    """What is wrong with one key, or what is allowed there."""
+    kind, loc = item["type"], item["loc"]
+    if kind == "extra_forbidden":
+        return f"unknown key; allowed here: {', '.join(_allowed_keys(model, loc))}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        allowed = item["ctx"].get("expected_tags", "").replace("'", "")
+        return f"allowed are {allowed}" if allowed else "required, but not given"
+    if kind in ("int_type", "int_parsing") and isinstance(item["input"], str) and loc[-1] != "[key]":
+        return "should be an integer; this is text, write it as in 1_000_000"
+    if kind == "string_pattern_mismatch" and loc[-1] == "name":
+        return "should be lower-case letters, digits, - and _, a letter or digit first"
+    plain = {
+        "missing": "required, but not given",
+        "tuple_type": "should be a list, as in [1, 2]",
+        "model_type": "should be keys with values, as in {key: value}",
+        "model_attributes_type": "should be keys with values, as in {key: value}",
+    }
+    return plain.get(kind, item["msg"].removeprefix("Value error, "))
 
 
 def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
@@ -374,7 +382,7 @@ def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         if tagged := [m for m in nested if _tag(m) == part]:
             model, nested = tagged[0], []
-        elif part != "[key]":
+        elif part != "[key]" and not str(part).startswith(("dict[", "literal[")):
             shown.append(str(part))
             if (field := model.model_fields.get(str(part))) is not None:
                 nested = _models_in(field.annotation)

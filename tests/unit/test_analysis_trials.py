@@ -27,7 +27,7 @@ def test_a_row_has_what_differs_and_the_mean_return_over_time() -> None:
     of = scenario(0.01, 0.1)
     frame = synthetic.frame(of)
     table = trials.tried(of, frame)
-    assert list(table) == [*trials.CELL, "seed", "server.step_size", *trials.MEASURED]
+    assert list(table) == [*trials.CELL, "seed", "server.step_size", trials.SHARED, *trials.MEASURED]
     assert len(table) == 2 * 2 * 2 + 2
     assert set(table["server.step_size"]) == {"0.01", "0.1", ""}  # A3C has no such setting
     rows = frame[(frame["method"] == "afedpg-0.1") & (frame["n_agents"] == 4) & (frame["seed"] == 1001)]
@@ -68,6 +68,11 @@ def test_a_file_keeps_what_earlier_calls_found(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(after, pd.read_csv(path, dtype=str, keep_default_na=False))
     again = trials.keep(trials.tried(more, synthetic.frame(more)), path)
     assert sorted(map(tuple, again.to_numpy())) == sorted(map(tuple, after.to_numpy()))
+    elsewhere = first.model_copy(update={"run": {**first.run, "env_version": "v5"}})
+    both = trials.keep(trials.tried(elsewhere, synthetic.frame(elsewhere)), path)
+    assert len(both) == 25  # a shared setting differs: other runs
+    lines = trials.ranking(both)
+    assert lines[lines.index("Swimmer, afedpg, N = 2") + 2].count("shared_settings") == 1
     other = synthetic.scenario(claims=None)
     with pytest.raises(load.DataError, match=r"its columns are not those of this scenario \(server\.step_size\)"):
         trials.keep(trials.tried(other, synthetic.frame(other)), path)
@@ -87,4 +92,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "Swimmer, afedpg, N = 2\n  return  seeds  settings\n" in capsys.readouterr().out
     assert len(pd.read_csv(tmp_path / "trials.csv")) == 10
     file.write_text(yaml.safe_dump(data | {"trials": "trials.csv"}))
-    assert load_scenario(file).trials.startswith("environment,algorithm,n_agents,seed,server.step_size,status,")
+    assert load_scenario(file).trials.startswith(
+        "environment,algorithm,n_agents,seed,server.step_size,shared_settings,"
+    )
+    (tmp_path / "toy" / "curves.csv").unlink()
+    assert main(["trials", str(file), *where]) == 0  # ranks the file alone
+    assert "Swimmer, a3c, N = 4" in capsys.readouterr().out

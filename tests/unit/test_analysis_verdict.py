@@ -294,6 +294,14 @@ def test_growth_of_the_time_gain_with_the_fleets() -> None:
     assert [one.verdict for one in grows.values()] == [REPLICATED, PARTLY, NOT]
     assert len(verdict.effect_of(list(grows.values()), "heterogeneity")) == 0  # no point of the figure
     assert len(judged(FLEETS, law(1.0))) == 2  # two fleets have no trend
+    never = judged(claim, lambda method, n: (50.0 if method == "fedpg" else 200.0, law(1.0)(method, n)[1]))
+    assert (never[-1].verdict, never[-1].reason.split(":")[0]) == (
+        UNTESTED, "the slower method's mean curve does not cross the threshold",
+    )  # fmt: skip
+    slow_link = scenario(claim, link={"latency_s": 1})
+    assert {one.reason for one in verdict.judge(slow_link, frame(slow_link, law(1.0)))} == {
+        "retime: needs messages that take no time"
+    }
 
 
 def test_exponent() -> None:

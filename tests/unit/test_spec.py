@@ -216,7 +216,7 @@ BAD = {
     ),
     "an override's settings": (
         {"overrides": [{"where": {}, "set": {"server": {"learning_rate": 1}}}]},
-        ["with overrides 0", "server.learning_rate = 1: unknown key"],
+        ["(Swimmer, afedpg, N = 1), to which overrides 0 apply: server.learning_rate = 1: unknown key"],
     ),
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
     "infinite": (
@@ -308,6 +308,8 @@ def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tm
         ({"margin": None}, ["margin: required, but not given"]),
         ({"role": "main"}, ["role = 'main'", "'confirmatory' or 'exploratory'"]),
         ({"margin": -1}, ["claims.0.margin = -1", "greater than 0"]),
+        ({"test": "time_ratio", "method": None, "faster": "a3c", "slower": "afedpg", "n_agents": [2], "threshold": 1,
+          "numbers": {2: "x"}}, ["claims.0.numbers.2 = 'x'"]),
         ({"environment": "Swim"}, ["claim C: environment = 'Swim'", "allowed are Swimmer"]),
         ({"test": "time_ratio", "method": None, "faster": "a3c", "slower": "afedpg", "n_agents": [2], "threshold": 1},
          ["numbers: need one for each N of n_agents = [2]"]),

@@ -16,7 +16,15 @@ from scipy import stats as scipy_stats
 
 from frl import claims
 from frl.analysis import fleet
-from frl.analysis.complexity import common_seeds, final_returns, log_slope, ratio, seed_median, slope_weights
+from frl.analysis.complexity import (
+    common_seeds,
+    final_returns,
+    log_slope,
+    mean_crossing,
+    ratio,
+    seed_median,
+    slope_weights,
+)
 from frl.analysis.curves import STEPS, TIME, UPLINK, Cell, Curves, align, with_total_bytes
 from frl.analysis.estimate import Data, Estimate, heights
 from frl.analysis.panels import FIGURE_OF
@@ -124,7 +132,7 @@ def heterogeneity(claim: claims.Heterogeneity, part: claims.Part, data: Data, ce
     Jointly: how it grows, the slope of its logarithm against that of the closed form.
     """
     if part.joint:
-        return _growth(claim, data, cells[1:])
+        return _growth(claim, data, cells)
     fast, spec = data.time[cells[1]], data.spec(cells[1])
     try:
         rows = fleet.retime(data.rows(cells[0]), data.spec(cells[0]).model_copy(update={"fleet": spec.fleet}))
@@ -149,12 +157,23 @@ def _growth(claim: claims.Heterogeneity, data: Data, cells: list[Cell]) -> Estim
     However fast the slower method learns, it does so in as many rounds on every fleet. So its curves are in no slope:
     what enters of it is how long its rounds take, in closed form.
     """
-    specs = [data.spec(cell) for cell in cells]
-    gains = np.array([fleet.waiting_gain(spec) for spec in specs])
-    rounds = float(slope_weights(gains) @ np.log([fleet.round_seconds(spec) for spec in specs]))
-    q = log_slope(gains, [data.time[cell] for cell in cells], claim.threshold)
+    slower, faster = cells[0], [data.spec(cell) for cell in cells[1:]]
+    there = [data.spec(slower).model_copy(update={"fleet": spec.fleet}) for spec in faster]
+    unknown, flaw = Quantity(float("nan"), relation="?"), ""
+    try:
+        crossed = [mean_crossing(align(fleet.retime(data.rows(slower), spec), TIME), claim.threshold) for spec in there]
+        if any(one.relation != "=" for one in crossed):
+            flaw = "the slower method's mean curve does not cross the threshold: there is no ratio that could grow"
+    except ValueError as error:
+        flaw = str(error)
+    label = "growth over all fleets"
+    if flaw:
+        return Estimate(label, unknown, "exponent", claim.margin, number=1, none=0, flaw=flaw)
+    gains = np.array([fleet.waiting_gain(spec) for spec in faster])
+    rounds = float(slope_weights(gains) @ np.log([fleet.round_seconds(spec) for spec in there]))
+    q = log_slope(gains, [data.time[cell] for cell in cells[1:]], claim.threshold)
     effect = Quantity(q.value + rounds, q.low + rounds, q.high + rounds, q.relation)
-    return Estimate("growth over all fleets", effect, "exponent", claim.margin, number=1, none=0)
+    return Estimate(label, effect, "exponent", claim.margin, number=1, none=0)
 
 
 def exponent(claim: claims.ScalingExponent, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:

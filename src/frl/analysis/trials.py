@@ -15,42 +15,48 @@ from frl.analysis.curves import TIME, Run, all_curves
 from frl.analysis.load import DataError
 from frl.analysis.provenance import flatten
 from frl.files import write_csv
+from frl.provenance import digest_of
 from frl.scenario import Scenario
 from frl.spec import RunSpec
 
 CELL = ["environment", "algorithm", "n_agents"]
 MEASURED = ["status", "mean_return_over_sim_time", "returns_at_tenths"]
-_NO_SETTING = {"environment", "env_version", "algorithm", "n_agents", "seed"}
+SHARED = "shared_settings"
+_NO_SETTING = {"environment", "algorithm", "n_agents", "seed"}
 
 
 def tried(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each finished run, all columns text.
 
     The settings are those that differ between runs of the scenario which have them; empty where a method has no such
-    setting. ``returns_at_tenths`` are the returns at 0.1, 0.2 ... 1 of the run's simulated time.
+    setting. ``shared_settings`` is a digest of all others. ``returns_at_tenths`` are the returns at 0.1, 0.2 ... 1 of
+    the run's simulated time.
 
     Args:
         scenario: the tuning scenario.
         frame: its collected runs (:func:`frl.analysis.load.read_curves`).
     """
-    names = _varied(scenario)
+    values = _values(scenario)
+    names = [name for name, different in values.items() if len(different) > 1]
+    shared = digest_of(f"{name} {one}" for name, (one, *more) in sorted(values.items()) if not more)[:8]
     rows = []
     for (environment, method, n_agents), curves in all_curves(frame, TIME).items():
         spec = scenario.resolve(environment, method, n_agents, scenario.seeds[0])
         settings = _settings(spec)
         for run in curves.runs:
             row = {"environment": environment, "algorithm": spec.algorithm, "n_agents": n_agents, "seed": run.seed}
-            row |= {name: settings.get(name, "") for name in names}
+            row |= {name: settings.get(name, "") for name in names} | {SHARED: shared}
             rows.append(row | dict(zip(MEASURED, _measured(run), strict=True)))
     return pd.DataFrame(rows).astype(str)
 
 
-def _varied(scenario: Scenario) -> list[str]:
+def _values(scenario: Scenario) -> dict[str, set[str]]:
+    """Every setting with the values that it has in the scenario."""
     values: dict[str, set[str]] = {}
     for spec in scenario.runs():
         for name, value in _settings(spec).items():
             values.setdefault(name, set()).add(value)
-    return [name for name, different in values.items() if len(different) > 1]
+    return values
 
 
 def _settings(spec: RunSpec) -> dict[str, str]:
@@ -66,6 +72,11 @@ def _measured(run: Run) -> tuple[str, str, str]:
     return status, f"{mean:.1f}", " ".join(f"{value:.0f}" for value in tenths)
 
 
+def kept(path: Path) -> pd.DataFrame:
+    """The rows of the CSV at `path`."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
 def keep(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Put the rows into the CSV at `path` and return all of it: a run that is there is replaced, others stay.
 
@@ -73,7 +84,7 @@ def keep(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         DataError: if the file has other columns, so that its rows are of another scenario.
     """
     if path.exists():
-        before = pd.read_csv(path, dtype=str, keep_default_na=False)
+        before = kept(path)
         if list(before.columns) != list(table.columns):
             other = sorted(set(before.columns) ^ set(table.columns)) or ["another order"]
             raise DataError(f"{path}: its columns are not those of this scenario ({', '.join(other)}): choose another")
