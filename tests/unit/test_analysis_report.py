@@ -106,6 +106,26 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
         assert f'id="table-{name}"' in page
 
 
+def test_exploratory_claims_are_folded_beside_confirmatory_ones(analysed: tuple[Scenario, Path]) -> None:
+    scenario, base = analysed
+    page = show.summary(scenario, base)
+    first, rest = page.split("<details>")
+    roles = {claim.id: claim.role for claim in scenario.claims.claims} if scenario.claims else {}
+    for text, role in ((first, "confirmatory"), (rest, "exploratory")):
+        listed = re.findall(r"<li><b>(.*?)</b>", text)
+        assert listed
+        assert {roles[name] for name in listed} == {role}
+        assert set(re.findall(r"<tr><td>(.*?)</td>", text)) <= set(listed)
+    assert "<details>" not in show.summary(only(scenario, "exploratory"), base)
+
+
+def only(scenario: Scenario, role: str) -> Scenario:
+    """The scenario with the claims of one role."""
+    assert scenario.claims is not None
+    some = tuple(claim for claim in scenario.claims.claims if claim.role == role)
+    return scenario.model_copy(update={"claims": scenario.claims.model_copy(update={"claims": some})})
+
+
 def test_many_missing_runs_are_folded(tmp_path: Path) -> None:
     write_csv(tmp_path / "runs.csv", pd.DataFrame({"environment": ["Swimmer"], "method": "afedpg", "n_agents": 1,
                                                    "seed": 0, "env_steps_total": 9, "status": "ok"}))  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from frl.analysis import diagrams, style
 from frl.analysis.load import read_curves, read_missing, read_runs
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
 from frl.analysis.table import fragment_of, read_fragment
-from frl.analysis.verdict import SHORT, headline, judge, waiting
+from frl.analysis.verdict import SHORT, Judgement, headline, judge, waiting
 from frl.analysis.verdict import table as verdict_table
 from frl.products import figure_names
 from frl.scenario import Scenario
@@ -67,18 +68,35 @@ def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> 
 
 
 def summary(scenario: Scenario, base: Path) -> Html:
-    """The verdict on every claim of the scenario, computed from the collected runs, and what the verdicts mean."""
+    """The verdict on every claim of the scenario, computed from the collected runs, and what the verdicts mean.
+
+    Beside confirmatory claims the exploratory ones are folded.
+    """
     if scenario.claims is None:
         return Html("<p>This scenario names no claims to judge.</p>")
     judged = judge(scenario, read_curves(base))
-    with_numbers = [one for one in judged if one.estimate]
-    fragment = fragment_of(verdict_table(scenario, with_numbers, SHORT).html())
-    fragment += f"<p>{html.escape(waiting(judged))}</p>" if waiting(judged) else ""
+    decisive = [one for one in judged if one.claim.role == "confirmatory"]
+    others = [one for one in judged if one.claim.role != "confirmatory"]
+    shown = _verdicts(scenario, decisive or others, "")
+    if decisive and others:
+        parts = f"{len(others)} part{'s' * (len(others) != 1)}"
+        shown += f"<details><summary>Exploratory claims ({parts})</summary>"
+        shown += _verdicts(scenario, others, "Not corrected for their number; columns and verdicts as above.")
+        shown += "</details>"
+    shown += f"<p>{html.escape(waiting(judged))}</p>" if waiting(judged) else ""
+    return Html(f'<p class="frl-headline">{html.escape(headline(judged))}</p>{shown}')
+
+
+def _verdicts(scenario: Scenario, judged: list[Judgement], note: str) -> str:
+    """Statements of claims and the table of verdicts on them, with a note other than the table's if one is given."""
     stated = {one.claim.id: one.claim for one in judged}
     said = "".join(
         f"<li><b>{c.id}</b> {html.escape(c.statement)} <i>({html.escape(c.source)})</i></li>" for c in stated.values()
     )
-    return Html(f'<p class="frl-headline">{html.escape(headline(judged))}</p><ul>{said}</ul>{fragment}')
+    written = verdict_table(scenario, [one for one in judged if one.estimate], SHORT)
+    if note:
+        written = replace(written, name="exploratory", title="What replicated of the exploratory claims", note=note)
+    return f"<ul>{said}</ul>{fragment_of(written.html())}"
 
 
 def cautions(scenario: Scenario, base: Path) -> Html:
