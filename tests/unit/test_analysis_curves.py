@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ import synthetic
 from frl.analysis import complexity, fleet, stats
 from frl.analysis.curves import STEPS, TIME, UPLOADS, Curves, Run, align, all_curves
 from frl.analysis.poster import poster_curve, poster_curves
+
+SLOPES = [1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8]
 
 
 def frame_of(*runs: tuple[list[float], list[float], str]) -> pd.DataFrame:
@@ -132,6 +136,22 @@ def test_the_interval_of_a_ratio_covers_the_truth_about_as_often_as_it_says(n: i
         covered += value.low <= 1 <= value.high
     # measured 0.925 (n = 5) and 0.955 (n = 10) with 400 trials; at plain levels 0.86 and 0.88
     assert 0.90 <= covered / trials <= 0.99
+
+
+def test_exchange_within_seeds_is_exact() -> None:
+    slow, twice = curves(SLOPES), curves([2 * slope for slope in SLOPES])
+    assert complexity.exchange_p(slow, twice, 50) == pytest.approx(2 / 2**8)  # every seed is on one side
+    assert complexity.exchange_p(slow, slow, 50) == 1
+    assert complexity.exchange_p(slow, twice, 500) == 1  # none gets there
+    other = [1.3, 1.5, 1.5, 1.7, 1.8, 2.0, 2.1, 1.4]  # lines cross where the sums of slopes say
+    gaps = []
+    for swapped in itertools.product((False, True), repeat=8):
+        pairs = [(b, a) if swap else (a, b) for a, b, swap in zip(SLOPES, other, swapped, strict=True)]
+        gaps.append(abs(np.log(sum(a for a, _ in pairs) / sum(b for _, b in pairs))))
+    share = np.mean(np.array(gaps) >= gaps[0] - 1e-9)
+    assert 2 / 2**8 < share < 0.2
+    assert complexity.exchange_p(slow, curves(other), 50) == pytest.approx(share)
+    assert np.isnan(complexity.exchange_p(curves([1.0] * 15), curves([1.0] * 15), 50))
 
 
 def test_kaplan_meier_median() -> None:

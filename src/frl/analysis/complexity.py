@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.analysis.curves import Curves
+from frl.analysis.curves import GRID_POINTS, Curves
 from frl.analysis.stats import LEVEL, MIN_BOOTSTRAP, Array, Quantity, expanded_tail, resample_weights
 
 
@@ -85,6 +85,28 @@ def ratio(numerator: Curves, denominator: Curves, level: float | None) -> Quanti
     low_B, high_B = _ratio(numerator, denominator, seeds, level, resample_weights(len(seeds)))
     interval = _percentiles(low_B, high_B, len(seeds))
     return Quantity(point.value, *interval, point.relation)
+
+
+def exchange_p(first: Curves, second: Curves, level: float) -> float:
+    """Exact two-sided p-value of "the two are exchangeable within every seed", for the ratio of their crossings.
+
+    The share of all ways to swap them within some of their n common seeds after which the mean curves' crossings, up to
+    where both are known, differ by as large a factor as they do. So no p is below 2 / 2^n.
+
+    Returns:
+        nan with more than 14 seeds, whose ways are too many to go through.
+    """
+    seeds = common_seeds(first, second)
+    if not 0 < len(seeds) <= 14:
+        return float("nan")
+    x = np.linspace(max(first.x[0], second.x[0]), min(first.x[-1], second.x[-1]), GRID_POINTS)
+    a_SG, b_SG = (np.stack([np.interp(x, c.x, row) for row in c.rows_of(seeds)]) for c in (first, second))
+    swap_WS = (np.arange(2 ** len(seeds))[:, None] >> np.arange(len(seeds)) & 1).astype(np.float64) / len(seeds)
+    kept_WS = 1 / len(seeds) - swap_WS
+    times = [crossings(x, kept_WS @ one + swap_WS @ other, level) for one, other in ((a_SG, b_SG), (b_SG, a_SG))]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor_W = np.nan_to_num(np.abs(np.subtract(*(np.log(np.where(np.isnan(t), x[-1], t)) for t in times))))
+    return float((factor_W >= factor_W[0] - 1e-9).mean())
 
 
 def log_slope(x: Array, cells: Sequence[Curves], level: float) -> Quantity:
