@@ -178,14 +178,22 @@ def test_a_scenario_says_what_a_figure_shows_and_how_it_is_called() -> None:
     assert colour == str(style.shade(style.VERMILION, 4, [4]))
 
 
-def test_the_largest_n_that_has_runs_has_the_full_colour() -> None:
+def test_the_largest_n_that_has_all_its_seeds_has_the_full_colour() -> None:
     methods = [{"algorithm": "fedpg", "n_agents": (4, 8)}]
     scenario = synthetic.scenario(methods=methods, figures={"time_complexity": {"fedpg": "FedPG"}})
     frame = synthetic.frame(scenario)
-    for rows, wanted in ((frame[frame["n_agents"] == 4], {4: [4]}), (frame, {4: [4, 8], 8: [4, 8]})):
-        lines = draw("time_complexity", scenario, rows).axes[0].get_lines()
-        colours = {str(line.get_gid()): line.get_color() for line in lines if line.get_gid()}
-        assert colours == {f"mean fedpg {n}": style.shade(style.VERMILION, n, counts) for n, counts in wanted.items()}
+    four, eight = frame["n_agents"] == 4, frame["n_agents"] == 8
+    cases = (
+        (frame[four], [4], ["FedPG, N = 4"]),
+        (frame, [8, 4], ["FedPG, N = 4", "FedPG, N = 8"]),
+        (frame[four | (frame["seed"] == 1)], [4, 8], ["FedPG, N = 4", "FedPG, N = 8 (1 of 3 seeds)"]),
+        (frame[eight & (frame["seed"] > 0)], [8], ["FedPG, N = 8 (2 of 3 seeds)"]),
+    )
+    for rows, counts, names in cases:
+        figure = draw("time_complexity", scenario, rows)
+        colours = {str(line.get_gid()): line.get_color() for line in figure.axes[0].get_lines() if line.get_gid()}
+        assert colours == {f"mean fedpg {n}": style.shade(style.VERMILION, n, counts) for n in counts}
+        assert legend(figure)[: len(names)] == names
 
 
 def effects_scenario(*ratios: float) -> Scenario:

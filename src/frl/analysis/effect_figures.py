@@ -31,12 +31,11 @@ def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
         judged: its judged claims.
     """
     figure = style.new_figure(7.0, 3.4)
-    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
     found = [(one, e) for one, e in effect_of(judged, "lookahead", joint=True) if np.isfinite(e.effect.value)]
     if not found:
-        nothing_drawn(left)
-        right.set_axis_off()
+        nothing_drawn(figure.subplots())
         return figure
+    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
     names = ["all" if one.joint else f"{e.at:g}" for one, e in found]
     rng = np.random.default_rng(0)
     for place, (_, e) in enumerate(found):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
 from frl.analysis import effect_figures, lazy_figures, style
-from frl.analysis.curves import STEPS, TIME, Curves, all_curves
+from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
 from frl.analysis.draw import (
     EXPLAINED,
     Look,
@@ -74,8 +74,10 @@ def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str) -> Figure:
         of_n = style.agent_colours(counts)
         return _grid(scenario, frame, axis, cells, lambda _, n: Look(of_n[n]))
     colours, markers = style.method_colours(names.values()), style.agent_markers(counts)
-    there = set(zip(frame["method"], frame["n_agents"], strict=True))
-    drawn = [cell[1] for cell in cells if cell in there]
+    seeds = frame.groupby(["method", "n_agents"])["seed"].nunique()
+    most = {n: max(seeds.get((key, n), 0) for key, m in cells if m == n) for n in dict.fromkeys(n for _, n in cells)}
+    # the largest N first; in partial results those that have as many seeds as any before the others
+    drawn = sorted((n for n in most if most[n]), key=lambda n: (most[n] == max(most.values()), n), reverse=True)
 
     def look(method: str, n_agents: int) -> Look:
         return Look(style.shade(colours[names[method]], n_agents, drawn), markers[n_agents])
@@ -89,20 +91,30 @@ def _grid(scenario: Scenario, frame: pd.DataFrame, axis: str, cells: list[tuple[
     rows = math.ceil(len(scenario.environments) / columns)
     figure = style.new_figure(7.0 if columns == 2 else 6.0, 0.9 + (2.9 if columns == 2 else 3.6) * rows)
     curves, names = all_curves(frame, axis), shown(scenario, FIGURE_OF[axis])
+    called = {cell: _name(scenario, curves, names[cell[0]], cell) for cell in cells}
     handles: dict[str, Artist] = {}
     for i, environment in enumerate(scenario.environments):
         panel = figure.add_subplot(rows, columns, i + 1)
         drawn = [curves[(environment, m, n)] for m, n in cells if (environment, m, n) in curves]
         for one in drawn:
-            name = style.curve_name(names[one.method], one.n_agents)
+            name = called[one.method, one.n_agents]
             handles.setdefault(name, draw_curve(panel, one, look(one.method, one.n_agents)))
         poster = [draw_poster(panel, reference(scenario, one), look(one.method, one.n_agents)) for one in drawn]
         _label(panel, scenario, environment, axis, drawn)
         handles |= explanations(drawn, any(poster))
     # Curves first, in the order of the methods; what the thin lines and bands mean comes last.
-    labels = [name for name in (*(style.curve_name(names[m], n) for m, n in cells), *EXPLAINED) if name in handles]
+    labels = [name for name in (*called.values(), *EXPLAINED) if name in handles]
     add_legend(figure, {name: handles[name] for name in labels}, 4 if columns == 2 else 3)
     return figure
+
+
+def _name(scenario: Scenario, curves: dict[Cell, Curves], name: str, cell: tuple[str, int]) -> str:
+    """The curve's name in the legend; where there is one panel, with its seeds if some of them are not there yet."""
+    called, wanted = style.curve_name(name, cell[1]), len(scenario.seeds)
+    one = curves.get((scenario.environments[0], *cell)) if len(scenario.environments) == 1 else None
+    if one is None or len(one.runs) == wanted:
+        return called
+    return f"{called} ({len(one.runs)} of {wanted} seeds)"
 
 
 def _label(panel: Axes, scenario: Scenario, environment: str, axis: str, drawn: list[Curves]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -100,10 +100,9 @@ def agent_markers(counts: Iterable[int]) -> dict[int, str]:
     return {n: _MARKERS[i % len(_MARKERS)] for i, n in enumerate(sorted(set(counts)))}
 
 
-def shade(colour: str, n_agents: int, counts: Iterable[int]) -> tuple[float, float, float]:
-    """The method's colour, paler for smaller N: full for the largest."""
-    ordered = sorted(set(counts), reverse=True)
-    white = 0.6 * ordered.index(n_agents) / max(len(ordered) - 1, 1)
+def shade(colour: str, n_agents: int, counts: Sequence[int]) -> tuple[float, float, float]:
+    """The method's colour, full for the first N of `counts`, paler for each that follows."""
+    white = 0.6 * counts.index(n_agents) / max(len(counts) - 1, 1)
     red, green, blue = to_rgb(colour)
     return red + (1 - red) * white, green + (1 - green) * white, blue + (1 - blue) * white
 
