@@ -247,6 +247,17 @@ def test_effect_of_unequal_fleets() -> None:
         assert np.asarray(theory.get_ydata())[[0, -1]] == pytest.approx([1, 8.875])
 
 
+def test_an_effect_of_one_fleet_shows_its_closed_form_and_its_own_seeds() -> None:
+    scenario = effects_scenario(1, 10)
+    frame = synthetic.frame(scenario)
+    some = frame[(frame["method"] != "afedpg-r1") & ((frame["method"] != "afedpg-r10") | (frame["seed"] < 5))]
+    with style.paper_style():
+        (panel,) = effect_figures.heterogeneity(scenario, verdict.judge(scenario, some)).axes
+    (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
+    assert theory.get_marker() == "_"
+    assert panel.get_title(loc="left") == "Swimmer-v4  (N = 8, 5 seeds)"
+
+
 def test_an_effect_without_runs_says_so() -> None:
     scenario = effects_scenario(1, 10)
     frame = synthetic.frame(scenario)

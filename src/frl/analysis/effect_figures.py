@@ -43,7 +43,7 @@ def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
         x = place + 0.15 + 0.1 * (rng.random(len(e.each)) - 0.5)  # beside the interval, so that it hides none
         left.plot(x, e.each, "o", color=style.BLUE, alpha=0.4, markersize=3.2, markeredgewidth=0, label=_SEEDS)
     left.axhline(0, color=GREY, linewidth=0.9, zorder=0.5)
-    left.set_title(_title(scenario, judged, "lookahead"))
+    left.set_title(_title(scenario, [one for one, _ in found]))
     left.set_ylabel("gain in mean return over the budget,\nAFedPG minus Vanilla")
     single = [(name, e.theory) for name, (one, e) in zip(names, found, strict=True) if not one.joint]
     right.bar(range(len(single)), [share for _, share in single], width=0.5, color=style.SKY)
@@ -77,11 +77,12 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
         return figure
     panel.set(xscale="log", yscale="log", xlabel=r"$t_{\max}\,/\,t_{\min}$ of the agents")
     panel.set_ylabel(f"time to a return of {_claim(judged, 'heterogeneity').threshold:g}, FedPG / AFedPG")
-    panel.set_title(_title(scenario, judged, "heterogeneity"))
+    panel.set_title(_title(scenario, [one for one, _ in found]))
     x, y = _closed_form(scenario, found)
     panel.plot(
-        x, y, color=GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1
-    )
+        x, y, color=GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1,
+        marker="_" if len(found) == 1 else "", markersize=16,
+    )  # fmt: skip
     measured = [e for _, e in found if np.isfinite(e.effect.value)]
     for e in measured:
         _bar(panel, e.at, e.effect, style.BLUE)
@@ -140,8 +141,9 @@ def _claim(judged: list[Judgement], test: str) -> Any:
     return next(one.claim for one in judged if one.claim.test == test)
 
 
-def _title(scenario: Scenario, judged: list[Judgement], test: str) -> str:
-    """Environment, N and seeds of the claim behind the figure."""
-    one = next(one for one in judged if one.claim.test == test)
+def _title(scenario: Scenario, drawn: list[Judgement]) -> str:
+    """Environment, N and seeds of the parts in the figure."""
+    one, seeds = drawn[0], sorted({part.seeds for part in drawn})
     version = scenario.resolve(*one.cells[0], scenario.seeds[0]).env_version
-    return f"{one.claim.environment}-{version}  (N = {one.cells[0][2]}, {one.seeds} seed{'s' * (one.seeds != 1)})"
+    count = "–".join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
+    return f"{one.claim.environment}-{version}  (N = {one.cells[0][2]}, {count} seed{'s' * (seeds != [1])})"
