@@ -154,6 +154,13 @@ def test_exchange_within_seeds_is_exact() -> None:
     assert np.isnan(complexity.exchange_p(curves([1.0] * 15), curves([1.0] * 15), 50))
 
 
+def test_seeds_in_which_a_method_is_sooner() -> None:
+    late = curves([0.1] * 4 + [2.0] * 4)  # half of its seeds never get to 50
+    assert complexity.sooner(curves(SLOPES), late, 50) == 4
+    assert complexity.sooner(late, curves(SLOPES), 50) == 4
+    assert complexity.sooner(late, late, 50) == 0
+
+
 def test_kaplan_meier_median() -> None:
     times = np.array([1.0, 2, 3, 4, 5])
     none = np.zeros(5, dtype=bool)

@@ -201,6 +201,8 @@ def test_time_ratio_and_the_alternatives_of_a_method() -> None:
     (one,) = judged(TIMES, fast)
     assert one.verdict == REPLICATED
     assert "not waiting alone gives 3.25" in one.evidence
+    (direction,) = judged({**TIMES, "numbers": {}}, fast)
+    assert "sooner in 10 of 10 seeds; ratio in samples instead of time 1.0" in direction.evidence  # both learn alike
     assert verdicts({**TIMES, "numbers": "waiting_gain"}, fast) == [REPLICATED]
     assert verdicts(TIMES, lambda m, n: (200.0, 500.0 if m == "fedpg" else 1000.0)) == [NOT]
     of = scenario({**TIMES, "faster": "afedpg-time"})
@@ -212,6 +214,7 @@ def test_order_and_its_pairs() -> None:
     found = judged(ORDER, ordered)
     assert [one.verdict for one in found] == [REPLICATED] * 4
     assert found[0].label == "AFedPG > FedPG, N = 4"
+    assert "difference at equal samples instead 25" in found[0].evidence  # lines to 200 and 150
     assert found[3].label == "AFedPG > FedPG > Vanilla > A3C, N = 4"
     assert found[3].p_holm == max(one.p_holm for one in found[:3])
 

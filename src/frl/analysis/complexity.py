@@ -227,6 +227,13 @@ def seed_median(curves: Curves, level: float) -> Quantity:
     return kaplan_meier_median(np.where(np.isnan(own_S), curves.x[-1], own_S), np.isnan(own_S))
 
 
+def sooner(first: Curves, second: Curves, level: float) -> int:
+    """Number of their common seeds in which the first crosses before the second; never is later than any time."""
+    seeds = common_seeds(first, second)
+    own = [np.nan_to_num(crossings(c.x, c.rows_of(seeds), level), nan=np.inf) for c in (first, second)]
+    return int((own[0] < own[1]).sum())
+
+
 def share_above(curves: Curves, level: float) -> float:
     """Share of seeds whose final return is at or above the level."""
     return float((curves.final_S >= level).mean())
