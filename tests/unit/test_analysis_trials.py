@@ -11,6 +11,8 @@ import synthetic
 import yaml
 
 from frl.analysis import load, trials
+from frl.analysis.curves import STEPS
+from frl.analysis.poster import distance, poster_curve
 from frl.cli import main
 from frl.scenario import Scenario, load_scenario
 
@@ -98,3 +100,48 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "toy" / "curves.csv").unlink()
     assert main(["trials", str(file), *where]) == 0  # ranks the file alone
     assert "Swimmer, a3c, N = 4" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------------------------------
+# What swimmer.yaml chose from its trials
+
+SWIMMER = load_scenario(Path(__file__).parents[2] / "config" / "swimmer.yaml")
+
+
+def tried_on_swimmer(algorithm: str, n_agents: int, seeds: int) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    """The settings of a method that were tried with at least so many seeds, each with its rows."""
+    table = trials.kept(Path(__file__).parents[2] / "config" / "trials-swimmer.csv")
+    rows = table[(table["algorithm"] == algorithm) & (table["n_agents"] == str(n_agents))]
+    names = [name for name in rows if name not in (*trials.CELL, "seed", trials.SHARED, *trials.MEASURED)]
+    groups = [(dict(zip(names, key, strict=True)), group) for key, group in rows.groupby(names, sort=False)]
+    return [(settings, group) for settings, group in groups if len(group) >= seeds]
+
+
+def assert_chosen(method: str, n_agents: int, settings: dict[str, str]) -> None:
+    """Every setting that was varied in the trials, but for budget and evaluations, has this value in swimmer.yaml."""
+    ours = trials.settings_of(SWIMMER.resolve("Swimmer", method, n_agents, 0))
+    for name in settings.keys() - {"steps_per_agent", "evaluation.points"}:
+        assert ours.get(name, "") == settings[name], (method, n_agents, name)
+
+
+def test_the_sample_figures_settings_are_the_closest_to_the_posters_curve_of_one_agent() -> None:
+    curve = poster_curve("Swimmer", "afedpg", 1, STEPS)
+    assert curve is not None
+    found = []
+    for settings, rows in tried_on_swimmer("afedpg", 1, seeds=6):
+        returns_ST = np.array([text.split() for text in rows["returns_at_tenths"]], dtype=np.float64)
+        found.append((distance(returns_ST, curve, float(settings["steps_per_agent"])).mean(), settings))
+    found.sort(key=lambda pair: pair[0])
+    assert found[0][0] == pytest.approx(24.9, abs=0.05)  # as results/README.md says
+    assert len(found) == 6
+    for n in (1, 2, 4, 8):
+        assert_chosen("afedpg", n, found[0][1])
+
+
+@pytest.mark.parametrize("n_agents", [4, 8])
+@pytest.mark.parametrize("method", ["afedpg-time", "fedpg", "async_pg", "a3c"])
+def test_the_time_figures_settings_are_each_methods_best(method: str, n_agents: int) -> None:
+    found = tried_on_swimmer(method.removesuffix("-time"), n_agents, seeds=3)
+    means = [rows["mean_return_over_sim_time"].astype(float).mean() for _, rows in found]
+    assert len(means) > 1
+    assert_chosen(method, n_agents, found[int(np.argmax(means))][0])

@@ -29,7 +29,8 @@ from frl.analysis.complexity import (
 )
 from frl.analysis.curves import STEPS, TIME, UPLINK, Cell, Curves, align, with_total_bytes
 from frl.analysis.estimate import Data, Estimate, heights
-from frl.analysis.panels import FIGURE_OF
+from frl.analysis.panels import FIGURE_OF, reference
+from frl.analysis.poster import distance
 from frl.analysis.stats import Array, Quantity, mean_quantity, ratio_of_means
 from frl.analysis.table import in_words
 from frl.spec import RunSpec
@@ -67,10 +68,15 @@ def sample_speedup(claim: claims.SampleSpeedup, part: claims.Part, data: Data, c
 
 
 def final_return(claim: claims.FinalReturn, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
-    """Mean over seeds of the return over the last tenth of the budget."""
+    """Mean over seeds of the return over the last tenth of the budget; beside it how far they are from the poster's."""
     number = claim.numbers[cells[0][2]]
-    effect = mean_quantity(data.steps[cells[0]].final_S)
-    return Estimate(part.label, effect, "return", claim.margin * abs(number), number)
+    curves, beside = data.steps[cells[0]], ""
+    if (poster := reference(data.scenario, curves)) is not None:
+        tenths = np.linspace(0, curves.x[-1], 11)[1:]
+        away_S = distance(np.stack([np.interp(tenths, curves.x, y) for y in curves.returns_SG]), poster, curves.x[-1])
+        beside = f"seeds' own curves are {away_S.mean():.0f} from the poster's, median {np.median(away_S):.0f}"
+    effect = mean_quantity(curves.final_S)
+    return Estimate(part.label, effect, "return", claim.margin * abs(number), number, beside=beside)
 
 
 def time_ratio(claim: claims.TimeRatio, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:

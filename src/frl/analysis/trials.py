@@ -42,7 +42,7 @@ def tried(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (environment, method, n_agents), curves in all_curves(frame, TIME).items():
         spec = scenario.resolve(environment, method, n_agents, scenario.seeds[0])
-        settings = _settings(spec)
+        settings = settings_of(spec)
         for run in curves.runs:
             row = {"environment": environment, "algorithm": spec.algorithm, "n_agents": n_agents, "seed": run.seed}
             row |= {name: settings.get(name, "") for name in names} | {SHARED: shared}
@@ -54,12 +54,13 @@ def _values(scenario: Scenario) -> dict[str, set[str]]:
     """Every setting with the values that it has in the scenario."""
     values: dict[str, set[str]] = {}
     for spec in scenario.runs():
-        for name, value in _settings(spec).items():
+        for name, value in settings_of(spec).items():
             values.setdefault(name, set()).add(value)
     return values
 
 
-def _settings(spec: RunSpec) -> dict[str, str]:
+def settings_of(spec: RunSpec) -> dict[str, str]:
+    """Every setting of a run but environment, algorithm, N and seed, as text; empty where it has none."""
     flat = flatten(spec.model_dump(mode="json", exclude=_NO_SETTING))
     return {name: "" if value == "–" else value for name, value in flat.items()}
 
