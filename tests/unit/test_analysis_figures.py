@@ -67,13 +67,45 @@ def test_the_mean_curve_is_the_mean_of_the_aligned_seeds() -> None:
     assert np.asarray(line.get_xdata()) == pytest.approx(expected.x)
 
 
-def test_time_complexity_has_a_curve_for_each_method_and_n() -> None:
+def test_time_complexity_compares_methods_at_the_n_that_they_share() -> None:
     figure = draw("time_complexity", synthetic.scenario())
     (panel,) = figure.axes
-    assert len(means(panel)) == 7
-    assert {"FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"} < set(legend(figure))
+    assert means(panel) == [
+        "mean afedpg 4",
+        "mean fedpg 4",
+        "mean async_pg 4",
+        "mean a3c 4",
+    ]  # only AFedPG has N = 1, 2, 8
+    assert legend(figure)[:4] == ["AFedPG, N = 4", "FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"]
     assert panel.get_xlabel() == "simulated time (s)"
-    assert dashed(panel) == 5  # the poster's time figure: AFedPG 4 and 8, FedPG, Vanilla, A3C
+    assert dashed(panel) == 4
+
+
+@pytest.mark.parametrize(("environments", "shape"), [(("Swimmer",), (1, 2)), (FOUR[:3], (3, 2))])
+def test_time_complexity_has_a_panel_for_each_n_in_the_same_limits(
+    environments: tuple[str, ...], shape: tuple[int, int]
+) -> None:
+    methods = {"afedpg": (1, 2, 8), "fedpg": (2, 8), "a3c": (2,)}
+    figure = draw("time_complexity", synthetic.scenario(environments, methods=methods))
+    two, eight = figure.axes[:2]
+    assert means(two) == ["mean afedpg 2", "mean fedpg 2", "mean a3c 2"]
+    assert means(eight) == ["mean afedpg 8", "mean fedpg 8"]
+    assert [panel.get_title(loc="left") for panel in (two, eight)] == [
+        f"Swimmer-v4, N = {n}  (3 seeds)" for n in (2, 8)
+    ]
+    assert legend(figure)[:3] == ["AFedPG", "FedPG", "A3C"]
+    assert (two.get_xlim(), two.get_ylim()) == (eight.get_xlim(), eight.get_ylim())
+    assert two.get_subplotspec().get_gridspec().get_geometry() == shape  # type: ignore[union-attr]
+    for name in ("afedpg", "fedpg"):
+        looks = {(line.get_color(), line.get_marker()) for p in (two, eight) for line in p.get_lines()
+                 if str(line.get_gid()).startswith(f"mean {name} ")}  # fmt: skip
+        assert len(looks) == 1  # a method looks the same in all panels
+
+
+def test_methods_that_share_no_n_are_in_one_panel() -> None:
+    figure = draw("time_complexity", synthetic.scenario(methods={"afedpg": (1, 2), "fedpg": (8,)}))
+    (panel,) = figure.axes
+    assert means(panel) == ["mean afedpg 1", "mean afedpg 2", "mean fedpg 8"]
 
 
 def test_four_environments_are_two_by_two_and_only_swimmer_has_the_poster() -> None:
@@ -141,7 +173,7 @@ def test_every_name_has_a_colour_of_its_own() -> None:
 
 @pytest.mark.parametrize(("n_agents", "name"), [((1, 2, 4, 8), "m{:.2f}"), ((1, 4), f"{57 * 'a'}{{:.2f}}")])
 def test_a_long_legend_leaves_the_panel_its_room(n_agents: tuple[int, ...], name: str) -> None:
-    figure = draw("time_complexity", sweep(n_agents, name))
+    figure = draw("sample_complexity", sweep(n_agents, name))
     box = figure.legends[0].get_window_extent()
     assert figure.bbox.containsx(box.x0)
     assert figure.bbox.containsx(box.x1)
@@ -175,24 +207,21 @@ def test_a_scenario_says_what_a_figure_shows_and_how_it_is_called() -> None:
     assert legend(time)[:3] == ["AFedPG, N = 4", "FedPG, N = 4", "Vanilla, N = 4"]
     assert [dashed(figure.axes[0]) for figure in (samples, time)] == [2, 3]
     colour = next(str(line.get_color()) for line in time.axes[0].get_lines() if line.get_gid() == "mean fedpg 4")
-    assert colour == str(style.shade(style.VERMILION, 4, [4]))
+    assert colour == style.VERMILION
 
 
-def test_the_largest_n_that_has_all_its_seeds_has_the_full_colour() -> None:
-    methods = [{"algorithm": "fedpg", "n_agents": (4, 8)}]
-    scenario = synthetic.scenario(methods=methods, figures={"time_complexity": {"fedpg": "FedPG"}})
+def test_a_curve_of_which_seeds_are_missing_says_so() -> None:
+    scenario = synthetic.scenario(methods=[{"algorithm": "fedpg", "n_agents": (4, 8)}])
     frame = synthetic.frame(scenario)
     four, eight = frame["n_agents"] == 4, frame["n_agents"] == 8
     cases = (
-        (frame[four], [4], ["FedPG, N = 4"]),
-        (frame, [8, 4], ["FedPG, N = 4", "FedPG, N = 8"]),
-        (frame[four | (frame["seed"] == 1)], [4, 8], ["FedPG, N = 4", "FedPG, N = 8 (1 of 3 seeds)"]),
-        (frame[eight & (frame["seed"] > 0)], [8], ["FedPG, N = 8 (2 of 3 seeds)"]),
+        (frame[four], ["FedPG, N = 4"]),
+        (frame, ["FedPG, N = 4", "FedPG, N = 8"]),
+        (frame[four | (frame["seed"] == 1)], ["FedPG, N = 4", "FedPG, N = 8 (1 of 3 seeds)"]),
+        (frame[eight & (frame["seed"] > 0)], ["FedPG, N = 8 (2 of 3 seeds)"]),
     )
-    for rows, counts, names in cases:
+    for rows, names in cases:
         figure = draw("time_complexity", scenario, rows)
-        colours = {str(line.get_gid()): line.get_color() for line in figure.axes[0].get_lines() if line.get_gid()}
-        assert colours == {f"mean fedpg {n}": style.shade(style.VERMILION, n, counts) for n in counts}
         assert legend(figure)[: len(names)] == names
 
 

@@ -67,6 +67,14 @@ def fit(panel: Axes) -> None:
     panel.set_ylim(float(values.min()) - margin, float(values.max()) + margin)
 
 
+def same_limits(panels: list[Axes]) -> None:
+    """Give all panels the widest of their limits."""
+    for kind in ("xlim", "ylim"):
+        limits = [getattr(panel, f"get_{kind}")() for panel in panels]
+        for panel in panels:
+            getattr(panel, f"set_{kind}")(min(low for low, _ in limits), max(high for _, high in limits))
+
+
 def nothing_drawn(panel: Axes) -> None:
     """Say so in a panel whose runs are not there."""
     panel.set(xticks=[], yticks=[])

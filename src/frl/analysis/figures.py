@@ -24,6 +24,7 @@ from frl.analysis.draw import (
     explanations,
     fit,
     nothing_drawn,
+    same_limits,
     seeds_of,
 )
 from frl.analysis.load import read_curves
@@ -61,55 +62,73 @@ def sample_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
 
 
 def time_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """Return against simulated time, one curve for each method (colour) and N (shade and marker)."""
+    """Return against simulated time, one panel for each N that several methods have and one curve for each of them.
+
+    Where there is no such N, one panel has all curves.
+    """
     return _figure(scenario, frame, TIME)
 
 
 def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str) -> Figure:
-    """The methods that the figure shows; one alone on the axis of samples has a colour for each N."""
+    """The methods that the figure shows; one alone has a colour for each N."""
     names = shown(scenario, FIGURE_OF[axis])
     cells = [(key, n) for key in names for m in scenario.methods if m.key == key for n in sorted(m.n_agents)]
-    counts = [n for _, n in cells]
-    if axis == STEPS and len(names) == 1:
-        of_n = style.agent_colours(counts)
-        return _grid(scenario, frame, axis, cells, lambda _, n: Look(of_n[n]))
-    colours, markers = style.method_colours(names.values()), style.agent_markers(counts)
-    seeds = frame.groupby(["method", "n_agents"])["seed"].nunique()
-    most = {n: max(seeds.get((key, n), 0) for key, m in cells if m == n) for n in dict.fromkeys(n for _, n in cells)}
-    # the largest N first; in partial results those that have as many seeds as any before the others
-    drawn = sorted((n for n in most if most[n]), key=lambda n: (most[n] == max(most.values()), n), reverse=True)
+    counts = sorted(n for _, n in cells)
+    if len(names) == 1:
+        colour = style.agent_colours(counts)
+        return _grid(scenario, frame, axis, [cells], lambda _, n: Look(colour[n]))
+    colours = style.method_colours(names.values())
+    if axis == TIME and (compared := dict.fromkeys(n for n in counts if counts.count(n) > 1)):
+        of_method = style.markers(names)
+        groups = [[cell for cell in cells if cell[1] == n] for n in compared]
+        return _grid(scenario, frame, axis, groups, lambda m, _: Look(colours[names[m]], of_method[m]))
+    shades, of_n = list(dict.fromkeys(reversed(counts))), style.markers(counts)  # the largest N in full colour
 
-    def look(method: str, n_agents: int) -> Look:
-        return Look(style.shade(colours[names[method]], n_agents, drawn), markers[n_agents])
+    def look(method: str, n: int) -> Look:
+        return Look(style.shade(colours[names[method]], n, shades), of_n[n])
 
-    return _grid(scenario, frame, axis, cells, look)
+    return _grid(scenario, frame, axis, [cells], look)
 
 
-def _grid(scenario: Scenario, frame: pd.DataFrame, axis: str, cells: list[tuple[str, int]], look: CellStyle) -> Figure:
-    """One panel for each environment and one legend below them all, where it hides nothing."""
-    columns = min(2, len(scenario.environments))
-    rows = math.ceil(len(scenario.environments) / columns)
-    figure = style.new_figure(7.0 if columns == 2 else 6.0, 0.9 + (2.9 if columns == 2 else 3.6) * rows)
+def _grid(
+    scenario: Scenario, frame: pd.DataFrame, axis: str, groups: list[list[tuple[str, int]]], look: CellStyle
+) -> Figure:
+    """One panel for each environment and group of (method, N), and one legend below them all, where it hides nothing.
+
+    Several groups are one for each N. The panels of an environment have the same limits.
+    """
+    places = [(environment, cells) for environment in scenario.environments for cells in groups]
+    columns = len(groups) if len(groups) > 1 < len(scenario.environments) else min(2, len(places))
+    rows = math.ceil(len(places) / columns)
+    figure = style.new_figure(max(6.0, 3.5 * columns), 0.9 + (2.9 if columns > 1 else 3.6) * rows)
     curves, names = all_curves(frame, axis), shown(scenario, FIGURE_OF[axis])
-    called = {cell: _name(scenario, curves, names[cell[0]], cell) for cell in cells}
+    called = {
+        cell: _name(scenario, curves, names[cell[0]], cell, len(groups) > 1) for cells in groups for cell in cells
+    }
     handles: dict[str, Artist] = {}
-    for i, environment in enumerate(scenario.environments):
+    of_environment: dict[str, list[Axes]] = {}
+    for i, (environment, cells) in enumerate(places):
         panel = figure.add_subplot(rows, columns, i + 1)
-        drawn = [curves[(environment, m, n)] for m, n in cells if (environment, m, n) in curves]
+        drawn = [curves[(environment, *cell)] for cell in cells if (environment, *cell) in curves]
         for one in drawn:
             name = called[one.method, one.n_agents]
             handles.setdefault(name, draw_curve(panel, one, look(one.method, one.n_agents)))
         poster = [draw_poster(panel, reference(scenario, one), look(one.method, one.n_agents)) for one in drawn]
-        _label(panel, scenario, environment, axis, drawn)
+        _label(panel, scenario, environment, axis, drawn, f", N = {cells[0][1]}" if len(groups) > 1 else "")
         handles |= explanations(drawn, any(poster))
+        of_environment.setdefault(environment, []).extend([panel] if drawn else [])
+    for panels in of_environment.values():
+        same_limits(panels)
     # Curves first, in the order of the methods; what the thin lines and bands mean comes last.
-    labels = [name for name in (*called.values(), *EXPLAINED) if name in handles]
-    add_legend(figure, {name: handles[name] for name in labels}, 4 if columns == 2 else 3)
+    labels = dict.fromkeys(name for name in (*called.values(), *EXPLAINED) if name in handles)
+    add_legend(figure, {name: handles[name] for name in labels}, 4 if columns > 1 else 3)
     return figure
 
 
-def _name(scenario: Scenario, curves: dict[Cell, Curves], name: str, cell: tuple[str, int]) -> str:
+def _name(scenario: Scenario, curves: dict[Cell, Curves], name: str, cell: tuple[str, int], panels_of_n: bool) -> str:
     """The curve's name in the legend; where there is one panel, with its seeds if some of them are not there yet."""
+    if panels_of_n:
+        return style.display_name(name)
     called, wanted = style.curve_name(name, cell[1]), len(scenario.seeds)
     one = curves.get((scenario.environments[0], *cell)) if len(scenario.environments) == 1 else None
     if one is None or len(one.runs) == wanted:
@@ -117,15 +136,15 @@ def _name(scenario: Scenario, curves: dict[Cell, Curves], name: str, cell: tuple
     return f"{called} ({len(one.runs)} of {wanted} seeds)"
 
 
-def _label(panel: Axes, scenario: Scenario, environment: str, axis: str, drawn: list[Curves]) -> None:
+def _label(panel: Axes, scenario: Scenario, environment: str, axis: str, drawn: list[Curves], of_n: str) -> None:
     """Title, axes with units, and limits that follow the lines (a band of few seeds may leave the panel)."""
     if not drawn:
         nothing_drawn(panel)
-        panel.set_title(environment)
+        panel.set_title(f"{environment}{of_n}")
         return
     method = scenario.methods[0]
     version = scenario.resolve(environment, method.key, method.n_agents[0], scenario.seeds[0]).env_version
-    panel.set_title(f"{environment}-{version}  ({seeds_of(drawn)})")
+    panel.set_title(f"{environment}-{version}{of_n}  ({seeds_of(drawn)})")
     panel.set_ylabel("evaluation return")
     fit(panel)
     panel.xaxis.set_major_locator(MaxNLocator(6))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,6 +16,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from frl.files import write_atomically
+
+Key = TypeVar("Key", int, str)
 
 DISPLAY: dict[str, str] = {
     "afedpg": "AFedPG",
@@ -95,9 +98,9 @@ def agent_colours(counts: Iterable[int]) -> dict[int, str]:
     return {n: _AGENT_COLOURS[i % len(_AGENT_COLOURS)] for i, n in enumerate(sorted(set(counts)))}
 
 
-def agent_markers(counts: Iterable[int]) -> dict[int, str]:
-    """A marker for every N."""
-    return {n: _MARKERS[i % len(_MARKERS)] for i, n in enumerate(sorted(set(counts)))}
+def markers(keys: Iterable[Key]) -> dict[Key, str]:
+    """A marker for every N or method, in their order."""
+    return {key: _MARKERS[i % len(_MARKERS)] for i, key in enumerate(dict.fromkeys(keys))}
 
 
 def shade(colour: str, n_agents: int, counts: Sequence[int]) -> tuple[float, float, float]:
