@@ -145,3 +145,22 @@ def test_the_time_figures_settings_are_each_methods_best(method: str, n_agents: 
     means = [rows["mean_return_over_sim_time"].astype(float).mean() for _, rows in found]
     assert len(means) > 1
     assert_chosen(method, n_agents, found[int(np.argmax(means))][0])
+
+
+@pytest.mark.parametrize("alpha", ["0.1", "0.2", "0.5"])
+def test_the_lookaheads_pairs_share_the_step_size_that_is_best_for_both_together(alpha: str) -> None:
+    of_algorithm = [
+        {
+            float(settings["server.step_size"]): (rows["mean_return_over_sim_time"].astype(float).mean(), settings)
+            for settings, rows in tried_on_swimmer(algorithm, 8, seeds=2)
+            if settings["server.momentum"] == alpha
+        }
+        for algorithm in ("afedpg", "async_pg")
+    ]
+    sums = {
+        eta: sum(of[eta][0] for of in of_algorithm) for eta in sorted(of_algorithm[0].keys() & of_algorithm[1].keys())
+    }
+    best = max(sums, key=lambda eta: sums[eta])
+    assert min(sums) < best < max(sums)  # inside of what was tried
+    for algorithm, of in zip(("afedpg", "async_pg"), of_algorithm, strict=True):
+        assert_chosen(f"{algorithm}-a{alpha}", 8, of[best][1])
