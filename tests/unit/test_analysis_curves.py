@@ -151,7 +151,9 @@ def test_exchange_within_seeds_is_exact() -> None:
     share = np.mean(np.array(gaps) >= gaps[0] - 1e-9)
     assert 2 / 2**8 < share < 0.2
     assert complexity.exchange_p(slow, curves(other), 50) == pytest.approx(share)
-    assert np.isnan(complexity.exchange_p(curves([1.0] * 15), curves([1.0] * 15), 50))
+    assert complexity.exchange_p(curves([1.0] * 15), curves([1.0] * 15), 50) == 1
+    many, others = curves(SLOPES * 2), curves([1.3 * slope for slope in SLOPES] * 2)
+    assert complexity.exchange_p(many, others, 50) == 1 / 2**14  # of random ways none is as far apart but the first
 
 
 def test_seeds_in_which_a_method_is_sooner() -> None:

@@ -203,6 +203,7 @@ def test_time_ratio_and_the_alternatives_of_a_method() -> None:
     assert "not waiting alone gives 3.25" in one.evidence
     (direction,) = judged({**TIMES, "numbers": {}}, fast)
     assert "sooner in 10 of 10 seeds; ratio in samples instead of time 1.0" in direction.evidence  # both learn alike
+    assert direction.p == 2 / 2**10  # the exact test's, with one side in every seed
     assert verdicts({**TIMES, "numbers": "waiting_gain"}, fast) == [REPLICATED]
     assert verdicts(TIMES, lambda m, n: (200.0, 500.0 if m == "fedpg" else 1000.0)) == [NOT]
     of = scenario({**TIMES, "faster": "afedpg-time"})
@@ -338,6 +339,8 @@ def test_missing_runs_and_too_few_seeds_leave_a_claim_untested() -> None:
     assert verdict.waiting([gone]) == f"Too many runs are missing to say anything of {gone.claim.id}."
     whole = verdict.judge(of, rows)
     assert verdict.headline(whole) == "1 part of the claims judged: 1 replicated."
+    of = scenario({**TREND, "role": "exploratory"})
+    assert verdict.headline(verdict.judge(of, rows)).endswith(": 1 replicated (1 exploratory, not corrected).")
     assert verdict.headline([*whole, gone]) == "1 part of the claims judged: 1 replicated. 1 more waits for its runs."
     assert verdict.waiting(whole) == ""
     (few,) = verdict.judge(scenario(TREND, seeds=4), rows[rows["seed"] < 4])
@@ -383,6 +386,7 @@ def test_p_is_below_five_percent_exactly_where_the_interval_excludes_the_bound()
     assert stats.p_above(value, 0.9, 10) < 0.05 < stats.p_above(value, 1.1, 10)
     assert stats.p_above(value, 3.0, 10) == 1
     assert stats.p_above(Quantity(2.0), 1.0, 10) == 1
+    assert stats.p_above(Quantity(0.9, 1.1, 1.3), 1.0, 10) == 1  # below its own interval, and on the wrong side
     assert stats.p_above(Quantity(2.0, 2.0, 2.0), 1.0, 10) == 0
     normal = np.random.default_rng(0).normal(0.4, 1, (10, 1))
     mean, low, high = stats.mean_interval(normal)

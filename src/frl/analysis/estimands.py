@@ -82,23 +82,23 @@ def final_return(claim: claims.FinalReturn, part: claims.Part, data: Data, cells
 def time_ratio(claim: claims.TimeRatio, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:
     """Ratio of the simulated times at which the mean curves cross.
 
-    Beside it, where only its direction is claimed: the ratio of their samples, in which not waiting gains nothing, and
-    the p-value of an exact test, which assumes nothing, but with ten seeds is never small enough for many claims.
+    Where only its direction is claimed, p is that of an exact test, which exchanges the two methods within seeds. Read
+    from such a ratio's interval it is too small where the two arms differ: of 1,500 draws of ten seeds from Swimmer's
+    own curves with four agents, scaled to a ratio of 1, 1.5 % had a p below 0.05 / 23, and not 0.1 %. Beside it the
+    ratio of their samples, in which not waiting gains nothing.
     """
     slow, fast = (data.time[cell] for cell in cells)
     waiting = fleet.waiting_gain(data.spec(cells[0]))
     number = waiting if claim.numbers == "waiting_gain" else claim.numbers.get(cells[0][2])
     beside = f"not waiting alone gives {waiting:.2f}; {_medians(data, (slow, fast), claim.threshold)}"
+    p = None
     if number is None:
         p = exchange_p(slow, fast, claim.threshold)
         samples = ratio(data.steps[cells[0]], data.steps[cells[1]], claim.threshold)
         first, seeds = sooner(fast, slow, claim.threshold), len(common_seeds(fast, slow))
-        beside += (
-            f"; sooner in {first} of {seeds} seeds; ratio in samples instead of time {in_words(samples)}; "
-            f"exact test by exchange within seeds, not corrected: p = {p:.3f}"
-        )
+        beside += f"; sooner in {first} of {seeds} seeds; ratio in samples instead of time {in_words(samples)}"
     effect = ratio(slow, fast, claim.threshold)
-    return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, beside=beside)
+    return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, p=p, beside=beside)
 
 
 def order(claim: claims.Order, part: claims.Part, data: Data, cells: list[Cell]) -> Estimate:

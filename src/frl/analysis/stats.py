@@ -50,7 +50,8 @@ def p_above(value: Quantity, bound: float, n: int) -> float:
 
     Read back from the 95 % interval (Altman and Bland 2011, "How to obtain the P value from a confidence interval"):
     the interval's lower end lies t quantiles below the value, `bound` proportionally more or fewer. So p is below
-    0.05 exactly if the interval excludes the bound, and its tail, unlike that of 2,000 resamples, has no end.
+    0.05 exactly if the interval excludes the bound, and its tail, unlike that of 2,000 resamples, has no end. It is 1
+    where the interval lies above the value, which a resampled one may.
 
     Args:
         value: a measurement with its interval, on a scale on which it is roughly normal (the logarithm of a ratio).
@@ -60,7 +61,7 @@ def p_above(value: Quantity, bound: float, n: int) -> float:
     Returns:
         1 without an interval.
     """
-    if not value.has_interval:
+    if not value.has_interval or value.low > value.value:
         return 1.0
     distance, half = value.value - bound, value.value - value.low
     with np.errstate(divide="ignore", invalid="ignore"):

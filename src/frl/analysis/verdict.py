@@ -270,6 +270,8 @@ def headline(judged: list[Judgement]) -> str:
     done = [one for one in judged if not one.missing]
     count = Counter(one.verdict for one in done)
     parts = [f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict]]
+    if alone := sum(one.verdict == REPLICATED and one.claim.role == "exploratory" for one in done):
+        parts[0] += f" ({alone} exploratory, not corrected)"
     said = f"{len(done)} part{'s' * (len(done) != 1)} of the claims judged{': ' * bool(done)}{'; '.join(parts)}."
     rest = len(judged) - len(done)
     wait = "1 more waits for its runs." if rest == 1 else f"{rest} more wait for their runs."
