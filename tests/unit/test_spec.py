@@ -367,6 +367,9 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
     assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads"]
     assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]
-    alike = [swimmer.resolve("Swimmer", m, 8, 0) for m in ("afedpg-time", "afedpg-r1", "afedpg-r20")]
-    but = {"fleet": alike[0].fleet, "steps_per_agent": alike[0].steps_per_agent}
-    assert len({spec.model_copy(update=but).to_json() for spec in alike}) == 1
+    alike = [
+        swimmer.resolve("Swimmer", m, 8, 0)
+        for m in ("afedpg-a0.1", "afedpg-r1", "afedpg-r2", "afedpg-r10", "afedpg-r20")
+    ]
+    assert len({spec.model_copy(update={"fleet": alike[0].fleet}).to_json() for spec in alike}) == 1
+    assert [spec.fleet.ratio for spec in alike] == [4, 1, 2, 10, 20]
