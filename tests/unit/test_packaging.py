@@ -8,6 +8,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -160,3 +162,21 @@ def test_readme_is_finished():
     assert len(targets) > 8
     for target in targets:
         assert (ROOT / target).exists(), target
+
+
+def test_readme_quotes_the_published_verdicts():
+    """Each estimate with its interval is, rounded, that of a published claim, or stands in the evidence of one."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"([−+]?[\d.]+) \[([−\d.]+), ([−\d.]+)\]", text)
+    assert len(quoted) > 30
+    tables = [pd.read_csv(path) for path in ROOT.glob("results/published/*/tables/verdict.csv")]
+    evidence = " ".join(line for table in tables for line in table["evidence"])
+    found = [row for table in tables for row in table[["ours", "ours_low", "ours_high"]].to_numpy()]
+
+    def says(number: str, value: float) -> bool:
+        decimals = len(number.partition(".")[2])
+        return bool(np.isfinite(value)) and round(float(value), decimals) == float(number.replace("−", "-"))
+
+    for numbers in quoted:
+        ours = any(all(map(says, numbers, row)) for row in found)
+        assert ours or "{} [{}, {}]".format(*numbers) in evidence, numbers
