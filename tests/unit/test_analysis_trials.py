@@ -132,7 +132,7 @@ def test_the_sample_figures_settings_are_the_closest_to_the_posters_curve_of_one
         returns_ST = np.array([text.split() for text in rows["returns_at_tenths"]], dtype=np.float64)
         found.append((distance(returns_ST, curve, float(settings["steps_per_agent"])).mean(), settings))
     found.sort(key=lambda pair: pair[0])
-    assert found[0][0] == pytest.approx(24.9, abs=0.05)  # as results/README.md says
+    assert found[0][0] == pytest.approx(24.9, abs=0.05)  # as results/published/README.md says
     assert len(found) == 6
     for n in (1, 2, 4, 8):
         assert_chosen("afedpg", n, found[0][1])
