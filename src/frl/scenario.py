@@ -94,7 +94,7 @@ class Scenario(Settings):
     title: str
     """Heading of the report."""
     tuned: str
-    """Where the settings come from, in a sentence that the report prints."""
+    """Where the settings come from, in a sentence that the report prints; of several lines each is a paragraph."""
     environments: Annotated[tuple[EnvironmentName, ...], Field(min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from frl.analysis import diagrams, style
 from frl.analysis.load import read_curves, read_missing, read_runs
+from frl.analysis.rules import MEANING
 from frl.analysis.stats import MIN_BOOTSTRAP, MIN_SEEDS, coverage
 from frl.analysis.table import fragment_of, read_fragment
 from frl.analysis.verdict import SHORT, Judgement, headline, judge, waiting
@@ -68,7 +69,7 @@ def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> 
 
 
 def summary(scenario: Scenario, base: Path) -> Html:
-    """The verdict on every claim of the scenario, computed from the collected runs, and what the verdicts mean.
+    """What the verdicts mean, and the verdict on every claim of the scenario, computed from the collected runs.
 
     Beside confirmatory claims the exploratory ones are folded.
     """
@@ -77,32 +78,35 @@ def summary(scenario: Scenario, base: Path) -> Html:
     judged = judge(scenario, read_curves(base))
     decisive = [one for one in judged if one.claim.role == "confirmatory"]
     others = [one for one in judged if one.claim.role != "confirmatory"]
-    shown = _verdicts(scenario, decisive or others, "")
+    kind = "confirmatory" if decisive else "exploratory"
+    shown = "".join(f"<li><i>{name}</i>: {html.escape(text)}</li>" for name, text in MEANING.items())
+    shown = f"<p>A part of a claim is</p><ul>{shown}</ul>{_verdicts(scenario, decisive or others, kind)}"
     if decisive and others:
         parts = f"{len(others)} part{'s' * (len(others) != 1)}"
         shown += f"<details><summary>Exploratory claims ({parts})</summary>"
-        shown += _verdicts(scenario, others, "Not corrected for their number; columns and verdicts as above.")
+        shown += _verdicts(scenario, others, "exploratory", "Not corrected for their number; columns as above.")
         shown += "</details>"
     shown += f"<p>{html.escape(waiting(judged))}</p>" if waiting(judged) else ""
     return Html(f'<p class="frl-headline">{html.escape(headline(judged))}</p>{shown}')
 
 
-def _verdicts(scenario: Scenario, judged: list[Judgement], note: str) -> str:
+def _verdicts(scenario: Scenario, judged: list[Judgement], kind: str, note: str = "") -> str:
     """Statements of claims and the table of verdicts on them, with a note other than the table's if one is given."""
     stated = {one.claim.id: one.claim for one in judged}
     said = "".join(
         f"<li><b>{c.id}</b> {html.escape(c.statement)} <i>({html.escape(c.source)})</i></li>" for c in stated.values()
     )
     written = verdict_table(scenario, [one for one in judged if one.estimate], SHORT)
-    if note:
-        written = replace(written, name="exploratory", title="What replicated of the exploratory claims", note=note)
+    title = f"Verdicts on the {kind} claims"
+    written = replace(written, name=f"verdict-{kind}", title=title, note=note or written.note)
     return f"<ul>{said}</ul>{fragment_of(written.html())}"
 
 
 def cautions(scenario: Scenario, base: Path) -> Html:
     """What to keep in mind before believing a number: where the settings come from, seeds, gaps, divergence."""
     runs, missing = read_runs(base), read_missing(base)
-    notes = [f"<b>Settings.</b> {html.escape(scenario.tuned)}"]
+    notes = [html.escape(paragraph) for paragraph in f"Settings. {scenario.tuned}".splitlines()]
+    notes[0] = notes[0].replace("Settings.", "<b>Settings.</b>", 1)
     seeds = len(scenario.seeds)
     if seeds < MIN_SEEDS:
         notes.append(

@@ -228,17 +228,19 @@ def write(scenario: Scenario, base: Path) -> str:
 
 
 def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | None = None) -> Table:
-    """The judgements as a table; `columns` are some of its columns by their keys."""
+    """The judgements as a table; `columns`: some of its columns by their keys, for a page that explains verdicts."""
     chosen = tuple(c for c in _COLUMNS if columns is None or c.key in columns)
+    meaning = "" if columns else "".join(f"{name}: {text}. " for name, text in MEANING.items())
     note = (
-        f"{'; '.join(f'{name}: {text}' for name, text in MEANING.items())}. In brackets: 95 % interval over seeds. p: "
+        f"{meaning}In brackets: 95 % interval over seeds. p: "
         "twice the one-sided p-value of the claim's null hypothesis (no effect, or none beyond the number claimed as a "
         "bound, or at least a margin away from the claimed number), below 0.05 where the interval excludes it; Holm: "
         "corrected for all confirmatory parts. "
         "Smallest detectable: half the interval's width; for ratios it and the margin are factors. Seeds at or above: "
-        f"share of seeds whose final return is at or above a return. {absent(scenario)}"
+        "share of seeds whose final return is at or above a return. Methods without a label in the figures have their "
+        f"name in the scenario file. {absent(scenario)}"
     ).strip()
-    return Table("verdict", "What replicated", note, chosen, [_row(one) for one in judged])
+    return Table("verdict", "Verdicts", note, chosen, [_row(one) for one in judged])
 
 
 def _row(one: Judgement) -> Row:
