@@ -68,6 +68,8 @@ show.frame(provenance.machines(runs))
 
 # %% [markdown]
 # ## Versions
+#
+# Where `git_dirty` is true the commit had uncommitted changes; `code_digest` says which code it was.
 
 # %%
 show.frame(provenance.versions(runs))
