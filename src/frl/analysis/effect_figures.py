@@ -114,7 +114,7 @@ def _bar(panel: Axes, x: float, q: Quantity, colour: str) -> None:
     """The value with its interval; a bound is a triangle that points to where the truth is."""
     low, high = (q.low, q.high) if q.has_interval else (q.value, q.value)
     high = high if np.isfinite(high) else 1e3 * q.value  # beyond the panel
-    marker, label = {"=": ("o", "mean, 95 % CI"), ">": ("^", _BOUND)}.get(q.relation, ("v", _BOUND))
+    marker, label = {"=": ("o", "estimate, 95 % CI"), ">": ("^", _BOUND)}.get(q.relation, ("v", _BOUND))
     error = [[max(q.value - low, 0)], [max(high - q.value, 0)]]
     panel.errorbar(
         x, q.value, yerr=error, fmt=marker, color=colour, markersize=6, markeredgecolor="white", linewidth=1.7,
