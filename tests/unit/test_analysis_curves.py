@@ -140,9 +140,9 @@ def test_the_interval_of_a_ratio_covers_the_truth_about_as_often_as_it_says(n: i
 
 def test_exchange_within_seeds_is_exact() -> None:
     slow, twice = curves(SLOPES), curves([2 * slope for slope in SLOPES])
-    assert complexity.exchange_p(slow, twice, 50) == pytest.approx(2 / 2**8)  # every seed is on one side
-    assert complexity.exchange_p(slow, slow, 50) == 1
-    assert complexity.exchange_p(slow, twice, 500) == 1  # none gets there
+    assert complexity.exchange_test(slow, twice, 50) == pytest.approx((2 / 2**8, 2, 100))  # every seed is on one side
+    assert complexity.exchange_test(slow, slow, 50)[0] == 1
+    assert complexity.exchange_test(slow, twice, 500)[:2] == (1, 1)  # none gets there
     other = [1.3, 1.5, 1.5, 1.7, 1.8, 2.0, 2.1, 1.4]  # lines cross where the sums of slopes say
     gaps = []
     for swapped in itertools.product((False, True), repeat=8):
@@ -150,10 +150,12 @@ def test_exchange_within_seeds_is_exact() -> None:
         gaps.append(abs(np.log(sum(a for a, _ in pairs) / sum(b for _, b in pairs))))
     share = np.mean(np.array(gaps) >= gaps[0] - 1e-9)
     assert 2 / 2**8 < share < 0.2
-    assert complexity.exchange_p(slow, curves(other), 50) == pytest.approx(share)
-    assert complexity.exchange_p(curves([1.0] * 15), curves([1.0] * 15), 50) == 1
+    assert complexity.exchange_test(slow, curves(other), 50)[0] == pytest.approx(share)
+    assert complexity.exchange_test(curves([1.0] * 15), curves([1.0] * 15), 50)[0] == 1
     many, others = curves(SLOPES * 2), curves([1.3 * slope for slope in SLOPES] * 2)
-    assert complexity.exchange_p(many, others, 50) == 1 / 2**14  # of random ways none is as far apart but the first
+    assert (
+        complexity.exchange_test(many, others, 50)[0] == 1 / 2**14
+    )  # of random ways none is as far apart but the first
 
 
 def test_seeds_in_which_a_method_is_sooner() -> None:

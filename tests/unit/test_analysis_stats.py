@@ -50,9 +50,18 @@ def test_equal_seeds_give_an_interval_of_no_width() -> None:
 def test_resampling_is_seeded() -> None:
     values_SP = np.random.default_rng(4).normal(size=(10, 2))
     assert np.array_equal(stats.mean_interval(values_SP)[1], stats.mean_interval(values_SP)[1])
-    assert stats.RESAMPLES >= 2000
-    assert stats.resample_weights(10).shape == (stats.RESAMPLES, 10)
-    assert stats.resample_weights(10).sum(axis=1) == pytest.approx(1)
+    assert stats.resample_weights(10, 50).shape == (50, 10)
+    assert stats.resample_weights(10, 50).sum(axis=1) == pytest.approx(1)
+
+
+def test_another_seed_of_the_resampling_hardly_moves_an_interval() -> None:
+    values_S = np.array([30.0, 35, 31, 300, 28, 330, 33, 310, 36, 120])
+    tail = stats.expanded_tail(10)
+    ends = []
+    for seed in range(5):
+        means_B = stats.resample_weights(10, stats.RESAMPLES, seed) @ values_S
+        ends.append(np.quantile(means_B, [tail, 1 - tail]))
+    assert np.ptp(ends, axis=0).max() < 0.02 * np.ptp(np.mean(ends, axis=0))
 
 
 def test_interquartile_mean_drops_a_quarter_on_each_side() -> None:

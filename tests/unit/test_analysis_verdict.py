@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -451,6 +452,29 @@ def test_two_samples_of_the_same_curves_are_seldom_told_apart(cells: list[tuple[
     assert told / pairs <= 0.05
 
 
+def test_the_interval_of_c4_with_four_agents_covers_too_rarely() -> None:
+    """Ten seeds drawn from the published curves of both methods: the worst of the ratios, as the report says.
+
+    With 500 draws it was 91 %, and nearly all the others lay above the truth.
+    """
+    curves = all_curves(read_curves(PUBLISHED), TIME)
+    slow, fast = (curves["Swimmer", method, 4] for method in ("fedpg", "afedpg-time"))
+    truth = ratio(slow, fast, 100.0).value
+    rng = np.random.default_rng(1)
+
+    def drawn(c: Curves, picked: Any) -> Curves:
+        runs = tuple(replace(c.runs[i], seed=seed) for seed, i in enumerate(picked))
+        return replace(c, runs=runs, returns_SG=c.returns_SG[picked])
+
+    draws, held = 100, 0
+    for _ in range(draws):
+        picked = rng.integers(10, size=10)
+        value = ratio(drawn(slow, picked), drawn(fast, picked), 100.0)
+        held += value.low <= truth <= value.high
+    print(f"{held} of {draws} intervals hold the ratio")
+    assert held / draws >= 0.8
+
+
 def test_a_number_at_the_end_of_the_margin_is_seldom_replicated() -> None:
     rng = np.random.default_rng(7)
     trials, wrong = 1200, 0
@@ -488,8 +512,7 @@ def test_not_inferior_is_nine_tenths_of_the_gain() -> None:
     assert [one.verdict for one in lazily(NO_WORSE, both(120, 100), 0.3)] == [REPLICATED]
     assert [one.verdict for one in lazily(NO_WORSE, both(80, 100), 0.3, noise=0.5)] == [NOT]
     (near,) = lazily(NO_WORSE, both(90, 100), 0.3, noise=3)  # across the bound, and measured to less than the margin
-    assert near.verdict == NOT
-    assert near.reason == "the interval includes 0.90, and is narrow enough to have shown an effect that matters"
+    assert (near.verdict, near.reason) == (UNTESTED, "the interval includes both 0.90 and what the claim promises")
     assert [one.verdict for one in lazily(NO_WORSE, both(96, 100), 0.3, noise=60)] == [UNTESTED]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.analysis.curves import GRID_POINTS, Curves
-from frl.analysis.stats import LEVEL, MIN_BOOTSTRAP, Array, Quantity, expanded_tail, resample_weights
+from frl.analysis.stats import CURVE_RESAMPLES, LEVEL, MIN_BOOTSTRAP, Array, Quantity, expanded_tail, resample_weights
 
 
 def crossings(x: Array, y_BG: Array, level_B: Array | float) -> Array:
@@ -82,24 +82,24 @@ def ratio(numerator: Curves, denominator: Curves, level: float | None) -> Quanti
     point = _as_quantity(float(value[0][0]), float(value[1][0]))
     if len(seeds) < MIN_BOOTSTRAP:
         return point
-    low_B, high_B = _ratio(numerator, denominator, seeds, level, resample_weights(len(seeds)))
+    low_B, high_B = _ratio(numerator, denominator, seeds, level, resample_weights(len(seeds), CURVE_RESAMPLES))
     interval = _percentiles(low_B, high_B, len(seeds))
     return Quantity(point.value, *interval, point.relation)
 
 
-def exchange_p(first: Curves, second: Curves, level: float) -> float:
-    """Exact two-sided p-value of "the two are exchangeable within every seed", for the ratio of their crossings.
+def exchange_test(first: Curves, second: Curves, level: float) -> tuple[float, float, float]:
+    """Exact two-sided test of "the two are exchangeable within every seed", for the ratio of their crossings.
 
     The share of all ways to swap them within some of their n common seeds after which the mean curves' crossings, up to
     where both are known, differ by as large a factor as they do. So no p is below 2 / 2^n. Of more than 14 seeds, whose
     ways are too many to go through, 2^14 random ones stand for all.
 
     Returns:
-        1 without a common seed.
+        p, 1 without a common seed; that factor, at least 1; and the x up to which both are known.
     """
     seeds = common_seeds(first, second)
     if not seeds:
-        return 1.0
+        return 1.0, 1.0, 0.0
     x = np.linspace(max(first.x[0], second.x[0]), min(first.x[-1], second.x[-1]), GRID_POINTS)
     a_SG, b_SG = (np.stack([np.interp(x, c.x, row) for row in c.rows_of(seeds)]) for c in (first, second))
     if len(seeds) <= 14:
@@ -112,7 +112,7 @@ def exchange_p(first: Curves, second: Curves, level: float) -> float:
     times = [crossings(x, kept_WS @ one + swap_WS @ other, level) for one, other in ((a_SG, b_SG), (b_SG, a_SG))]
     with np.errstate(divide="ignore", invalid="ignore"):
         factor_W = np.nan_to_num(np.abs(np.subtract(*(np.log(np.where(np.isnan(t), x[-1], t)) for t in times))))
-    return float((factor_W >= factor_W[0] - 1e-9).mean())
+    return float((factor_W >= factor_W[0] - 1e-9).mean()), float(np.exp(factor_W[0])), float(x[-1])
 
 
 def log_slope(x: Array, cells: Sequence[Curves], level: float) -> Quantity:
@@ -150,7 +150,8 @@ def log_slope(x: Array, cells: Sequence[Curves], level: float) -> Quantity:
     point = Quantity(high if relation == "<" else low, relation=relation)
     if len(seeds) < MIN_BOOTSTRAP:
         return point
-    return Quantity(point.value, *_percentiles(*exponents(resample_weights(len(seeds))), len(seeds)), point.relation)
+    bounds_B = exponents(resample_weights(len(seeds), CURVE_RESAMPLES))
+    return Quantity(point.value, *_percentiles(*bounds_B, len(seeds)), point.relation)
 
 
 def slope_weights(x: Array) -> Array:
@@ -188,7 +189,7 @@ def _bounds(
 
     Both equal where it does so inside the curve, (end, inf) where it never does, (0, start) where it already had.
     """
-    weights_BS = resample_weights(len(seeds)) if weights_BS is None else weights_BS
+    weights_BS = resample_weights(len(seeds), CURVE_RESAMPLES) if weights_BS is None else weights_BS
     value_B = crossings(curves.x, weights_BS @ curves.rows_of(seeds), level_B)
     censored = np.isnan(value_B)
     low_B = np.where(censored, curves.x[-1], np.where(value_B == curves.x[0], 0.0, value_B))

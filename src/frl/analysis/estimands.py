@@ -18,7 +18,7 @@ from frl import claims
 from frl.analysis import fleet
 from frl.analysis.complexity import (
     common_seeds,
-    exchange_p,
+    exchange_test,
     final_returns,
     log_slope,
     mean_crossing,
@@ -93,9 +93,10 @@ def time_ratio(claim: claims.TimeRatio, part: claims.Part, data: Data, cells: li
     beside = f"not waiting alone gives {waiting:.2f}; {_medians(data, (slow, fast), claim.threshold)}"
     p = None
     if number is None:
-        p = exchange_p(slow, fast, claim.threshold)
+        p, factor, end = exchange_test(slow, fast, claim.threshold)
         samples = ratio(data.steps[cells[0]], data.steps[cells[1]], claim.threshold)
         first, seeds = sooner(fast, slow, claim.threshold), len(common_seeds(fast, slow))
+        beside += f"; p is of a factor of {factor:.2f} within the {end:,.0f} s that both have"
         beside += f"; sooner in {first} of {seeds} seeds; ratio in samples instead of time {in_words(samples)}"
     effect = ratio(slow, fast, claim.threshold)
     return Estimate(part.label, effect, "ratio", np.log1p(claim.margin), number, none=1, p=p, beside=beside)

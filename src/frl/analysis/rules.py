@@ -14,7 +14,10 @@ In this order (:mod:`frl.analysis.estimands` has the estimands, :mod:`frl.analys
 4. untested: the smallest detectable effect exceeds the margin. It is half the interval's width: an effect of that
    size is told from none by an experiment of this kind in about half of the cases.
 5. What is left was measured finely enough. partly: the interval overlaps the margin around the number and excludes no
-   effect, or settled the claim only before Holm's correction; else not.
+   effect, or settled the claim only before Holm's correction; not: it lies below the smallest effect that matters;
+   untested: it holds both no effect and one that matters.
+
+"not" is not corrected for the number of parts: of 40 parts whose claim is true one is refuted by chance.
 """
 
 from __future__ import annotations
@@ -31,8 +34,9 @@ MEANING = {
     REPLICATED: "the 95 % interval lies on the claimed side, or within the margin around the claimed number, even "
     "after correction for all confirmatory parts",
     PARTLY: "an effect, but not shown to be of the claimed size, or not shown after the correction",
-    NOT: "measured finely enough, and not found, or found otherwise",
-    UNTESTED: f"too few runs (below {MIN_BOOTSTRAP} seeds, or some missing), or too wide an interval to tell",
+    NOT: "the 95 % interval shows the opposite, or excludes the claimed number or any that matters (not corrected "
+    "for the number of parts)",
+    UNTESTED: f"too few runs (below {MIN_BOOTSTRAP} seeds, or some missing), or an interval that does not tell",
 }
 ALPHA = 1 - LEVEL
 _NUMBER = Column("number", "", "number", quantity=True)
@@ -79,7 +83,9 @@ def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool,
         )
     if shown:
         return PARTLY, uncorrected
-    return NOT, f"the interval includes {bound}, and is narrow enough to have shown an effect that matters"
+    if estimate.at_least is None and estimate.judged.high < estimate.scaled(estimate.none) + estimate.margin:
+        return NOT, f"the interval includes {bound}, and lies below the smallest effect that matters"
+    return UNTESTED, f"the interval includes both {bound} and what the claim promises"
 
 
 def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
@@ -103,7 +109,7 @@ def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fi
         return PARTLY, f"the interval lies within {band}, but not after correction for all confirmatory parts"
     if shown or estimate.none is None:
         return PARTLY, f"the interval overlaps {band} without lying within it"
-    return NOT, f"the interval includes {estimate.none:g}, no effect"
+    return UNTESTED, f"the interval includes {estimate.none:g}, no effect, and overlaps {band}"
 
 
 _TOO_WIDE = "it is too wide to tell: the smallest detectable effect exceeds the margin"

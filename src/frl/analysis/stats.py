@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 LEVEL = 0.95
-RESAMPLES = 2000
+RESAMPLES = 100_000  # of single numbers: other seeds of the resampling move an interval's ends by 1 % of its width
+CURVE_RESAMPLES = 20_000  # of whole curves, for bands and crossings
 MIN_SEEDS = 3  # fewer: no interval at all
 MIN_BOOTSTRAP = 5  # fewer: Student's t instead of the bootstrap
 _SEED = 20250424  # of all resampling, so that a figure or table drawn twice is the same
@@ -50,7 +52,7 @@ def p_above(value: Quantity, bound: float, n: int) -> float:
 
     Read back from the 95 % interval (Altman and Bland 2011, "How to obtain the P value from a confidence interval"):
     the interval's lower end lies t quantiles below the value, `bound` proportionally more or fewer. So p is below
-    0.05 exactly if the interval excludes the bound, and its tail, unlike that of 2,000 resamples, has no end. It is 1
+    0.05 exactly if the interval excludes the bound, and its tail, unlike that of the resamples, has no end. It is 1
     where the interval lies above the value, which a resampled one may.
 
     Args:
@@ -78,13 +80,17 @@ def holm(p: list[float]) -> list[float]:
     return adjusted
 
 
-def resample_weights(n: int, resamples: int = RESAMPLES, seed: int = _SEED) -> Array:
+@lru_cache(maxsize=8)
+def resample_weights(n: int, resamples: int, seed: int = _SEED) -> Array:
     """Share of each of `n` seeds in every resample: (B, n), rows sum to 1. Equal arguments give equal resamples."""
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    return counts / n
+    weights_BS = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    weights_BS.flags.writeable = False  # it is shared
+    return weights_BS
 
 
-def mean_interval(values_SP: Array, level: float = LEVEL, resamples: int = RESAMPLES) -> tuple[Array, Array, Array]:
+def mean_interval(
+    values_SP: Array, level: float = LEVEL, resamples: int = CURVE_RESAMPLES
+) -> tuple[Array, Array, Array]:
     """Mean over seeds with its confidence interval at every point.
 
     Args:
@@ -108,7 +114,7 @@ def mean_interval(values_SP: Array, level: float = LEVEL, resamples: int = RESAM
 
 def mean_quantity(values_S: Array) -> Quantity:
     """Mean over seeds of one number a seed, (S,), with its interval."""
-    mean, low, high = mean_interval(values_S[:, None])
+    mean, low, high = mean_interval(values_S[:, None], resamples=RESAMPLES)
     return Quantity(float(mean[0]), float(low[0]), float(high[0]))
 
 
@@ -123,7 +129,7 @@ def ratio_of_means(numerator_S: Array, denominator_S: Array) -> Quantity:
     n = len(numerator_S)
     if n < MIN_BOOTSTRAP:
         return Quantity(value)
-    weights_BS, tail = resample_weights(n), expanded_tail(n)
+    weights_BS, tail = resample_weights(n, RESAMPLES), expanded_tail(n)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio_B = (weights_BS @ numerator_S) / (weights_BS @ denominator_S)
     return Quantity(value, *(float(np.quantile(ratio_B, level)) for level in (tail, 1 - tail)))  # type: ignore[arg-type]
@@ -134,7 +140,7 @@ def expanded_tail(n: int, level: float = LEVEL) -> float:
     return float(stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf((1 - level) / 2, n - 1)))
 
 
-def bca_interval(values_SP: Array, tail: float, resamples: int = RESAMPLES) -> tuple[Array, Array]:
+def bca_interval(values_SP: Array, tail: float, resamples: int) -> tuple[Array, Array]:
     """Bias-corrected and accelerated bootstrap interval of the mean at every point: low, high, each (P,).
 
     Args:
@@ -204,6 +210,6 @@ def coverage(n: int = 10, trials: int = 2000, seed: int = 0) -> dict[str, float]
     shares = {}
     for name, sample, truth in POPULATIONS:
         values = np.asarray(sample(np.random.default_rng(seed), (n, trials)), dtype=np.float64)
-        _, low, high = mean_interval(values)
+        _, low, high = mean_interval(values, resamples=2000)
         shares[name] = float(np.mean((low <= truth) & (truth <= high)))
     return shares

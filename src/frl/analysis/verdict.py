@@ -235,10 +235,10 @@ def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | 
         f"{meaning}In brackets: 95 % interval over seeds. p: "
         "twice the one-sided p-value of the claim's null hypothesis (no effect, or none beyond the number claimed as a "
         "bound, or at least a margin away from the claimed number), below 0.05 where the interval excludes it; Holm: "
-        "corrected for all confirmatory parts. "
-        "Smallest detectable: half the interval's width; for ratios it and the margin are factors. Seeds at or above: "
-        "share of seeds whose final return is at or above a return. Methods without a label in the figures have their "
-        f"name in the scenario file. {absent(scenario)}"
+        "corrected for all confirmatory parts. The p of a trend (Page) and of who is sooner (methods exchanged within "
+        "seeds) are those of exact tests and not the interval's. Smallest detectable: half the interval's width; for "
+        "ratios it and the margin are factors. Seeds at or above: share of seeds whose final return is at or above a "
+        f"return. Methods without a label in the figures have their name in the scenario file. {absent(scenario)}"
     ).strip()
     return Table("verdict", "Verdicts", note, chosen, [_row(one) for one in judged])
 
