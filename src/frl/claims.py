@@ -154,7 +154,8 @@ class Order(ClaimBase):
                 first = [(better, n), (worse, n)]
                 rest = tuple(need for need in needs if need not in first)
                 yield Part(f"{better[0]} > {worse[0]}, N = {n}", (*first, *rest))
-            yield Part(f"whole order, N = {n}", needs, joint=True)
+            if len(self.methods) > 2:
+                yield Part(f"whole order, N = {n}", needs, joint=True)
 
 
 class LookaheadPair(Settings):

@@ -225,6 +225,7 @@ def test_order_and_its_pairs() -> None:
 
     assert verdicts(ORDER, swapped) == [REPLICATED, NOT, REPLICATED, NOT]
     assert verdicts(ORDER, ordered, noise=300) == [UNTESTED] * 4
+    assert verdicts({**ORDER, "methods": ["afedpg", "fedpg"]}, ordered) == [REPLICATED]  # the pair is the whole order
 
 
 def test_the_order_is_compared_over_times_that_all_reach() -> None:
