@@ -453,7 +453,7 @@ def test_two_samples_of_the_same_curves_are_seldom_told_apart(cells: list[tuple[
     assert told / pairs <= 0.05
 
 
-def test_the_interval_of_c4_with_four_agents_covers_too_rarely() -> None:
+def test_the_worst_interval_of_a_ratio_still_covers_often() -> None:
     """Ten seeds drawn from the published curves of both methods: the worst of the ratios, as the report says.
 
     With 500 draws it was 91 %, and nearly all the others lay above the truth.
