@@ -119,6 +119,12 @@ def test_exploratory_claims_are_folded_beside_confirmatory_ones(analysed: tuple[
     assert "<details>" not in show.summary(only(scenario, "exploratory"), base)
 
 
+def test_each_line_on_the_settings_is_a_point_of_its_own(analysed: tuple[Scenario, Path]) -> None:
+    scenario, base = analysed
+    page = show.cautions(scenario.model_copy(update={"tuned": "One.\nTwo < three."}), base)
+    assert "<li><b>Settings.</b> One.</li><li>Two &lt; three.</li>" in page
+
+
 def only(scenario: Scenario, role: str) -> Scenario:
     """The scenario with the claims of one role."""
     assert scenario.claims is not None

@@ -172,6 +172,14 @@ def test_the_lookaheads_pairs_share_the_step_size_that_is_best_for_both_together
         assert_chosen(f"{algorithm}-a{alpha}", 8, of[best][1])
 
 
+def test_fedpgs_later_setting_is_the_best_of_its_trials_and_inside_of_them() -> None:
+    found = tried("fedpg", 8, seeds=2)
+    settings, _ = max(found, key=lambda pair: mean_return(pair[1]))
+    assert_chosen("fedpg-a0.1", 8, settings)
+    etas = [float(s["server.step_size"]) for s, _ in found if s["server.momentum"] == settings["server.momentum"]]
+    assert min(etas) < float(settings["server.step_size"]) < max(etas)
+
+
 def test_best_has_the_learner_that_is_best_with_one_agent_and_the_step_sizes_that_are_best_with_more() -> None:
     one = tried("afedpg", 1, seeds=4, name="best")
     learner, _ = max(one, key=lambda pair: mean_return(pair[1]))

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import frl
+from frl.scenario import load_scenario
 from frl.schema import schema, schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +134,15 @@ def test_schema_accepts_the_scenarios_and_refuses_an_unknown_key():
             continue  # not a scenario
         assert not list(validator.iter_errors(data)), path
         assert list(validator.iter_errors({**data, "run": {**data["run"], "unknown_key": 1}})), path
+
+
+def test_the_smallest_scenario_of_the_manual_is_one(tmp_path):
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(name: mine\n.*?)```", manual, flags=re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    assert len(list(load_scenario(tmp_path / "mine.yaml").runs())) == 6
+    required = set(schema()["required"])
+    assert set(yaml.safe_load(text)) == required == set(re.findall(r"^\| `(\w+)` \* \|", manual, flags=re.MULTILINE))
 
 
 def test_manual_explains_every_key():

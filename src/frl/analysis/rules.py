@@ -34,8 +34,8 @@ MEANING = {
     REPLICATED: "the 95 % interval lies on the claimed side, or within the margin around the claimed number, even "
     "after correction for all confirmatory parts",
     PARTLY: "an effect, but not shown to be of the claimed size, or not shown after the correction",
-    NOT: "the 95 % interval shows the opposite, or excludes the claimed number or any that matters (not corrected "
-    "for the number of parts)",
+    NOT: "the 95 % interval shows the opposite, or excludes the claimed number, or every effect that matters (not "
+    "corrected for the number of parts)",
     UNTESTED: f"too few runs (below {MIN_BOOTSTRAP} seeds, or some missing), or an interval that does not tell",
 }
 ALPHA = 1 - LEVEL

@@ -105,8 +105,8 @@ def _verdicts(scenario: Scenario, judged: list[Judgement], kind: str, note: str 
 def cautions(scenario: Scenario, base: Path) -> Html:
     """What to keep in mind before believing a number: where the settings come from, seeds, gaps, divergence."""
     runs, missing = read_runs(base), read_missing(base)
-    notes = [html.escape(paragraph) for paragraph in f"Settings. {scenario.tuned}".splitlines()]
-    notes[0] = notes[0].replace("Settings.", "<b>Settings.</b>", 1)
+    first, *rest = map(html.escape, scenario.tuned.splitlines() or [""])
+    notes = [f"<b>Settings.</b> {first}", *rest]
     seeds = len(scenario.seeds)
     if seeds < MIN_SEEDS:
         notes.append(
