@@ -9,13 +9,13 @@
 # %% tags=["parameters"]
 from pathlib import Path
 
-from frl.scenario import load_scenario
+from frl.scenario.loading import load_scenario
 
 scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
 
 # %%
-from frl.analysis import show
+from frl.report import show
 
 # %% [markdown]
 # # Summary

@@ -9,7 +9,7 @@
 # %% tags=["parameters"]
 from pathlib import Path
 
-from frl.scenario import load_scenario
+from frl.scenario.loading import load_scenario
 
 scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
@@ -30,7 +30,8 @@ base = Path("results/quick")
 # the data it was computed from.
 
 # %%
-from frl.analysis import diagrams, show
+from frl.report import show
+from frl.report.figures import diagrams
 
 show.diagram(
     diagrams.messages,

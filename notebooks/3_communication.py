@@ -9,13 +9,14 @@
 # %% tags=["parameters"]
 from pathlib import Path
 
-from frl.scenario import load_scenario
+from frl.scenario.loading import load_scenario
 
 scenario = load_scenario("config/communication.yaml")
 base = Path("results/communication")
 
 # %%
-from frl.analysis import communication, show
+from frl.report import show
+from frl.report.tables import communication
 
 # %% [markdown]
 # # Communication

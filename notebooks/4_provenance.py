@@ -9,7 +9,7 @@
 # %% tags=["parameters"]
 from pathlib import Path
 
-from frl.scenario import load_scenario
+from frl.scenario.loading import load_scenario
 
 scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
@@ -22,11 +22,11 @@ base = Path("results/quick")
 # Every setting with its value after all defaults and overrides. First those that all runs of the scenario share:
 
 # %%
-from frl.analysis import provenance, show
 from frl.analysis.load import read_runs
+from frl.report import settings, show
 
 runs = read_runs(base)
-shared, different = provenance.settings(scenario)
+shared, different = settings.settings(scenario)
 show.frame(shared, fold=f"{len(shared)} settings shared by all runs")
 
 # %% [markdown]
@@ -64,7 +64,7 @@ show.table(base, "throughput")
 # ## Machines
 
 # %%
-show.frame(provenance.machines(runs))
+show.frame(settings.machines(runs))
 
 # %% [markdown]
 # ## Versions
@@ -72,7 +72,7 @@ show.frame(provenance.machines(runs))
 # Where `git_dirty` is true the commit had uncommitted changes; `code_digest` says which code it was.
 
 # %%
-show.frame(provenance.versions(runs))
+show.frame(settings.versions(runs))
 
 # %% [markdown]
 # ## Digests
@@ -81,4 +81,4 @@ show.frame(provenance.versions(runs))
 # kind of processor, have byte-identical logs.
 
 # %%
-show.frame(provenance.digests(runs), fold=f"{len(runs)} runs and their digests")
+show.frame(settings.digests(runs), fold=f"{len(runs)} runs and their digests")

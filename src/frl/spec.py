@@ -1,19 +1,20 @@
 """The specification of a run: the one place of every setting, default, path and seed stream.
 
 A run is a pure function of its :class:`RunSpec`. Every model is frozen and refuses unknown keys. The string under a
-field is its help text (``frl schema`` prints them all). Many runs at once are a :class:`frl.scenario.Scenario`.
+field is its help text (``frl schema`` prints them all). Many runs at once are a
+:class:`frl.scenario.scenario.Scenario`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
+from frl.errors import explain
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afedpg import AFedPG
 from frl.training.servers.async_pg import AsyncPG
@@ -39,10 +40,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]  # strict: neither "5" nor true is a count
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-
-
-class SpecError(ValueError):
-    """A scenario or run specification that cannot be used; the message names key, value and what is allowed."""
 
 
 # --------------------------------------------------------------------------------------------------
@@ -228,6 +225,9 @@ class EvaluationSpec(Settings):
 class RunSpec(Settings):
     """One training run, fully resolved."""
 
+    SET_BY_THE_GRID: ClassVar = frozenset({"environment", "algorithm", "method", "n_agents", "seed"})
+    """What the grid of a scenario sets cannot be given in its `run`."""
+
     environment: EnvironmentName
     """MuJoCo task."""
     env_version: Literal["v4", "v5"] = "v4"
@@ -318,7 +318,7 @@ class RunSpec(Settings):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
     def digest(self, code_digest: str) -> str:
-        """Hex SHA-256 of this spec and of the code that runs it (:func:`frl.provenance.code_digest`)."""
+        """Hex SHA-256 of this spec and of the code that runs it (:func:`frl.runs.provenance.code_digest`)."""
         return hashlib.sha256(f"{self.to_json()}\n{code_digest}".encode()).hexdigest()
 
     def stream(self, *name: str | int) -> np.random.Generator:
@@ -328,88 +328,3 @@ class RunSpec(Settings):
         """
         words = tuple(int.from_bytes(hashlib.sha256(str(part).encode()).digest()[:4], "big") for part in name)
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=words)))
-
-
-# --------------------------------------------------------------------------------------------------
-# Errors
-
-
-def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """One line for each thing wrong: key = value, and what is allowed; `prefix` goes before every key."""
-    lines = []
-    broken = {item["loc"][:i] for item in error.errors() for i in range(len(item["loc"]))}
-    for item in error.errors():
-        if item["type"] == "too_short" and item["loc"] in broken:
-            continue  # empty only because its entries were refused
-        place = _place(model, item["loc"])
-        key, value = prefix + ".".join(place) if place else prefix.rstrip(".: "), item["input"]
-        if item["type"] in ("union_tag_invalid", "union_tag_not_found"):  # kind of a fleet, test of a claim
-            tag = item["ctx"]["discriminator"].strip("'")
-            key, value = f"{key}.{tag}", value.get(tag) if isinstance(value, dict) else None
-        absent = item["type"] in ("missing", "union_tag_not_found")
-        nameless = item["type"] == "value_error" and not item["loc"]
-        shown = "" if absent or nameless else f" = {value!r}"
-        message = _message(item, model)
-        lines.append(f"{key}{shown}: {message}" if key else message)
-    return "\n".join(lines)
-
-
-def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
-    """What is wrong with one key, or what is allowed there."""
-    kind, loc = item["type"], item["loc"]
-    if kind == "extra_forbidden":
-        return f"unknown key; allowed here: {', '.join(_allowed_keys(model, loc))}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        allowed = item["ctx"].get("expected_tags", "").replace("'", "")
-        return f"allowed are {allowed}" if allowed else "required, but not given"
-    if kind in ("int_type", "int_parsing") and isinstance(item["input"], str) and loc[-1] != "[key]":
-        return "should be an integer; this is text, write it as in 1_000_000"
-    if kind == "string_pattern_mismatch" and loc[-1] == "name":
-        return "should be lower-case letters, digits, - and _, a letter or digit first"
-    plain = {
-        "missing": "required, but not given",
-        "tuple_type": "should be a list, as in [1, 2]",
-        "model_type": "should be keys with values, as in {key: value}",
-        "model_attributes_type": "should be keys with values, as in {key: value}",
-    }
-    return plain.get(kind, item["msg"].removeprefix("Value error, "))
-
-
-def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The key as it stands in the file: without pydantic's marks of a union's member and of a mapping's key."""
-    shown: list[str] = []
-    nested: list[type[BaseModel]] = []
-    for part in loc:
-        if tagged := [m for m in nested if _tag(m) == part]:
-            model, nested = tagged[0], []
-        elif part != "[key]" and not str(part).startswith(("dict[", "literal[")):
-            shown.append(str(part))
-            if (field := model.model_fields.get(str(part))) is not None:
-                nested = _models_in(field.annotation)
-                model = nested[0] if nested else model
-    return shown
-
-
-def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Field names of the (nested) model in which the key at the end of `loc` was given."""
-    for part in loc[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            continue
-        nested = [m for m in _models_in(field.annotation) if _tag(m) is None or _tag(m) in loc]
-        model = nested[0] if nested else model
-    # what the grid sets cannot be given in a scenario's `run`
-    identity = {"environment", "algorithm", "method", "n_agents", "seed"} if model is RunSpec else set()
-    return sorted(model.model_fields.keys() - identity)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    """What tells the model from the others of its union: the one value of its `kind` or `test`."""
-    field = model.model_fields.get("kind") or model.model_fields.get("test")
-    return str(get_args(field.annotation)[0]) if field else None

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 
 from frl.cli import main
-from frl.files import write_atomically
-from frl.keeper import STOPPED, Keeper
-from frl.runner import csv_bytes, run_digest, run_one, run_paths
-from frl.scenario import load_scenario
+from frl.runs.checkpoints import STOPPED, Keeper
+from frl.runs.files import write_atomically
+from frl.runs.runner import csv_bytes, run_digest, run_one, run_paths
+from frl.runs.store import Store
+from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS, RunSpec
-from frl.store import Store
 from frl.training import checkpoint, loop
 from frl.training.loop import Training, train
 

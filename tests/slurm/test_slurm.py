@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from frl.scenario import load_scenario
+from frl.scenario.loading import load_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = Path(__file__).with_name("cluster.sh")

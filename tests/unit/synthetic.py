@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from frl.analysis import fleet
-from frl.runner import run_digest
-from frl.scenario import Scenario
+from frl.analysis import waiting
+from frl.runs.runner import run_digest
+from frl.runs.store import checksum, dump_meta
+from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
-from frl.store import checksum, dump_meta
 from frl.training.recorder import COLUMNS
 
 POSTER_CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config" / "claims.yaml").read_text(encoding="utf-8"))
@@ -68,9 +68,9 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
     """The rows of one run; `diverge_at` is the point at which it diverges."""
     rng = spec.stream("synthetic")
     level = noise * rng.normal()
-    rate = float((1 / fleet.task_seconds(spec)).sum())
+    rate = float((1 / waiting.task_seconds(spec)).sum())
     if spec.algorithm in SYNCHRONOUS:
-        rate = spec.n_agents / fleet.round_seconds(spec)
+        rate = spec.n_agents / waiting.round_seconds(spec)
     steps_a_task = spec.sampling.lanes * spec.sampling.segment_steps
     result = []
     for point in range(POINTS + 1):

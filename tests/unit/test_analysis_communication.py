@@ -12,10 +12,14 @@ import synthetic
 from matplotlib.collections import EventCollection
 from matplotlib.figure import Figure
 
-from frl.analysis import communication, figures, lazy_figures, load, report, style, tables
-from frl.analysis.communication import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
-from frl.products import figure_names
-from frl.scenario import Scenario
+from frl.analysis import load, uploads
+from frl.analysis.uploads import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
+from frl.report import page as report
+from frl.report.figures import communication as figures
+from frl.report.figures import draw, style
+from frl.report.tables import communication, summary
+from frl.scenario.products import figure_names
+from frl.scenario.scenario import Scenario
 from frl.spec import HeterogeneitySpec
 
 LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
@@ -57,16 +61,16 @@ def test_agents_that_never_upload_again_are_counted() -> None:
 
 def test_what_is_compared_with_what() -> None:
     of = scenario()
-    found = communication.groups(of, "communication")
+    found = uploads.groups(of, "communication")
     equal, unequal = (Group("Swimmer", HeterogeneitySpec(gear=gear)) for gear in ((1.0, 1.0), (0.5, 2.0)))
     assert list(found) == [equal, unequal]
     assert (equal.agents, unequal.agents) == (EQUAL, UNEQUAL)
     assert [cell[1:] for cell in found[unequal]] == [
         ("pg-u", 2), ("pg-u", 4), ("lapg-u", 2), ("lapg-u", 4),
     ]  # fmt: skip
-    assert communication.baseline(of, ("Swimmer", "lapg-u", 4)) == ("Swimmer", "pg-u", 4)
-    assert communication.baseline(of, ("Swimmer", "lapg-c0", 4)) == ("Swimmer", "pg", 4)
-    assert communication.baseline(synthetic.scenario(), ("Swimmer", "fedpg", 4)) is None
+    assert uploads.baseline(of, ("Swimmer", "lapg-u", 4)) == ("Swimmer", "pg-u", 4)
+    assert uploads.baseline(of, ("Swimmer", "lapg-c0", 4)) == ("Swimmer", "pg", 4)
+    assert uploads.baseline(synthetic.scenario(), ("Swimmer", "fedpg", 4)) is None
 
 
 def test_the_table_counts_and_compares() -> None:
@@ -96,7 +100,7 @@ def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
 
 def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None) -> Figure:
     with style.paper_style():
-        figure: Figure = getattr(lazy_figures, name)(of, synthetic.frame(of) if frame is None else frame)
+        figure: Figure = getattr(figures, name)(of, synthetic.frame(of) if frame is None else frame)
         figure.canvas.draw()
     return figure
 
@@ -156,8 +160,8 @@ def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) 
     base = tmp_path / of.name
     synthetic.write_all(tmp_path, of)
     load.collect(of, tmp_path, base, partial=False)
-    figures.draw(of, base)
-    tables.write(of, base)
+    draw.draw(of, base)
+    summary.write(of, base)
     page = report.render(of, base, Path(__file__).parents[2] / "notebooks", show_code=False).read_text(encoding="utf-8")
     for heading in ("Uploading only what has changed", "The variance multiplier", "What leaves an agent"):
         assert heading in page

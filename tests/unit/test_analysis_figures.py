@@ -15,17 +15,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from frl.analysis import diagrams, effect_figures, figures, load, style, verdict
+from frl.analysis import load
 from frl.analysis.curves import TIME, all_curves
-from frl.products import figure_names
-from frl.scenario import Scenario
+from frl.analysis.names import DISPLAY, curve_name
+from frl.report.figures import complexity, diagrams, effects, style
+from frl.report.figures.draw import draw as draw_all
+from frl.scenario.products import figure_names
+from frl.scenario.scenario import Scenario
+from frl.verdicts import judge
 
 FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 
 
 def draw(kind: str, scenario: Scenario, frame: pd.DataFrame | None = None) -> Figure:
     with style.paper_style():
-        figure: Figure = getattr(figures, kind)(scenario, synthetic.frame(scenario) if frame is None else frame)
+        figure: Figure = getattr(complexity, kind)(scenario, synthetic.frame(scenario) if frame is None else frame)
         figure.canvas.draw()
     return figure
 
@@ -143,7 +147,7 @@ def test_missing_methods_an_empty_panel_and_a_method_of_ones_own() -> None:
     assert [len(means(panel)) for panel in figure.axes] == [1, 0]
     assert figure.axes[1].texts[0].get_text() == "no finished run to draw"
     assert draw("sample_complexity", scenario, frame).axes
-    assert style.curve_name("mine", 3) == "mine, N = 3"
+    assert curve_name("mine", 3) == "mine, N = 3"
     colours = style.method_colours(["afedpg", "mine", "yours"])
     assert len(set(colours.values())) == 3
     assert colours["afedpg"] == style.method_colours(["afedpg"])["afedpg"]
@@ -168,7 +172,7 @@ def test_twelve_methods_of_one_algorithm_are_told_apart(kind: str) -> None:
 
 
 def test_every_name_has_a_colour_of_its_own() -> None:
-    assert len(set(style.method_colours([*style.DISPLAY, *map(str, range(40))]).values())) == 46
+    assert len(set(style.method_colours([*DISPLAY, *map(str, range(40))]).values())) == 46
 
 
 @pytest.mark.parametrize(("n_agents", "name"), [((1, 2, 4, 8), "m{:.2f}"), ((1, 4), f"{57 * 'a'}{{:.2f}}")])
@@ -249,7 +253,7 @@ def test_effects_are_drawn_for_the_runs_that_are_there(tmp_path: Path) -> None:
     base = tmp_path / scenario.name
     synthetic.write_all(tmp_path, scenario)
     load.collect(scenario, tmp_path, base, partial=False)
-    figures.draw(scenario, base)
+    draw_all(scenario, base)
     names = {path.stem for path in (base / "figures").iterdir()}
     assert (
         names == {"sample_complexity", "time_complexity", "lookahead", "heterogeneity"} == set(figure_names(scenario))
@@ -259,9 +263,9 @@ def test_effects_are_drawn_for_the_runs_that_are_there(tmp_path: Path) -> None:
 
 def test_effect_of_the_lookahead() -> None:
     scenario = effects_scenario()
-    judged = verdict.judge(scenario, synthetic.frame(scenario))
+    judged = judge.judge(scenario, synthetic.frame(scenario))
     with style.paper_style():
-        left, right = effect_figures.lookahead(scenario, judged).axes
+        left, right = effects.lookahead(scenario, judged).axes
     assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "0.2", "0.5", "all"]
     assert [text.get_text() for text in right.texts] == ["56.2 %", "36.4 %", "12.5 %"]
     assert sum(len(_x(line)) for line in left.get_lines() if line.get_label() == "single seeds") == 4 * 6
@@ -274,7 +278,7 @@ def test_effect_of_unequal_fleets() -> None:
     low = frame.assign(eval_return_mean=frame["eval_return_mean"].where(frame["method"] != "fedpg", 50.0))
     for data, marker in ((frame.assign(eval_return_mean=frame["eval_return_mean"] * 2), "o"), (low, "^")):
         with style.paper_style():
-            (panel,) = effect_figures.heterogeneity(scenario, verdict.judge(scenario, data)).axes
+            (panel,) = effects.heterogeneity(scenario, judge.judge(scenario, data)).axes
         assert [str(line.get_marker()) for line in panel.get_lines()].count(marker) == 3
         (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
         assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
@@ -287,7 +291,7 @@ def test_an_effect_of_one_fleet_shows_its_closed_form_and_its_own_seeds() -> Non
     others = ["afedpg-r1", "afedpg-a0.1"]
     some = frame[~frame["method"].isin(others) & ((frame["method"] != "afedpg-r10") | (frame["seed"] < 5))]
     with style.paper_style():
-        (panel,) = effect_figures.heterogeneity(scenario, verdict.judge(scenario, some)).axes
+        (panel,) = effects.heterogeneity(scenario, judge.judge(scenario, some)).axes
     (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
     assert theory.get_marker() == "_"
     assert panel.get_title(loc="left") == "Swimmer-v4  (N = 8, 5 seeds)"
@@ -296,8 +300,8 @@ def test_an_effect_of_one_fleet_shows_its_closed_form_and_its_own_seeds() -> Non
 def test_an_effect_without_runs_says_so() -> None:
     scenario = effects_scenario(1, 10)
     frame = synthetic.frame(scenario)
-    judged = verdict.judge(scenario, frame[frame["method"] == "afedpg"])
-    for draw in (effect_figures.lookahead, effect_figures.heterogeneity):
+    judged = judge.judge(scenario, frame[frame["method"] == "afedpg"])
+    for draw in (effects.lookahead, effects.heterogeneity):
         with style.paper_style():
             panel = draw(scenario, judged).axes[0]
         assert [text.get_text() for text in panel.texts] == ["no finished run to draw"]
@@ -323,7 +327,7 @@ def test_files_are_written_and_the_same_when_drawn_twice(tmp_path: Path) -> None
     load.collect(scenario, tmp_path, base, partial=False)
 
     def digests() -> dict[str, str]:
-        figures.draw(scenario, base)
+        draw_all(scenario, base)
         files = sorted((base / "figures").iterdir())
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -12,8 +12,8 @@ import synthetic
 
 from frl.analysis import load
 from frl.analysis.curves import all_curves
-from frl.runner import run_one, run_paths
-from frl.scenario import Scenario
+from frl.runs.runner import run_one, run_paths
+from frl.scenario.scenario import Scenario
 from frl.training.recorder import COLUMNS
 
 SMALL = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 2)})

@@ -11,9 +11,13 @@ import pandas as pd
 import pytest
 import synthetic
 
-from frl.analysis import figures, load, report, show, tables, verdict
-from frl.files import write_csv
-from frl.scenario import Scenario
+from frl.analysis import load
+from frl.report import page as report
+from frl.report import show
+from frl.report.figures import draw
+from frl.report.tables import summary, verdict
+from frl.runs.files import write_csv
+from frl.scenario.scenario import Scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXTERNAL = re.compile(
@@ -45,8 +49,8 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, Path]:
     synthetic.run_path(root, scenario, scenario.resolve("Swimmer", "async_pg", 4, 2)).unlink()
     base = root / scenario.name / "partial"
     load.collect(scenario, root, base, partial=True)
-    figures.draw(scenario, base)
-    tables.write(scenario, base)
+    draw.draw(scenario, base)
+    summary.write(scenario, base)
     verdict.write(scenario, base)
     return scenario, base
 
@@ -102,7 +106,7 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
     for absent in ("What the lookahead adds", "Uploading only what has changed", "The variance multiplier"):
         assert absent not in page  # the scenario has no such figure
     assert page.index("of the claims judged") < page.index('id="Background"')
-    for name in tables.NAMES:
+    for name in summary.NAMES:
         assert f'id="table-{name}"' in page
 
 

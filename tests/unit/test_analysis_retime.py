@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frl.analysis import fleet
+from frl.analysis import waiting
 from frl.spec import RunSpec
 from frl.training.loop import train
 
@@ -40,7 +40,7 @@ def test_re_timed_rows_are_those_of_a_run_on_that_fleet() -> None:
     assert (trained["uploads"] % 3).any()  # there is a row in the middle of a round
     for other in FLEETS:
         there = spec(fleet=other)
-        expected, found = rows(there), fleet.retime(trained, there)
+        expected, found = rows(there), waiting.retime(trained, there)
         assert np.allclose(found["sim_time_s"], expected["sim_time_s"], rtol=1e-12, atol=0)
         pd.testing.assert_frame_equal(found.drop(columns="sim_time_s"), expected.drop(columns="sim_time_s"))
 
@@ -56,9 +56,9 @@ def test_re_timed_rows_are_those_of_a_run_on_that_fleet() -> None:
 )
 def test_what_cannot_be_re_timed_is_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        fleet.retime(pd.DataFrame({"n_agents": [3], "uploads": [4]}), spec(**settings))
+        waiting.retime(pd.DataFrame({"n_agents": [3], "uploads": [4]}), spec(**settings))
 
 
 def test_share_of_the_bias_that_the_lookahead_removes() -> None:
-    assert [fleet.momentum_share(a, 8) for a in (0.1, 0.2, 0.5)] == pytest.approx([9 / 16, 4 / 11, 1 / 8])
-    assert fleet.momentum_share(0.2, 1) == 1
+    assert [waiting.momentum_share(a, 8) for a in (0.1, 0.2, 0.5)] == pytest.approx([9 / 16, 4 / 11, 1 / 8])
+    assert waiting.momentum_share(0.2, 1) == 1

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 import synthetic
 
-from frl.analysis import load, provenance, tables
-from frl.analysis.stats import Quantity
-from frl.analysis.table import Column, Table, read_fragment
-from frl.scenario import Scenario
+from frl.analysis import load
+from frl.analysis.quantity import Quantity
+from frl.report import settings
+from frl.report.tables import summary
+from frl.report.tables.table import Column, Table, read_fragment
+from frl.scenario.scenario import Scenario
 
 NAN = float("nan")
 
@@ -68,17 +70,17 @@ def test_html_is_escaped_and_markdown_is_a_table(tmp_path: Path) -> None:
 def test_every_table_in_every_form_and_twice_the_same(tmp_path: Path) -> None:
     scenario = synthetic.scenario()
     base = collected(tmp_path, scenario)
-    tables.write(scenario, base)
+    summary.write(scenario, base)
     files = {path.name: path.read_bytes() for path in (base / "tables").iterdir()}
-    assert set(files) == {f"{name}.{kind}" for name in tables.NAMES for kind in ("csv", "md", "html")}
-    tables.write(scenario, base)
+    assert set(files) == {f"{name}.{kind}" for name in summary.NAMES for kind in ("csv", "md", "html")}
+    summary.write(scenario, base)
     assert files == {path.name: path.read_bytes() for path in (base / "tables").iterdir()}
 
 
 def test_numbers_of_the_tables(tmp_path: Path) -> None:
     scenario = synthetic.scenario(seeds=(0, 1, 2, 3, 4))
     base = collected(tmp_path, scenario)
-    tables.write(scenario, base)
+    summary.write(scenario, base)
     samples = rows_of(base, "samples_to_threshold").set_index(["method", "n_agents"])
     # the law is a function of N^0.75 times the steps
     assert samples.loc[("AFedPG", 8), "speedup"] == pytest.approx(8**0.75, rel=0.1)
@@ -105,7 +107,7 @@ def test_an_unreached_threshold_is_a_bound_and_a_missing_cell_a_row_of_dashes(tm
     for seed in scenario.seeds:
         synthetic.run_path(tmp_path, scenario, scenario.resolve("Swimmer", "a3c", 4, seed)).unlink()
     load.collect(scenario, tmp_path, base, partial=True)
-    tables.write(scenario, base)
+    summary.write(scenario, base)
     samples = rows_of(base, "samples_to_threshold").set_index(["method", "n_agents"])
     assert samples.loc[("AFedPG", 1), "crossing_relation"] == ">"
     assert samples.loc[("AFedPG", 1), "crossing"] == pytest.approx(synthetic.STEPS, rel=0.03)
@@ -119,7 +121,7 @@ def test_an_unreached_threshold_is_a_bound_and_a_missing_cell_a_row_of_dashes(tm
 def test_diverged_runs_are_counted(tmp_path: Path) -> None:
     scenario = synthetic.scenario()
     base = collected(tmp_path, scenario, diverging=("Swimmer/fedpg/n4/seed1",))
-    tables.write(scenario, base)
+    summary.write(scenario, base)
     final = rows_of(base, "final_return").set_index("method")
     assert final.loc["FedPG", "diverged"] == 1
     assert final.loc["FedPG", "seeds"] == 3
@@ -127,19 +129,19 @@ def test_diverged_runs_are_counted(tmp_path: Path) -> None:
 
 def test_provenance_lists_every_setting_once(tmp_path: Path) -> None:
     scenario = synthetic.scenario()
-    shared, different = provenance.settings(scenario)
+    shared, different = settings.settings(scenario)
     spec = next(scenario.runs())
-    flat = provenance.flatten(spec.model_dump(mode="json", exclude={"environment", "algorithm", "n_agents", "seed"}))
+    flat = settings.flatten(spec.model_dump(mode="json", exclude={"environment", "algorithm", "n_agents", "seed"}))
     assert set(flat) == (set(shared["setting"]) | set(different["setting"])) & set(flat)
     assert list(different.columns[1:]) == ["AFedPG, N = 1, 2, 4, 8", "FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"]
     assert "fleet.ratio" in set(shared["setting"])
     assert "algorithm" not in set(flat) | set(shared["setting"]) | set(different["setting"])
     runs = load.read_runs(collected(tmp_path, scenario))
-    assert provenance.versions(runs).set_index("what").loc["torch", "version"] == "2.13.0"
-    assert provenance.machines(runs)["runs"].tolist() == [21]
+    assert settings.versions(runs).set_index("what").loc["torch", "version"] == "2.13.0"
+    assert settings.machines(runs)["runs"].tolist() == [21]
 
 
 def test_provenance_says_which_algorithm_a_named_method_is() -> None:
     methods = [{"algorithm": "a3c", "n_agents": (2,)}, {"name": "x", "algorithm": "afedpg", "n_agents": (2,)}]
-    _, different = provenance.settings(synthetic.scenario(methods=methods))
+    _, different = settings.settings(synthetic.scenario(methods=methods))
     assert different.set_index("setting").loc["algorithm"].to_dict() == {"A3C, N = 2": "a3c", "x, N = 2": "afedpg"}

@@ -10,11 +10,13 @@ import pytest
 import synthetic
 import yaml
 
-from frl.analysis import load, trials
+from frl.analysis import load
 from frl.analysis.curves import STEPS
 from frl.analysis.poster import distance, poster_curve
 from frl.cli import main
-from frl.scenario import Scenario, load_scenario
+from frl.report import trials
+from frl.scenario.loading import load_scenario
+from frl.scenario.scenario import Scenario
 
 
 def scenario(*steps: float, seeds: tuple[int, ...] = (1000, 1001)) -> Scenario:

@@ -15,15 +15,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frl.analysis import stats, verdict
-from frl.analysis.complexity import ratio
+from frl.analysis import intervals
+from frl.analysis.crossings import ratio
 from frl.analysis.curves import STEPS, TIME, Curves, Run, all_curves
-from frl.analysis.estimate import Estimate
 from frl.analysis.load import read_curves
-from frl.analysis.rules import NOT, PARTLY, REPLICATED, UNTESTED, decide
-from frl.analysis.stats import Quantity
-from frl.claims import Claims
-from frl.scenario import Scenario
+from frl.analysis.quantity import Quantity
+from frl.report.tables import verdict
+from frl.scenario.claims import Claims
+from frl.scenario.scenario import Scenario
+from frl.verdicts import judge
+from frl.verdicts.estimate import Estimate
+from frl.verdicts.rules import NOT, PARTLY, REPLICATED, UNTESTED, decide
 
 END = 1_000_000.0
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "swimmer"
@@ -112,9 +114,9 @@ def frame(of: Scenario, law: Law, noise: float = 3.0, seed: int = 0) -> pd.DataF
     return table.assign(uplink_bytes=1000 * table["uploads"], downlink_bytes=1000 * table["uploads"])
 
 
-def judged(claim: dict[str, Any], law: Law, seeds: int = 10, **options: Any) -> list[verdict.Judgement]:
+def judged(claim: dict[str, Any], law: Law, seeds: int = 10, **options: Any) -> list[judge.Judgement]:
     of = scenario(claim, seeds=seeds)
-    return verdict.judge(of, frame(of, law, **options))
+    return judge.judge(of, frame(of, law, **options))
 
 
 def verdicts(*arguments: Any, **options: Any) -> list[str]:
@@ -227,8 +229,8 @@ def test_time_ratio_and_the_alternatives_of_a_method() -> None:
     assert verdicts({**TIMES, "numbers": "waiting_gain"}, fast) == [REPLICATED]
     assert verdicts(TIMES, lambda m, n: (200.0, 500.0 if m == "fedpg" else 1000.0)) == [NOT]
     of = scenario({**TIMES, "faster": "afedpg-time"})
-    assert verdict.judge(of, frame(of, fast)) == []
-    assert verdict.absent(of) == "Not part of this scenario: C."
+    assert judge.judge(of, frame(of, fast)) == []
+    assert judge.absent(of) == "Not part of this scenario: C."
 
 
 def test_order_and_its_pairs() -> None:
@@ -275,7 +277,7 @@ def test_lookahead_is_untested_unless_all_else_is_equal() -> None:
     methods = list(of.model_dump()["methods"])
     next(m for m in methods if m["name"] == "async_pg-a0.1")["server"]["step_size"] = 0.5
     other = Scenario.model_validate(of.model_dump() | {"methods": methods})
-    found = verdict.judge(other, frame(other, ordered))
+    found = judge.judge(other, frame(other, ordered))
     assert found[0].verdict == UNTESTED
     assert "differ in server as well" in found[0].evidence
     assert found[1].verdict != UNTESTED
@@ -289,16 +291,16 @@ def test_time_gain_on_other_fleets() -> None:
     def law(method: str, n: int) -> tuple[float, float]:
         return 200.0, {"afedpg-r1": rounds, "afedpg-r10": 10 * rounds / 8.875}.get(method, 4 * rounds)
 
-    found = verdict.judge(of, frame(of, law))
+    found = judge.judge(of, frame(of, law))
     assert [(one.label, one.verdict) for one in found] == [
         ("t_max / t_min = 1", REPLICATED), ("t_max / t_min = 10", REPLICATED),
     ]  # fmt: skip
-    assert [e.theory for _, e in verdict.effect_of(found, "heterogeneity")] == pytest.approx([1, 8.875])
+    assert [e.theory for _, e in judge.effect_of(found, "heterogeneity")] == pytest.approx([1, 8.875])
     lognormal = scenario(FLEETS, fleet={"kind": "lognormal"})
-    (_, second) = verdict.judge(lognormal, frame(lognormal, law))
+    (_, second) = judge.judge(lognormal, frame(lognormal, law))
     assert second.verdict != UNTESTED  # its method sets a straggler fleet of its own
     episodes = scenario(FLEETS, sampling={"trajectories": 2})
-    (first, _) = verdict.judge(episodes, frame(episodes, law))
+    (first, _) = judge.judge(episodes, frame(episodes, law))
     assert (first.verdict, first.reason) == (UNTESTED, "retime: needs tasks of a known and constant length")
 
 
@@ -317,14 +319,14 @@ def test_growth_of_the_time_gain_with_the_fleets() -> None:
         assert one.estimate is not None
         assert one.estimate.effect.value == pytest.approx(power, abs=0.03)
     assert [one.verdict for one in grows.values()] == [REPLICATED, PARTLY, NOT]
-    assert len(verdict.effect_of(list(grows.values()), "heterogeneity")) == 0  # no point of the figure
+    assert len(judge.effect_of(list(grows.values()), "heterogeneity")) == 0  # no point of the figure
     assert len(judged(FLEETS, law(1.0))) == 2  # two fleets have no trend
     never = judged(claim, lambda method, n: (50.0 if method == "fedpg" else 200.0, law(1.0)(method, n)[1]))
     assert (never[-1].verdict, never[-1].reason.split(":")[0]) == (
         UNTESTED, "the slower method's mean curve does not cross the threshold",
     )  # fmt: skip
     slow_link = scenario(claim, link={"latency_s": 1})
-    assert {one.reason for one in verdict.judge(slow_link, frame(slow_link, law(1.0)))} == {
+    assert {one.reason for one in judge.judge(slow_link, frame(slow_link, law(1.0)))} == {
         "retime: needs messages that take no time"
     }
 
@@ -351,20 +353,20 @@ def test_one_agent_with_all_the_samples() -> None:
 def test_missing_runs_and_too_few_seeds_leave_a_claim_untested() -> None:
     of = scenario(TREND)
     rows = frame(of, rising)
-    (one,) = verdict.judge(of, rows[(rows["n_agents"] != 8) | (rows["seed"] != 3)])
+    (one,) = judge.judge(of, rows[(rows["n_agents"] != 8) | (rows["seed"] != 3)])
     assert (one.verdict, one.seeds, one.missing) == (UNTESTED, 9, 1)
     assert one.estimate is not None  # shown all the same
-    (gone,) = verdict.judge(of, rows[rows["n_agents"] != 8])
+    (gone,) = judge.judge(of, rows[rows["n_agents"] != 8])
     assert (gone.verdict, gone.estimate, gone.reason) == (UNTESTED, None, "10 of its runs are missing")
-    assert verdict.headline([gone]) == "0 parts of the claims judged. 1 more waits for its runs."
-    assert verdict.waiting([gone]) == f"Too many runs are missing to say anything of {gone.claim.id}."
-    whole = verdict.judge(of, rows)
-    assert verdict.headline(whole) == "1 part of the claims judged: 1 replicated."
+    assert judge.headline([gone]) == "0 parts of the claims judged. 1 more waits for its runs."
+    assert judge.waiting([gone]) == f"Too many runs are missing to say anything of {gone.claim.id}."
+    whole = judge.judge(of, rows)
+    assert judge.headline(whole) == "1 part of the claims judged: 1 replicated."
     of = scenario({**TREND, "role": "exploratory"})
-    assert verdict.headline(verdict.judge(of, rows)).endswith(": 1 replicated (1 exploratory, not corrected).")
-    assert verdict.headline([*whole, gone]) == "1 part of the claims judged: 1 replicated. 1 more waits for its runs."
-    assert verdict.waiting(whole) == ""
-    (few,) = verdict.judge(scenario(TREND, seeds=4), rows[rows["seed"] < 4])
+    assert judge.headline(judge.judge(of, rows)).endswith(": 1 replicated (1 exploratory, not corrected).")
+    assert judge.headline([*whole, gone]) == "1 part of the claims judged: 1 replicated. 1 more waits for its runs."
+    assert judge.waiting(whole) == ""
+    (few,) = judge.judge(scenario(TREND, seeds=4), rows[rows["seed"] < 4])
     assert few.reason == "4 seeds, fewer than 5"
 
 
@@ -375,15 +377,15 @@ def test_a_diverged_run_counts_with_its_last_return() -> None:
     rows.loc[ended, "status"] = "diverged"
     rows.loc[ended, "eval_return_mean"] = np.nan
     rest = (rows["n_agents"] == 8) & (rows["seed"] == 3) & (rows["point"] > 5)
-    (one,) = verdict.judge(of, rows[~rest])
+    (one,) = judge.judge(of, rows[~rest])
     assert one.seeds == 10
     assert "1 runs diverged" in one.evidence
 
 
 def test_holm_by_hand_and_in_a_verdict() -> None:
-    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert stats.holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
-    assert stats.holm([]) == []
+    assert intervals.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert intervals.holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert intervals.holm([]) == []
 
     def slight(method: str, n: int) -> tuple[float, float]:
         return 110 + (8.0 if method.startswith("afedpg-") else 0), 1000.0
@@ -394,27 +396,27 @@ def test_holm_by_hand_and_in_a_verdict() -> None:
     assert 0.01 < alone.p < 0.05
     others = [{**FINAL, "id": f"F{i}"} for i in range(4)]
     of = scenario(single, *others)
-    among = verdict.judge(of, frame(of, slight, noise=10, seed=0))[0]
+    among = judge.judge(of, frame(of, slight, noise=10, seed=0))[0]
     assert (among.verdict, among.p) == (PARTLY, alone.p)
     assert among.p_holm > 0.05
     exploring = scenario(single, *({**other, "role": "exploratory"} for other in others))
-    assert verdict.judge(exploring, frame(exploring, slight, noise=10, seed=0))[0].verdict == REPLICATED
+    assert judge.judge(exploring, frame(exploring, slight, noise=10, seed=0))[0].verdict == REPLICATED
 
 
 def test_p_is_below_five_percent_exactly_where_the_interval_excludes_the_bound() -> None:
     value = Quantity(2.0, 1.0, 3.5)
-    assert stats.p_above(value, 1.0, 10) == pytest.approx(0.05)
-    assert stats.p_above(value, 0.9, 10) < 0.05 < stats.p_above(value, 1.1, 10)
-    assert stats.p_above(value, 3.0, 10) == 1
-    assert stats.p_above(Quantity(2.0), 1.0, 10) == 1
-    assert stats.p_above(Quantity(0.9, 1.1, 1.3), 1.0, 10) == 1  # below its own interval, and on the wrong side
-    assert stats.p_above(Quantity(2.0, 2.0, 2.0), 1.0, 10) == 0
+    assert intervals.p_above(value, 1.0, 10) == pytest.approx(0.05)
+    assert intervals.p_above(value, 0.9, 10) < 0.05 < intervals.p_above(value, 1.1, 10)
+    assert intervals.p_above(value, 3.0, 10) == 1
+    assert intervals.p_above(Quantity(2.0), 1.0, 10) == 1
+    assert intervals.p_above(Quantity(0.9, 1.1, 1.3), 1.0, 10) == 1  # below its own interval, and on the wrong side
+    assert intervals.p_above(Quantity(2.0, 2.0, 2.0), 1.0, 10) == 0
     normal = np.random.default_rng(0).normal(0.4, 1, (10, 1))
-    mean, low, high = stats.mean_interval(normal)
+    mean, low, high = intervals.mean_interval(normal)
     from scipy.stats import ttest_1samp
 
     theirs = 2 * ttest_1samp(normal[:, 0], 0, alternative="greater").pvalue
-    assert stats.p_above(Quantity(mean[0], low[0], high[0]), 0, 10) == pytest.approx(theirs, rel=0.4)
+    assert intervals.p_above(Quantity(mean[0], low[0], high[0]), 0, 10) == pytest.approx(theirs, rel=0.4)
 
 
 def _null(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> Any:
@@ -439,7 +441,7 @@ def test_noise_is_seldom_replicated(kind: str, record_property: pytest.RecordPro
     wrong, parts, trials = 0, 0, 60
     for _ in range(trials):
         final = _null(rng, (runs.max() + 1,), kind)
-        found = verdict.judge(of, rows.assign(eval_return_mean=part * final[runs]))
+        found = judge.judge(of, rows.assign(eval_return_mean=part * final[runs]))
         wrong += sum(one.verdict == REPLICATED for one in found if not one.joint)
         parts += sum(not one.joint for one in found)
     record_property("rate", wrong / parts)
@@ -500,14 +502,12 @@ def test_a_number_at_the_end_of_the_margin_is_seldom_replicated() -> None:
     rng = np.random.default_rng(7)
     trials, wrong = 1200, 0
     for _ in range(trials):
-        one = Estimate("", stats.mean_quantity(rng.normal(121, 6, 10)), "return", 11.0, 110.0)
+        one = Estimate("", intervals.mean_quantity(rng.normal(121, 6, 10)), "return", 11.0, 110.0)
         wrong += decide(one, one.p_value(10))[0] == REPLICATED
     assert wrong / trials <= 0.05
 
 
-def lazily(
-    claim: dict[str, Any], law: Law, share: float, diverged: str = "", **options: Any
-) -> list[verdict.Judgement]:
+def lazily(claim: dict[str, Any], law: Law, share: float, diverged: str = "", **options: Any) -> list[judge.Judgement]:
     """The judge on runs in which agents of AFedPG upload that share of what the others do."""
     of = scenario(claim)
     data = frame(of, law, **options)
@@ -515,7 +515,7 @@ def lazily(
     data["uplink_bytes"] = 1000 * data["uploads"]
     if diverged:
         data.loc[(data["method"] == diverged) & (data["seed"] == 3) & (data["point"] == 10), "status"] = "diverged"
-    return verdict.judge(of, data)
+    return judge.judge(of, data)
 
 
 def both(ours: float, other: float) -> Law:
@@ -587,7 +587,7 @@ def test_seeds_that_upload_less_than_others_are_not_censored_by_that() -> None:
     data = frame(of, both(100, 100), noise=0.0)
     data["uploads"] *= np.where(data["method"] == "afedpg", 0.2 + 0.04 * data["seed"], 1.0)
     data["uplink_bytes"] = 1000 * data["uploads"]
-    (one,) = verdict.judge(of, data)
+    (one,) = judge.judge(of, data)
     assert one.estimate is not None
     effect = one.estimate.effect
     assert effect.relation == "="
@@ -621,7 +621,7 @@ def test_superiority_says_what_it_is_where_every_seed_still_uploads() -> None:
     data = frame(of, both(100, 100), noise=0.5)
     early = np.where((data["method"] == "afedpg") & (data["seed"] == 3), 0.5, 1)
     data = data.assign(uploads=data["uploads"] * early, eval_return_mean=data["eval_return_mean"] * early)
-    (one,) = verdict.judge(of, data)
+    (one,) = judge.judge(of, data)
     most = int(data.loc[data["method"] == "fedpg", "uploads"][data["n_agents"] == 4].max())
     held = (9 * 50 + (25 + 50) / 2) / 10  # its line goes to 50 at half of the axis, then is held
     assert one.estimate is not None
@@ -636,7 +636,7 @@ def test_a_control_that_diverged_at_once_is_no_reason_to_fail() -> None:
     data = frame(of, both(100, 50), noise=0.5)
     lost = (data["method"] == "fedpg") & (data["seed"] == 3)
     data.loc[lost & (data["point"] == 1), ["status", "eval_return_mean"]] = ["diverged", np.nan]
-    (one,) = verdict.judge(of, data[~(lost & (data["point"] > 1))])
+    (one,) = judge.judge(of, data[~(lost & (data["point"] > 1))])
     assert (one.verdict, one.diverged) == (REPLICATED, 1)
     assert "as many as every seed made: 2.2" in one.evidence  # 50 against 0.9 of 25
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import frl.cli
+import frl.commands
 from frl.cli import main
-from frl.schema import schema_text
+from frl.scenario.schema import schema_text
 
 TINY = Path(__file__).resolve().parents[1] / "workflow" / "tiny.yaml"
 RUN = ["--environment", "Swimmer", "--method", "afedpg", "--n-agents", "2", "--seed", "0"]
@@ -81,7 +82,7 @@ def test_full_disk_is_a_message_and_code_1(monkeypatch, capsys):
     def full(arguments):
         raise OSError(28, "No space left on device", "results/x.csv")
 
-    monkeypatch.setattr(frl.cli, "_runs", full)
+    monkeypatch.setattr(frl.commands, "runs", full)
     assert main(["runs", str(TINY)]) == 1
     assert "No space left on device: 'results/x.csv'" in capsys.readouterr().err
 
@@ -90,7 +91,7 @@ def test_a_bug_is_not_dressed_up_as_bad_input(monkeypatch):
     def bug(arguments):
         raise ValueError("shapes do not fit")
 
-    monkeypatch.setattr(frl.cli, "_runs", bug)
+    monkeypatch.setattr(frl.commands, "runs", bug)
     with pytest.raises(ValueError, match="shapes do not fit"):
         main(["runs", str(TINY)])
 

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from frl import locks
-from frl.locks import Busy, alone, clear_stale, hold, take
+from frl.runs import locks
+from frl.runs.locks import Busy, alone, clear_stale, hold, take
 
 HOLD = """
-import sys; from pathlib import Path; from frl.locks import take
+import sys; from pathlib import Path; from frl.runs.locks import take
 file = take(Path(sys.argv[1])); print(flush=True); input()
 """
 
@@ -148,9 +148,8 @@ def test_locks_stay_where_it_cannot_be_known_who_lives(tmp_path, holder, no_lock
 
 
 def test_what_is_held_to_the_end_says_whether_the_end_was_orderly(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from frl.locks import hold; hold(Path(sys.argv[1])); exec(sys.argv[2])"
-    )
+    imports = "import sys; from pathlib import Path; from frl.runs.locks import hold; "
+    code = f"{imports}hold(Path(sys.argv[1])); exec(sys.argv[2])"
     for end, left in (("pass", ""), ("import os; os.kill(os.getpid(), 9)", "process ")):
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "lock"), end], check=False)
         assert (tmp_path / "lock").read_text().startswith(left)

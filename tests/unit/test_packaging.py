@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import frl
-from frl.scenario import load_scenario
-from frl.schema import schema, schema_text
+from frl.scenario.loading import load_scenario
+from frl.scenario.schema import schema, schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

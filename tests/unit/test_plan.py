@@ -11,13 +11,13 @@ import time
 
 import pytest
 
-from frl import plan, provenance
 from frl.cli import main
-from frl.plan import Speed
-from frl.runner import run_one, run_paths
-from frl.scenario import load_scenario
+from frl.runs import plan, provenance
+from frl.runs.plan import Speed
+from frl.runs.runner import run_one, run_paths
+from frl.runs.watch import Watch
+from frl.scenario.loading import load_scenario
 from frl.spec import RunSpec
-from frl.watch import Watch
 
 SCENARIO = """
 name: small

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from frl import provenance
-from frl.provenance import SRC, closure, code_digest, imported_names, stripped
+from frl.runs import provenance
+from frl.runs.provenance import SRC, closure, code_digest, imported_names, stripped
 from frl.spec import SERVERS
 
 
@@ -114,14 +114,18 @@ def test_code_digest_covers_library_versions_but_not_the_build(monkeypatch):
 def test_digests_need_no_heavy_import():
     """The workflow computes them at its start, before it knows whether there is anything to do."""
     code = (
-        "import sys; from frl.provenance import analysis_digest, code_digest; code_digest('afedpg'); analysis_digest();"
+        "import sys; from frl.runs.provenance import analysis_digest, code_digest;"
+        "code_digest('afedpg'); analysis_digest();"
         "print(*({'torch', 'mujoco', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_analysis_digest_of_all_covers_each_part():
-    parts = {provenance.analysis_digest(name) for name in ("load", "figures", "tables")}
+    parts = {
+        provenance.analysis_digest(name)
+        for name in ("frl.analysis.load", "frl.report.figures.draw", "frl.report.tables.summary")
+    }
     assert len(parts) == 3
     assert provenance.analysis_digest() not in parts
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import synthetic
 
-from frl.analysis import figures, load, tables
-from frl.analysis.publish import publish
-from frl.runner import run_paths
-from frl.spec import SpecError
-from frl.store import Store
+from frl.analysis import load
+from frl.errors import SpecError
+from frl.report.figures import draw
+from frl.report.publish import publish
+from frl.report.tables import summary
+from frl.runs.runner import run_paths
+from frl.runs.store import Store
 
 
 def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
@@ -20,8 +22,8 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     base = tmp_path / scenario.name
     synthetic.write_all(tmp_path, scenario)
     load.collect(scenario, tmp_path, base, partial=False)
-    figures.draw(scenario, base)
-    tables.write(scenario, base)
+    draw.draw(scenario, base)
+    summary.write(scenario, base)
     with pytest.raises(SpecError, match=r"report\.html is not there"):
         publish(scenario, tmp_path)
     (base / "report.html").write_text("<html>")

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from frl.cli import main
-from frl.reproduce import ReproduceError, first_difference, reproduce
-from frl.runner import run_one, run_paths
+from frl.runs.reproduce import ReproduceError, first_difference, reproduce
+from frl.runs.runner import run_one, run_paths
+from frl.runs.store import checksum, dump_meta
 from frl.spec import RunSpec
-from frl.store import checksum, dump_meta
 
 SPEC = RunSpec(
     environment="Swimmer",

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import frl.training.loop
-from frl.progress import Progress
-from frl.runner import RunError, csv_bytes, run_digest, run_one, run_paths, state
+from frl.runs.progress import Progress
+from frl.runs.runner import RunError, csv_bytes, run_digest, run_one, run_paths, state
+from frl.runs.store import Store, verify
 from frl.spec import RunSpec
-from frl.store import Store, verify
 
 SPEC = RunSpec(environment="Swimmer", algorithm="afedpg", n_agents=2, seed=3, steps_per_agent=100)
 
@@ -191,7 +191,7 @@ def test_progress_on_a_terminal_is_a_bar(tmp_path: Path):
 def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
     """Through the Python interface too, where nobody sets OMP_NUM_THREADS; wide layers, which BLAS would split."""
     code = (
-        "import sys; from pathlib import Path; from frl.runner import run_one; from frl.spec import RunSpec\n"
+        "import sys; from pathlib import Path; from frl.runs.runner import run_one; from frl.spec import RunSpec\n"
         "spec = RunSpec(environment='Walker2d', algorithm='afedpg', n_agents=1, seed=0, steps_per_agent=4096,"
         " policy={'hidden': (256, 256)}, evaluation={'points': 1, 'episodes': 1})\n"
         "run_one(spec, Path(sys.argv[1]), 'threads')"

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from frl.scenario import Scenario, load_scenario, merge
-from frl.spec import RunSpec, SpecError
+from frl.errors import SpecError
+from frl.scenario.loading import load_scenario
+from frl.scenario.scenario import Scenario, merge
+from frl.spec import RunSpec
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {
@@ -357,13 +359,13 @@ def test_trials_are_read(tmp_path):
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
-    from frl.claims import cells
-    from frl.products import figure_names
+    from frl.scenario.products import figure_names
+    from frl.scenario.scenario import cells_of
 
     config = Path(__file__).parents[2] / "config"
     swimmer, quick, lazy = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick", "communication"))
     for whole in (swimmer, lazy):
-        assert all(cells(whole, claim, part) for claim in whole.claims.claims for part in claim.parts())
+        assert all(cells_of(whole, claim, part) for claim in whole.claims.claims for part in claim.parts())
     assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads"]
     assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frl.files import write_atomically
-from frl.store import Store, StoreError, checksum, dump_meta, verify
+from frl.runs.files import write_atomically
+from frl.runs.store import Store, StoreError, checksum, dump_meta, verify
 
 DIGEST = "ab" + "0" * 62
 OTHER = "cd" + "1" * 62

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from frl.runner import run_digest
-from frl.scenario import Scenario, load_scenario
-from frl.store import Store, checksum, dump_meta
+from frl.runs.runner import run_digest
+from frl.runs.store import Store, checksum, dump_meta
+from frl.scenario.loading import load_scenario
+from frl.scenario.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from frl.runner import run_one
-from frl.scenario import load_scenario
+from frl.runs.runner import run_one
+from frl.scenario.loading import load_scenario
 
 TINY = Path(__file__).with_name("tiny.yaml")
 SLOW = ("steps_per_agent: 512", "steps_per_agent: 12_000")

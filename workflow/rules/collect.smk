@@ -18,7 +18,7 @@ rule collect:
     params:
         partial=partial_flag,
         finished=finished_runs,
-        version=version("load", claims=False),
+        version=version("frl.analysis.load", claims=False),
     message:
         "Collect the runs into {output.curves}"
     shell:

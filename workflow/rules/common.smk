@@ -7,14 +7,14 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
-from frl.products import figure_names
-from frl.locks import Busy, clear_stale, hold
-from frl.plan import plan, request
-from frl.provenance import SRC, analysis_digest, digest_of, stripped
-from frl.runner import run_digest
-from frl.scenario import load_scenario
-from frl.spec import SpecError
-from frl.watch import Watch
+from frl.runs.locks import Busy, clear_stale, hold
+from frl.runs.plan import plan, request
+from frl.runs.provenance import analysis_digest, digest_of
+from frl.runs.runner import run_digest
+from frl.runs.watch import Watch
+from frl.scenario.products import figure_names
+from frl.scenario.loading import load_scenario
+from frl.errors import SpecError
 
 ROOT = Path(workflow.basedir).parent
 TABLES = (
@@ -138,8 +138,7 @@ def version(*modules, claims=True, trials=False) -> str:
     """
     unread = {key for key, read in (("claims", claims), ("trials", trials)) if not read}
     scenario = SCENARIO.model_dump_json(exclude=unread)
-    parts = [stripped(SRC / "frl" / "claims.py")] if claims else []
-    return digest_of([scenario, analysis_digest(*modules), *parts])
+    return digest_of([scenario, analysis_digest(*modules)])
 
 
 def lock_scenario() -> None:

@@ -30,7 +30,7 @@ rule figures:
         runtime=30,
     params:
         partial=partial_flag,
-        version=version("figures"),
+        version=version("frl.report.figures.draw"),
     message:
         "Draw the figures"
     shell:

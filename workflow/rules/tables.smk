@@ -30,7 +30,7 @@ rule tables:
         runtime=30,
     params:
         partial=partial_flag,
-        version=version("tables", claims=False),
+        version=version("frl.report.tables.summary", claims=False),
     message:
         "Write the tables"
     shell:

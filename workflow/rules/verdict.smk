@@ -21,7 +21,7 @@ rule verdict:
         runtime=30,
     params:
         partial=partial_flag,
-        version=version("verdict"),
+        version=version("frl.report.tables.verdict"),
     message:
         "Judge the claims"
     shell:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from frl.analysis.stats import Array
+from frl.analysis.quantity import Array
 
 STEPS = "env_steps_per_agent"
 TIME = "sim_time_s"

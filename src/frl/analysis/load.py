@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frl.files import write_atomically, write_csv
-from frl.runner import restore, run_digest
-from frl.scenario import Scenario
+from frl.runs.files import write_atomically, write_csv
+from frl.runs.runner import restore, run_digest
+from frl.runs.store import StoreError, verify
+from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
-from frl.store import StoreError, verify
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
 
 Meta = dict[str, Any]

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from frl.analysis.curves import Curves, Run
-from frl.analysis.stats import Array
+from frl.analysis.names import FIGURE_OF, shown
+from frl.analysis.quantity import Array
+from frl.scenario.scenario import Scenario
 
 ENVIRONMENT = "Swimmer"
 STEPS_PER_TRAJECTORY = 1000  # Swimmer never terminates early: every trajectory has 1,000 steps
@@ -53,3 +55,11 @@ def distance(returns_ST: Array, poster: Curves, end: float) -> Array:
     """
     tenths = np.linspace(0, end, returns_ST.shape[1] + 1)[1:]
     return np.asarray(np.abs(returns_ST - np.interp(tenths, poster.x, poster.returns_SG[0])).mean(axis=1))
+
+
+def reference(scenario: Scenario, curves: Curves) -> Curves | None:
+    """The poster's mean curve of what the figure calls these curves; None where it has none."""
+    if curves.axis not in FIGURE_OF:
+        return None
+    name = shown(scenario, FIGURE_OF[curves.axis]).get(curves.method)
+    return None if name is None else poster_curve(curves.environment, name, curves.n_agents, curves.axis)

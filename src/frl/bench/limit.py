@@ -13,6 +13,7 @@ import mujoco
 import mujoco.rollout
 import numpy as np
 
+from frl.runs.calibrate import computed
 from frl.spec import RunSpec
 from frl.training import agent, critic, envs, loop, physics, policy, sampler
 from frl.training.loop import Training
@@ -54,11 +55,6 @@ def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64),
     training.begin()
     train(training, CHUNK // 4)
     return training
-
-
-def computed(training: Training) -> int:
-    """Environment steps made so far, of answers that have not arrived too."""
-    return training.recorder.env_steps_total + sum(work.env_steps for work in training._works.values())
 
 
 def train(training: Training, steps: int) -> tuple[int, float]:

@@ -15,10 +15,10 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from frl import provenance
 from frl.bench import limit, processes
-from frl.files import write_atomically, write_csv
-from frl.scenario import load_scenario
+from frl.runs import provenance
+from frl.runs.files import write_atomically, write_csv
+from frl.scenario.loading import load_scenario
 
 ROBOTS = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 RATE = "steps per CPU second"

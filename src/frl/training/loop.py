@@ -41,7 +41,7 @@ class Result:
 
 
 class Keeper(Protocol):
-    """Who keeps a run's state outside of it (:class:`frl.keeper.Keeper`)."""
+    """Who keeps a run's state outside of it (:class:`frl.runs.checkpoints.Keeper`)."""
 
     def resume(self, spec: RunSpec) -> Training | None:
         """The run where it was; None if it has to begin."""

@@ -1,0 +1,58 @@
+"""What readers call a method, and which methods a figure shows under which names."""
+
+from __future__ import annotations
+
+from frl.analysis.curves import STEPS, TIME
+from frl.scenario.scenario import FigureName, Scenario
+
+DISPLAY: dict[str, str] = {
+    "afedpg": "AFedPG",
+    "fedpg": "FedPG",
+    "async_pg": "Vanilla",
+    "a3c": "A3C",
+    "lapg": "LAPG",
+    "random_skip": "random skipping",
+}
+
+FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_complexity"}
+
+
+def display_name(method: str) -> str:
+    """Name of a method for readers; one that the papers don't have is called by its key."""
+    return DISPLAY.get(method, method)
+
+
+def key_of(label: str) -> str:
+    """What :func:`display_name` shows as this label."""
+    return next((key for key, name in DISPLAY.items() if name == label), label)
+
+
+def curve_name(method: str, n_agents: int) -> str:
+    """Name of a curve: method and N; AFedPG with one agent is what the papers call PG."""
+    if (method, n_agents) == ("afedpg", 1):
+        return "PG (N = 1)"
+    return f"{display_name(method)}, N = {n_agents}"
+
+
+def shown(scenario: Scenario, figure: FigureName) -> dict[str, str]:
+    """The methods in the figure, and what each is called there, as in `style.DISPLAY`.
+
+    What the scenario does not say: sample complexity shows the method named afedpg, or if there is none, as in a sweep
+    over its settings, every method of that algorithm; time complexity shows all methods; the others none.
+    """
+    if labels := scenario.figures.get(figure):
+        return {method: key_of(label) for method, label in labels.items()}
+    methods = list(dict.fromkeys(m.key for m in scenario.methods))
+    if figure == "sample_complexity":
+        ours = {m.key for m in scenario.methods if m.algorithm == "afedpg"}
+        methods = ["afedpg"] if "afedpg" in methods else [key for key in methods if key in ours]
+    elif figure != "time_complexity":
+        methods = []
+    return {key: key_of(display_name(key)) for key in methods}
+
+
+def method_called(scenario: Scenario, figure: FigureName, name: str, n_agents: int) -> str | None:
+    """The method that the figure calls by this name and that has this N; None if there is none."""
+    there = {(method.key, n) for method in scenario.methods for n in method.n_agents}
+    names = shown(scenario, figure).items()
+    return next((key for key, called in names if called == name and (key, n_agents) in there), None)

@@ -1,0 +1,115 @@
+"""Communication: who uploaded when, what a run's messages cost, and what leaves an agent at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from frl.analysis.curves import Cell, Curves, all_curves, rows_of
+from frl.analysis.names import shown
+from frl.scenario.scenario import FigureName, Scenario
+from frl.spec import HeterogeneitySpec
+
+EQUAL, UNEQUAL = "equal", "unequal"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs to compare with each other: one environment, whose agents meet it in equal or unequal variants."""
+
+    environment: str
+    heterogeneity: HeterogeneitySpec
+
+    @property
+    def agents(self) -> str:
+        """Whether the agents' environments are equal, in a word."""
+        return UNEQUAL if self.heterogeneity.any else EQUAL
+
+    def title(self, scenario: Scenario) -> str:
+        """As a figure calls it, e.g. "Hopper-v4, unequal agents"."""
+        method = scenario.methods[0]
+        spec = scenario.resolve(self.environment, method.key, method.n_agents[0], scenario.seeds[0])
+        return f"{self.environment}-{spec.env_version}, {self.agents} agents"
+
+
+def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
+    """The cells of the figure's methods by what they can be compared in, in the figure's order of methods."""
+    found: dict[Group, list[Cell]] = {}
+    for environment in scenario.environments:
+        for key in shown(scenario, figure):
+            for n in sorted(n for m in scenario.methods if m.key == key for n in m.n_agents):
+                spec = scenario.resolve(environment, key, n, scenario.seeds[0])
+                found.setdefault(Group(environment, spec.heterogeneity), []).append((environment, key, n))
+    return dict(sorted(found.items(), key=lambda item: scenario.environments.index(item[0].environment)))
+
+
+def by_n_agents(found: dict[Group, list[Cell]]) -> dict[tuple[Group, int], list[Cell]]:
+    """The same cells apart by N as well, ascending within a group."""
+    return {
+        (group, n): [cell for cell in cells if cell[2] == n]
+        for group, cells in found.items()
+        for n in sorted({cell[2] for cell in cells})
+    }
+
+
+def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
+    """What a cell is compared with: the first method of the communication figure in its group, with its N."""
+    own = Group(cell[0], scenario.resolve(*cell, scenario.seeds[0]).heterogeneity)
+    cells = groups(scenario, "communication").get(own, [])
+    return next((other for other in cells if other[1] == cells[0][1] and other[2] == cell[2]), None)
+
+
+# --------------------------------------------------------------------------------------------------
+# Who uploaded when
+
+
+def answers(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Who uploaded in each complete round of one run of a lazy method: (N, R).
+
+    Args:
+        rows: the run's rows; their column `uploaded` is described in :mod:`frl.training.recorder`.
+    """
+    words = [str(text).split("/") for text in rows.sort_values("point", kind="stable")["uploaded"].dropna()]
+    marks = ["".join(own) for own in zip(*words, strict=True)]
+    rounds = min(map(len, marks))  # a run may end before the last agents of a round have answered
+    return np.array([[mark == "1" for mark in own[:rounds]] for own in marks], dtype=bool)
+
+
+def longest_skip(uploaded_NR: NDArray[np.bool_]) -> int:
+    """The most rounds in a row in which one agent uploaded nothing."""
+    longest = current = np.zeros(len(uploaded_NR), dtype=np.int64)
+    for uploaded_N in uploaded_NR.T:
+        current = np.where(uploaded_N, 0, current + 1)
+        longest = np.maximum(longest, current)
+    return int(longest.max())
+
+
+def runs_of(frame: pd.DataFrame, cell: Cell) -> dict[int, pd.DataFrame]:
+    """The rows of each seed of a cell."""
+    return {int(str(seed)): rows for seed, rows in rows_of(frame, cell).groupby("seed", sort=True)}
+
+
+def upload_shares(frame: pd.DataFrame, cell: Cell) -> list[float]:
+    """For each seed of a lazy method's cell the share of all answers that were uploaded; nan before the first."""
+    each = [answers(rows) for rows in runs_of(frame, cell).values()]
+    return [float(one.mean()) if one.size else float("nan") for one in each]
+
+
+def longest_skips(frame: pd.DataFrame, cell: Cell) -> list[int]:
+    """For each seed of a lazy method's cell its longest skip, in rounds."""
+    return [longest_skip(answers(rows)) for rows in runs_of(frame, cell).values()]
+
+
+def silent(frame: pd.DataFrame, cell: Cell, forced: int) -> str:
+    """How many agents of all seeds of a lazy method's cell never uploaded after the first `forced` rounds, in words."""
+    later = [answers(rows)[:, forced:] for rows in runs_of(frame, cell).values()]
+    return f"{sum(int((~one.any(axis=1)).sum()) for one in later)} of {sum(len(one) for one in later)}"
+
+
+def curves_of(frame: pd.DataFrame, cells: list[Cell], axis: str) -> list[Curves]:
+    """The cells' curves against an axis, without those that have no run."""
+    curves = all_curves(frame, axis)
+    return [curves[cell] for cell in cells if cell in curves]

@@ -1,0 +1,195 @@
+"""What each ``frl`` command does with its arguments. Heavy imports happen inside the functions."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frl.scenario.scenario import Scenario
+    from frl.spec import RunSpec
+
+
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    from frl.scenario.loading import load_scenario
+
+    return load_scenario(arguments.scenario)
+
+
+def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
+    from frl.errors import SpecError
+
+    if arguments.environment not in scenario.environments:
+        allowed = ", ".join(scenario.environments)
+        raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
+    spec = scenario.resolve(arguments.environment, arguments.method, arguments.n_agents, arguments.seed)
+    if arguments.seed not in scenario.seeds:
+        print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
+    return spec
+
+
+def train(arguments: argparse.Namespace) -> None:
+    from frl.runs.progress import Progress
+    from frl.runs.runner import run_one, run_paths
+
+    scenario = _scenario(arguments)
+    spec, name = _spec(arguments, scenario), scenario.name
+    every = _checkpoint_every(arguments.checkpoint_every)
+    with Progress(spec.run_id) as progress:
+        shown = None if arguments.quiet else progress
+        outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
+    if not arguments.quiet:
+        print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
+
+
+def _checkpoint_every(given: str | None) -> float:
+    """Seconds between checkpoints: the option, else $FRL_CHECKPOINT_EVERY (for a workflow's jobs), else the default."""
+    from frl.errors import SpecError
+    from frl.runs.runner import CHECKPOINT_EVERY_S
+
+    name, text = "--checkpoint-every", given
+    if text is None:
+        name, text = "FRL_CHECKPOINT_EVERY", os.environ.get("FRL_CHECKPOINT_EVERY", str(CHECKPOINT_EVERY_S))
+    try:
+        every = float(text)
+    except ValueError:
+        every = -1.0
+    if not every >= 0:
+        raise SpecError(f"{name} = {text!r}: must be a number of seconds, 0 or more")
+    return every
+
+
+def runs(arguments: argparse.Namespace) -> None:
+    from collections import Counter
+
+    from frl.runs.runner import state
+
+    scenario = _scenario(arguments)
+    states: Counter[str] = Counter()
+    for spec in scenario.runs():
+        now = state(spec, arguments.results, scenario.name)
+        states[now] += 1
+        print(f"{now:<10}{spec.run_id}")
+    print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
+    if scenario.claims is not None:
+        from frl.verdicts.judge import absent
+
+        if said := absent(scenario):
+            print(f"frl: note: {said} Their methods, N or environment are not here.", file=sys.stderr)
+
+
+def plan(arguments: argparse.Namespace) -> None:
+    from frl.errors import SpecError
+    from frl.runs.plan import plan
+
+    if arguments.cores < 1:
+        raise SpecError(f"--cores = {arguments.cores}: must be 1 or more")
+    scenario = _scenario(arguments)
+    for line in plan(list(scenario.runs()), arguments.results, scenario.name, arguments.cores).lines():
+        print(line)
+
+
+def _base(arguments: argparse.Namespace, scenario: Scenario) -> Path:
+    base: Path = arguments.results / scenario.name
+    return base / "partial" if arguments.partial else base
+
+
+def collect(arguments: argparse.Namespace) -> None:
+    from frl.analysis import load
+
+    scenario = _scenario(arguments)
+    load.collect(scenario, arguments.results, _base(arguments, scenario), arguments.partial)
+
+
+def figures(arguments: argparse.Namespace) -> None:
+    from frl.report.figures import draw
+
+    scenario = _scenario(arguments)
+    draw.draw(scenario, _base(arguments, scenario))
+
+
+def tables(arguments: argparse.Namespace) -> None:
+    from frl.report.tables import summary
+
+    scenario = _scenario(arguments)
+    summary.write(scenario, _base(arguments, scenario))
+
+
+def verdict(arguments: argparse.Namespace) -> None:
+    from frl.report.tables import verdict
+
+    scenario = _scenario(arguments)
+    print(verdict.write(scenario, _base(arguments, scenario)))
+
+
+def report(arguments: argparse.Namespace) -> None:
+    from frl.report import page
+
+    scenario = _scenario(arguments)
+    page.render(scenario, _base(arguments, scenario), arguments.notebooks, arguments.code)
+
+
+def trials(arguments: argparse.Namespace) -> None:
+    from frl.analysis.load import read_curves
+    from frl.report import trials
+
+    scenario = _scenario(arguments)
+    base, file = _base(arguments, scenario), arguments.keep
+    if file is not None and file.exists() and not (base / "curves.csv").exists():
+        table = trials.kept(file)  # what was published, say
+    else:
+        table = trials.tried(scenario, read_curves(base))
+        table = table if file is None else trials.keep(table, file)
+    for line in trials.ranking(table):
+        print(line)
+
+
+def publish(arguments: argparse.Namespace) -> None:
+    from frl.report.publish import publish
+
+    for path in publish(_scenario(arguments), arguments.results, arguments.partial):
+        print(path)
+
+
+def schema(arguments: argparse.Namespace) -> None:
+    from frl.errors import SpecError
+    from frl.scenario.schema import schema_text
+
+    text = schema_text()
+    if arguments.check is None:
+        print(text, end="")
+    elif arguments.check.read_text(encoding="utf-8") != text:
+        raise SpecError(f"{arguments.check} is out of date; write it anew: frl schema > {arguments.check}")
+
+
+def store(arguments: argparse.Namespace) -> None:
+    from frl.runs.store import Store
+
+    store = Store(arguments.results)
+    count = store.export(arguments.archive) if arguments.action == "export" else store.import_(arguments.archive)
+    print(f"{count} runs {arguments.action}ed: {arguments.archive}")
+
+
+def reproduce(arguments: argparse.Namespace) -> None:
+    from frl.runs.progress import Progress
+    from frl.runs.reproduce import reproduce
+
+    with Progress(arguments.run.stem) as progress:
+        outcome = reproduce(arguments.run, progress)
+    print(f"{arguments.run}: {outcome.message}")
+    if not outcome.agrees:
+        raise SystemExit(1)
+
+
+def bench(arguments: argparse.Namespace) -> None:
+    from frl.bench import table
+    from frl.errors import SpecError
+
+    if unknown := [name for name in arguments.names if name not in table.BENCHMARKS]:
+        raise SpecError(f"benchmark {unknown[0]!r}: there are {', '.join(table.BENCHMARKS)}")
+    if arguments.repetitions < 1:
+        raise SpecError(f"--repetitions = {arguments.repetitions}: must be 1 or more")
+    table.run(arguments.names or list(table.BENCHMARKS), arguments.repetitions, arguments.out)

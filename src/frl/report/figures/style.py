@@ -1,0 +1,120 @@
+"""How methods are called and coloured, and how a figure becomes files: shared by figures, diagrams and tables."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from frl.runs.files import write_atomically
+
+Key = TypeVar("Key", int, str)
+
+# Okabe and Ito's palette, which stays distinct under the common colour-vision deficiencies.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+_METHOD_COLOURS = {
+    "afedpg": BLUE,
+    "fedpg": VERMILION,
+    "async_pg": GREEN,
+    "a3c": PURPLE,
+    "lapg": ORANGE,
+    "random_skip": BLACK,
+}
+# Colours of Paul Tol's "muted" palette, Okabe and Ito's free ones, and a brown
+_OTHER_METHODS = (
+    *("#332288", "#882255", SKY, "#117733", "#CC6677", "#999933"),
+    *("#44AA99", "#8C510A", "#AA4499", "#661100", YELLOW),
+)
+_AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+
+_METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def method_colours(methods: Iterable[str]) -> dict[str, str]:
+    """A colour for every method; those that the papers don't have get the free ones in order."""
+    keys = list(dict.fromkeys(methods))
+    others = [key for key in keys if key not in _METHOD_COLOURS]
+    return {k: _METHOD_COLOURS.get(k) or _other_colour(others.index(k)) for k in keys}
+
+
+def _other_colour(index: int) -> str:
+    """Another colour for every index; beyond the palette hues a golden angle apart."""
+    if index < len(_OTHER_METHODS):
+        return _OTHER_METHODS[index]
+    return to_hex(colorsys.hsv_to_rgb(0.618034 * index % 1, 0.55, 0.75))
+
+
+def agent_colours(counts: Iterable[int]) -> dict[int, str]:
+    """A colour for every N, black for the smallest."""
+    return {n: _AGENT_COLOURS[i % len(_AGENT_COLOURS)] for i, n in enumerate(sorted(set(counts)))}
+
+
+def markers(keys: Iterable[Key]) -> dict[Key, str]:
+    """A marker for every N or method, in their order."""
+    return {key: _MARKERS[i % len(_MARKERS)] for i, key in enumerate(dict.fromkeys(keys))}
+
+
+def shade(colour: str, n_agents: int, counts: Sequence[int]) -> tuple[float, float, float]:
+    """The method's colour, full for the first N of `counts`, paler for each that follows."""
+    white = 0.6 * counts.index(n_agents) / max(len(counts) - 1, 1)
+    red, green, blue = to_rgb(colour)
+    return red + (1 - red) * white, green + (1 - green) * white, blue + (1 - blue) * white
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """The package's matplotlib style and nothing of the user's own settings."""
+    style = resources.files("frl.report.figures").joinpath("frl.mplstyle")
+    with resources.as_file(style) as path, mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(mpl.rc_params_from_file(path, use_default_template=False))
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, inches, that belongs to no window and to no global state. Call it inside `paper_style`."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def image_bytes(figure: Figure, kind: str) -> bytes:
+    """The figure as svg, pdf or png; equal figures give equal bytes (no date, no random id)."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
+    return buffer.getvalue()
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.svg, .pdf and .png."""
+    for kind in _METADATA:
+        write_atomically(stem.with_name(f"{stem.name}.{kind}"), image_bytes(figure, kind))
+
+
+def inline_svg(figure: Figure) -> str:
+    """The figure as an <svg> element to put into HTML."""
+    text = image_bytes(figure, "svg").decode("utf-8")
+    return text[text.index("<svg") :]

@@ -1,0 +1,153 @@
+"""The report: notebooks, executed with a scenario's results, as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import html
+import re
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+
+from frl.report.mathml import MathRenderer
+from frl.runs.files import write_atomically
+from frl.scenario.products import ALL_FIGURES, figure_names
+from frl.scenario.scenario import Scenario
+
+# nbformat and nbconvert say that they are typed, but their functions carry no annotations.
+Notebook = Any
+_new: Any = nbformat.v4
+_nbformat: Any = nbformat
+_exporter: Any = HTMLExporter
+
+CELL_TIMEOUT_S = 600
+
+
+class ReportError(ValueError):
+    """A cell failed; the message names the notebook, the cell and the error."""
+
+
+def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> Path:
+    """Execute the notebooks in the current folder and write `base`/report.html.
+
+    Args:
+        scenario: what the report is about.
+        base: folder with the collected tables, figures/ and tables/.
+        notebooks: folder of jupytext percent notebooks, taken in order of name.
+        show_code: show the code cells as well.
+
+    Returns:
+        The path of the report. Equal results give equal bytes.
+
+    Raises:
+        ReportError: if a cell fails (the notebook so far is kept as `base`/report.failed.ipynb), or if there is no
+            notebook.
+    """
+    notebook = assemble(scenario, base, notebooks)
+    execute(notebook, base / "report.failed.ipynb")
+    target = base / "report.html"
+    write_atomically(target, to_html(notebook, scenario.title, show_code))
+    return target
+
+
+def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
+    """All notebooks as one, behind a hidden cell that defines `scenario` and `base`.
+
+    That cell stands in for the notebooks' own cells tagged "parameters", whose defaults serve whoever opens one alone.
+    Cells tagged "figure-NAME" are left out if the scenario has no such figure.
+    """
+    paths = sorted(notebooks.glob("*.py"))
+    if not paths:
+        raise ReportError(f"{notebooks}: no notebook (*.py) there")
+    parameters = _new.new_code_cell(
+        "from pathlib import Path\n\nfrom frl.scenario.scenario import Scenario\n\n"
+        f"base = Path({str(base)!r})\n"
+        f"scenario = Scenario.model_validate_json({scenario.model_dump_json()!r})",
+        metadata={"tags": ["remove-cell"], "source_file": "parameters"},
+    )
+    left_out = {f"figure-{name}" for name in set(ALL_FIGURES) - set(figure_names(scenario))}
+    cells = [parameters]
+    for path in paths:
+        for cell in jupytext.read(path, fmt="py:percent").cells:
+            cell.metadata["source_file"] = path.name
+            if not any(tag in left_out or tag == "parameters" for tag in cell.metadata.get("tags", [])):
+                cells.append(cell)
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"  # nbformat would draw random ones
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return _new.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def execute(notebook: Notebook, failed: Path) -> None:
+    """Run every cell in place; on an error keep the notebook in `failed` and say which cell it was."""
+    failed.unlink(missing_ok=True)
+    # Times of execution would make two equal reports differ.
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix="frl-") as folder:
+            manager = client.create_kernel_manager()
+            # Sockets in a folder of our own: no port is opened, and no path is too long for a socket.
+            manager.transport, manager.ip = "ipc", f"{folder}/kernel"
+            client.execute()
+    except CellExecutionError as error:
+        write_atomically(failed, _nbformat.writes(notebook))
+        cell = _failed_cell(notebook)
+        line = next((line for line in cell.source.splitlines() if line.strip()), "")
+        raise ReportError(
+            f"{cell.metadata['source_file']}, {cell['id']} ({line!r}): {error.ename}: {error.evalue}\n"
+            f"The notebook up to there is kept in {failed}."
+        ) from None
+
+
+def _failed_cell(notebook: Notebook) -> Any:
+    for cell in notebook.cells:
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            return cell
+    return notebook.cells[0]
+
+
+def to_html(notebook: Notebook, title: str, show_code: bool) -> str:
+    """An executed notebook as a page of its own, with a table of contents."""
+    exporter = _exporter(
+        template_name="basic",
+        exclude_input=not show_code,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    exporter.register_filter("markdown2html", _markdown)
+    shown = _nbformat.from_dict({**notebook, "cells": [c for c in notebook.cells if not _hidden(c)]})
+    body, _ = exporter.from_notebook_node(shown)
+    css = resources.files("frl.report").joinpath("report.css").read_text(encoding="utf-8")
+    if show_code:
+        css += HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
+        f"<header><h1>{html.escape(title)}</h1></header>\n{contents(body)}\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _hidden(cell: Any) -> bool:
+    return "remove-cell" in cell.metadata.get("tags", [])
+
+
+def _markdown(source: str) -> str:
+    return MarkdownWithMath(renderer=MathRenderer(escape=False, exclude_anchor_links=False)).render(source)
+
+
+def contents(body: str) -> str:
+    """The table of contents: links to the first two levels of headings."""
+    items = []
+    for level, anchor, text in re.findall(r'<h([12]) id="([^"]*)">(.*?)<a class="anchor-link"', body, re.DOTALL):
+        plain = re.sub(r"<[^>]+>", "", text)
+        items.append(f'<li class="level{level}"><a href="#{anchor}">{plain}</a></li>')
+    return f'<nav aria-label="Contents"><ul>\n{"".join(items)}\n</ul></nav>'

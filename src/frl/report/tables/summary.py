@@ -1,0 +1,208 @@
+"""The six tables of a scenario: returns, samples, time, time ratio, communication, throughput."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frl.analysis import crossings, waiting
+from frl.analysis.crossings import mean_crossing, ratio, seed_median, share_above
+from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
+from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, interquartile_mean, mean_quantity
+from frl.analysis.load import read_curves, read_runs
+from frl.analysis.names import display_name, method_called, shown
+from frl.analysis.poster import poster_curve, reference
+from frl.report.tables import communication
+from frl.report.tables.table import Column, Row, Table
+from frl.scenario.scenario import Scenario
+
+NAMES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
+
+_WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
+_SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
+_FINAL = "A final return is the mean of a run's evaluations over the last tenth of its budget."
+_INTERVAL = (
+    f"In brackets: 95 % confidence interval over seeds; Student's t with {MIN_SEEDS} to {MIN_BOOTSTRAP - 1} seeds, an "
+    f"expanded BCa bootstrap with more, none with fewer than {MIN_SEEDS}."
+)
+_CROSSING = (
+    "A crossing is where the mean curve first reaches the level, linearly interpolated; '> x' or '< x' is a bound, "
+    "where a curve ends below the level or starts above it. In brackets: 95 % percentile interval, at expanded levels, "
+    "from resampling seeds, the same ones for every N and method (∞: resamples that never get there); none with fewer "
+    f"than {MIN_BOOTSTRAP} seeds, which leave too few different resamples."
+)
+
+
+def write(scenario: Scenario, base: Path) -> None:
+    """Write every table of `NAMES` below `base`/tables as CSV, Markdown and HTML.
+
+    Args:
+        scenario: order of the rows, thresholds and fleet.
+        base: folder that holds the collected curves.csv and runs.csv.
+    """
+    for table in build(scenario, read_curves(base), read_runs(base)):
+        table.write(base / "tables")
+
+
+def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[Table]:
+    """The tables in the order of `NAMES`, from the collected curves and the facts of the runs."""
+    steps, time = all_curves(frame, STEPS), all_curves(frame, TIME)
+    return [
+        final_return(scenario, steps),
+        _to_threshold(scenario, steps, "samples_to_threshold"),
+        _to_threshold(scenario, time, "time_to_threshold"),
+        time_ratio(scenario, time),
+        communication.table(scenario, frame),
+        throughput(scenario, runs),
+    ]
+
+
+def _cells(scenario: Scenario) -> list[Cell]:
+    methods = [(m.key, n) for m in scenario.methods for n in m.n_agents]
+    return [(environment, method, n) for environment in scenario.environments for method, n in methods]
+
+
+def _who(cell: Cell, curves: Curves | None) -> Row:
+    """The row's identity; a cell without a finished run is a row of dashes with 0 seeds."""
+    environment, method, n_agents = cell
+    seeds, diverged = (len(curves.runs), int(curves.diverged.sum())) if curves else (0, 0)
+    name = display_name(method)
+    return {"environment": environment, "method": name, "n_agents": n_agents, "seeds": seeds, "diverged": diverged}
+
+
+def _where_known(columns: tuple[Column, ...], rows: list[Row]) -> tuple[Column, ...]:
+    """The columns that have a value in some row: the poster has curves of one environment only."""
+    return tuple(column for column in columns if any(row.get(column.key) is not None for row in rows))
+
+
+def final_return(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
+    """Return at the end of the budget, with its spread over seeds."""
+    rows = []
+    for cell in _cells(scenario):
+        row, one = _who(cell, curves.get(cell)), curves.get(cell)
+        if one:
+            final_S = one.final_S
+            row["final_return"] = mean_quantity(final_S)
+            row["interquartile_mean"] = float(interquartile_mean(final_S[:, None])[0])
+            row["lowest"], row["highest"] = float(final_S.min()), float(final_S.max())
+            row["threshold"] = scenario.threshold(cell[0])
+            row["share_above"] = share_above(one, scenario.threshold(cell[0]))
+        rows.append(row)
+    columns = (
+        *_WHO,
+        Column("final_return", "final return", "return", quantity=True),
+        Column("interquartile_mean", "interquartile mean", "return"),
+        Column("lowest", "lowest seed", "return"),
+        Column("highest", "highest seed", "return"),
+        Column("threshold", "threshold", "return"),
+        Column("share_above", "seeds above it", "share"),
+        *_SEEDS,
+    )
+    note = f"{_FINAL} {_INTERVAL} A run that diverged holds its last finite evaluation."
+    return Table("final_return", "Return at the end of the budget", note, columns, rows)
+
+
+def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> Table:
+    """What it takes the mean curve to reach the threshold, on the axis of `curves`."""
+    samples = name == "samples_to_threshold"
+    rows = [_threshold_row(scenario, curves, cell, speedup=samples) for cell in _cells(scenario)]
+    what, format_ = ("steps per agent", "count") if samples else ("simulated seconds", "seconds")
+    columns = (
+        *_WHO,
+        Column("threshold", "threshold (return)", "return"),
+        Column("crossing", what, format_, quantity=True),
+        *([Column("speedup", "speed-up over N = 1", "ratio", quantity=True)] if samples else []),
+        Column("seed_median", "median of seeds", format_, quantity=True),
+        Column("share_above", "seeds above at the end", "share"),
+        *_where_known((Column("poster", "poster", format_, quantity=True),), rows),
+        *_SEEDS,
+    )
+    note = f"{_CROSSING} Median of seeds: Kaplan-Meier, over the seeds' own first crossings."
+    if any(row.get("poster") for row in rows):
+        note += " Poster: the same crossing of its digitised mean curve."
+    title = "Environment steps per agent to the threshold" if samples else "Simulated time to the threshold"
+    return Table(name, title, note, columns, rows)
+
+
+def _threshold_row(scenario: Scenario, curves: dict[Cell, Curves], cell: Cell, speedup: bool) -> Row:
+    environment, method, _ = cell
+    level, one = scenario.threshold(environment), curves.get(cell)
+    row = _who(cell, one) | {"threshold": level}
+    if one is None:
+        return row
+    row |= {"crossing": mean_crossing(one, level), "seed_median": seed_median(one, level)}
+    row["share_above"] = share_above(one, level)
+    if (poster := reference(scenario, one)) is not None:
+        row["poster"] = mean_crossing(poster, level)
+    alone = curves.get((environment, method, 1))
+    if speedup and alone and one.n_agents > 1:
+        row["speedup"] = ratio(alone, one, level)
+    return row
+
+
+def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
+    """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
+    rows = []
+    for environment, method, n_agents in _cells(scenario):
+        slower = method_called(scenario, "time_complexity", "fedpg", n_agents)
+        if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
+            continue
+        row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
+        spec = scenario.resolve(environment, slower, n_agents, scenario.seeds[0])
+        row["waiting_gain"] = waiting.waiting_gain(spec)
+        slow, fast = (curves.get((environment, m, n_agents)) for m in (slower, method))
+        row["seeds"] = len(crossings.common_seeds(slow, fast)) if slow and fast else 0
+        if slow and fast:
+            row["to_final"] = ratio(slow, fast, None)
+            row["to_threshold"] = ratio(slow, fast, scenario.threshold(environment))
+        poster = [poster_curve(environment, m, n_agents, TIME) for m in ("fedpg", "afedpg")]
+        if poster[0] and poster[1]:
+            row["poster_to_final"] = ratio(poster[0], poster[1], None)
+            row["poster_to_threshold"] = ratio(poster[0], poster[1], scenario.threshold(environment))
+        rows.append(row)
+    reference = (
+        Column("poster_to_final", "poster, to final", "ratio", quantity=True),
+        Column("poster_to_threshold", "poster, to threshold", "ratio", quantity=True),
+    )
+    columns = (
+        _WHO[0],
+        _WHO[2],
+        Column("to_final", "to FedPG's final return", "ratio", quantity=True),
+        Column("to_threshold", "to the threshold", "ratio", quantity=True),
+        Column("threshold", "threshold (return)", "return"),
+        Column("waiting_gain", "from waiting alone", "ratio"),
+        *_where_known(reference, rows),
+        _SEEDS[0],
+    )
+    note = (
+        f"Above 1: AFedPG is faster. {_FINAL} From waiting alone: t_max / N times the sum of 1 / t_i over the fleet, "
+        f"what not waiting for the slowest agent would give if every update were worth the same. {_CROSSING}"
+    )
+    return Table("time_ratio", "Simulated time of FedPG over AFedPG", note, columns, rows)
+
+
+def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:
+    """Real time, not simulated: how fast the runs trained on the machine that made them."""
+    rows = []
+    for cell in _cells(scenario):
+        match = (runs["environment"] == cell[0]) & (runs["method"] == cell[1]) & (runs["n_agents"] == cell[2])
+        group = runs[match]
+        row = _who(cell, None) | {"seeds": len(group), "diverged": int((group["status"] == "diverged").sum())}
+        if len(group):
+            row["env_steps_per_s"] = float(group["env_steps_per_s"].mean())
+            row["wall_time_s"] = float(group["wall_time_s"].mean())
+            row["cpu_time_s"] = float(group["cpu_time_s"].mean())
+            row["peak_memory_mb"] = float(np.max(group["peak_memory_mb"]))
+        rows.append(row)
+    columns = (
+        *_WHO,
+        Column("env_steps_per_s", "environment steps/s", "count"),
+        Column("wall_time_s", "wall time of a run (s)", "seconds"),
+        Column("cpu_time_s", "CPU time of a run (s)", "seconds"),
+        Column("peak_memory_mb", "peak memory (MB)", "count"),
+        *_SEEDS,
+    )
+    note = "Real time of training, mean over seeds (memory: the largest); runs may have shared the machine with others."
+    return Table("throughput", "Speed of training", note, columns, rows)

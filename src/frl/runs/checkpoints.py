@@ -1,0 +1,129 @@
+"""Checkpoints of a run under way: when they are written, where, and what happens when the process is told to stop.
+
+``<results>/.checkpoints/<digest>.npz`` is no output of the workflow, which would delete it before a retry. It is
+replaced atomically and removed when the run is in the store.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_info
+
+from frl.runs.files import write_atomically
+from frl.spec import RunSpec
+from frl.training import checkpoint
+from frl.training.checkpoint import CheckpointError
+from frl.training.loop import Training
+
+STOPPED = 143
+"""Exit code of a run that was told to stop (SIGTERM) and has written its checkpoint; as the shell's 128 + 15."""
+
+
+class Keeper:
+    """Keeps one run's checkpoint.
+
+    Args:
+        results: the results folder.
+        digest: what the run's numbers depend on; names the file, and only a checkpoint that states it is used.
+        every_s: wall seconds between checkpoints.
+
+    Attributes:
+        arithmetic: the vector instructions in use, which the last digits of a run depend on.
+        resumed: how often the run was resumed.
+        started: when its first process began, ISO 8601.
+    """
+
+    def __init__(self, results: Path, digest: str, every_s: float):
+        self.path = results / ".checkpoints" / f"{digest}.npz"
+        self.digest = digest
+        self.every_s = every_s
+        blas = sorted({str(pool.get("architecture")) for pool in threadpool_info() if pool["user_api"] == "blas"})
+        self.arithmetic = {"blas": blas, "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+        self.resumed = 0
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._stop = False
+        self._before = {"wall_time_s": 0.0, "cpu_time_s": 0.0}  # of the processes that worked on it before
+        self._began = self._saved = time.perf_counter()
+        self._cpu_began = time.process_time()
+
+    def spent(self) -> dict[str, float]:
+        """Wall and CPU seconds of this run so far, those before a resume included."""
+        return {
+            "wall_time_s": self._before["wall_time_s"] + time.perf_counter() - self._began,
+            "cpu_time_s": self._before["cpu_time_s"] + time.process_time() - self._cpu_began,
+        }
+
+    def resume(self, spec: RunSpec) -> Training | None:
+        """The run at its last checkpoint; None if there is none that can be used."""
+        try:
+            facts, state = checkpoint.read(self.path.read_bytes())
+            for name, here in {"digest": self.digest, **self.arithmetic}.items():
+                if facts[name] != here:
+                    raise CheckpointError(f"it was made with another {name}: {facts[name]}, here {here}")
+            training = Training(spec)
+            checkpoint.restore(training, state)
+            self._before = {name: facts[name] for name in self._before}
+            self.resumed, self.started = facts["resumed"] + 1, facts["started"]
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # whatever is wrong with it, the run itself can be made
+            reason = str(error) if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error}"
+            print(f"frl: {self.path} cannot be used: {reason}; the run starts over", file=sys.stderr)
+            self.remove()
+            return None
+        print(f"frl: resumed at {training.recorder.env_steps_total:,} steps from {self.path}", file=sys.stderr)
+        return training
+
+    def keep(self, training: Training) -> None:
+        """Write a checkpoint if one is due. That it cannot be written is no reason to stop.
+
+        Raises:
+            SystemExit: if the process was told to stop; after the checkpoint.
+        """
+        if not self._stop and time.perf_counter() - self._saved < self.every_s:
+            return
+        facts: dict[str, Any] = {"digest": self.digest, "resumed": self.resumed, "started": self.started}
+        try:
+            write_atomically(self.path, checkpoint.save(training, {**facts, **self.arithmetic, **self.spent()}))
+            kept = f"{self.path} holds the state, the next start goes on from it"
+        except Exception as error:  # a full disk, no memory, a server with an attribute that cannot be saved
+            cause: BaseException = error
+            while cause.__context__ is not None:  # what came first; closing a file that could not be written fails too
+                cause = cause.__context__
+            kept = f"no checkpoint could be written ({type(cause).__name__}: {cause})"
+            print(f"frl: {kept}", file=sys.stderr)
+        self._saved = time.perf_counter()
+        if self._stop:
+            print(f"frl: stopped; {kept}", file=sys.stderr)
+            raise SystemExit(STOPPED)
+
+    def remove(self) -> None:
+        """The run is finished and kept elsewhere, or the checkpoint is of no use."""
+        self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def on_terminate(self) -> Iterator[None]:
+        """While the context lasts, SIGTERM asks for a checkpoint instead of killing (in the main thread)."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._stop = True
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)

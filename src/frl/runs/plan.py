@@ -1,0 +1,234 @@
+"""What a scenario will cost before it is run: core-hours, wall time on C cores, disk.
+
+A run's speed comes from past runs of the same environment, networks and lanes on this kind of processor; where there
+are none, from a few seconds of training now, in as many processes at once as there will be, since busy cores slow
+each other down.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from frl.runs import provenance
+from frl.runs.runner import State, run_digest, state
+from frl.spec import EvaluationSpec, RunSpec
+
+START_S = 2.0
+"""Wall seconds of a training job before its first step and after its last."""
+ANALYSIS_S = 15.0
+"""Wall seconds of everything after the last run: collect, figures, tables, report."""
+DISK_PER_ROW_B = 800
+"""A row of a run's CSV, there and in the store, and in curves.csv."""
+DISK_PER_RUN_B = 24_000
+"""Meta data, log and benchmark files, rounded up to blocks of the file system."""
+DISK_REPORT_B = 2_000_000
+
+SNAKEMAKE_MB = 500
+"""Memory of the two Snakemake processes around a job on a cluster."""
+
+CALIBRATION_S = 60.0
+"""Wall seconds after which a measurement of the speed is given up."""
+
+Kind = tuple[str, str, str]
+"""Environment, networks and lanes: what decides the speed of a run, most of it."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one kind of run."""
+
+    seconds_per_step: float
+    """Wall seconds per environment step, of training and evaluation alike."""
+    evaluation_share: float
+    """Steps actually made in evaluations over those if all episodes were full."""
+    source: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The prediction."""
+
+    states: dict[State, int]
+    kinds: list[tuple[Kind, int, int, Speed]]
+    """Each kind that is to be trained: its runs, their steps with evaluations, its speed."""
+    core_seconds: float
+    wall_seconds: float
+    cores: int
+    disk_bytes: int
+
+    def lines(self) -> Iterator[str]:
+        """The prediction as text."""
+        there = ", ".join(f"{count} {name}" for name, count in self.states.items())
+        yield f"{sum(self.states.values())} runs: {there}"
+        for (environment, networks, lanes), runs, steps, speed in self.kinds:
+            yield (
+                f"  {environment}, policy {networks}, {lanes}: {runs} runs to train, {steps / 1e6:,.1f} M steps at "
+                f"{1 / speed.seconds_per_step:,.0f} steps/s ({speed.source})"
+            )
+        yield (
+            f"to do: {self.core_seconds / 3600:.2f} core-hours, about {duration(self.wall_seconds)} on {self.cores} "
+            f"core{'s' * (self.cores > 1)}, {self.disk_bytes / 1e6:.0f} MB of disk"
+        )
+
+
+def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> Plan:
+    """Predict what `specs` cost on `cores` cores, given what is finished below `results`.
+
+    Runs of equal settings are trained once. That a run goes on from a checkpoint is not counted.
+
+    Raises:
+        ChildProcessError: if the speed of a kind of run cannot be measured.
+    """
+    states: dict[State, int] = {}
+    missing: dict[str, RunSpec] = {}
+    for spec in specs:
+        now, digest = state(spec, results, scenario), run_digest(spec)
+        if now in ("missing", "stale", "damaged") and digest in missing:
+            now = "stored"  # it will be, by the time that this one is due
+        elif now in ("missing", "stale", "damaged"):
+            missing[digest] = spec
+        states[now] = states.get(now, 0) + 1
+    todo = list(missing.values())
+    past = past_speeds(results)
+    kinds: dict[Kind, list[RunSpec]] = {}
+    for spec in todo:
+        kinds.setdefault(kind(spec), []).append(spec)
+    cores = max(1, min(cores, len(todo)))
+    at_once = min(cores, os.cpu_count() or 1)
+    speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
+    seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
+    rows = sum(spec.evaluation.points + 1 for spec in todo)
+    return Plan(
+        states,
+        [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
+        sum(seconds) + ANALYSIS_S,
+        _makespan(seconds, cores) + ANALYSIS_S,
+        cores,
+        rows * DISK_PER_ROW_B + len(todo) * DISK_PER_RUN_B + DISK_REPORT_B,
+    )
+
+
+def kind(spec: RunSpec) -> Kind:
+    """What decides the speed of a run, most of it (N and the fleet matter by some percent)."""
+    return _kind(spec.model_dump(mode="json"))
+
+
+def _kind(spec: dict[str, Any]) -> Kind:
+    sampling, critic = spec["sampling"], spec["critic"]
+    lanes = f"{sampling['lanes']} lanes x {sampling['segment_steps']} steps"
+    if sampling["trajectories"] is not None:
+        lanes = f"{sampling['trajectories']} trajectories"
+    networks = "x".join(map(str, spec["policy"]["hidden"]))
+    if critic["mode"] != "none":
+        networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
+    return f"{spec['environment']}-{spec['env_version']}", networks, lanes
+
+
+def env_steps(spec: RunSpec, speed: Speed) -> int:
+    """Environment steps of a run, evaluations included."""
+    return spec.env_steps_budget + round(spec.evaluation.env_steps_at_most * speed.evaluation_share)
+
+
+def past_speeds(results: Path) -> dict[Kind, Speed]:
+    """Medians over the finished runs in the store that this kind of processor made with this version's numerics."""
+    seconds: dict[Kind, list[float]] = {}
+    shares: dict[Kind, list[float]] = {}
+    cpu = provenance.cpu_model()
+    for path in (results / ".store").glob("*/*/meta.json"):
+        try:
+            meta = json.loads(path.read_bytes())
+            if meta["cpu"] != cpu or meta["code_digest"] != provenance.code_digest(meta["spec"]["algorithm"]):
+                continue
+            each, evaluation = _kind(meta["spec"]), EvaluationSpec.model_validate(meta["spec"]["evaluation"])
+            steps = meta["env_steps_total"] + meta["eval_steps"]
+            seconds.setdefault(each, []).append(meta["wall_time_s"] / steps)
+            shares.setdefault(each, []).append(meta["eval_steps"] / evaluation.env_steps_at_most)
+        except (ValueError, KeyError, TypeError):
+            continue  # damaged, or of a version with other settings
+    return {
+        each: Speed(statistics.median(values), statistics.median(shares[each]), f"{len(values)} past runs")
+        for each, values in seconds.items()
+    }
+
+
+def request(spec: RunSpec, results: Path, attempt: int = 1) -> tuple[int, int]:
+    """Minutes and MB to ask a cluster for: generous for the first attempt, and that much more for each further one.
+
+    With past runs of this kind in the store, on whatever processor: twice the time of the slowest and half as much
+    memory again as the largest. Without: 1,000 environment steps a second, slow even for Humanoid, and 1 GB.
+    """
+    seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, 700.0))
+    steps = spec.env_steps_budget + spec.evaluation.env_steps_at_most
+    minutes = 10 + 2 * steps * seconds_per_step / 60
+    return math.ceil(attempt * minutes), math.ceil(attempt * (1.5 * memory_mb + SNAKEMAKE_MB))
+
+
+@cache
+def _past_maxima(results: Path) -> dict[Kind, tuple[float, float]]:
+    """Largest wall seconds per environment step and largest memory in MB of the finished runs of each kind."""
+    found: dict[Kind, tuple[float, float]] = {}
+    for path in (results / ".store").glob("*/*/meta.json"):
+        try:
+            meta = json.loads(path.read_bytes())
+            each, steps = _kind(meta["spec"]), meta["env_steps_total"] + meta["eval_steps"]
+            before = found.get(each, (0.0, 0.0))
+            found[each] = max(before[0], meta["wall_time_s"] / steps), max(before[1], meta["peak_memory_mb"])
+        except (ValueError, KeyError, TypeError):
+            continue  # damaged, or of a version with other settings
+    return found
+
+
+def calibrate(spec: RunSpec, processes: int) -> Speed:
+    """Train for two seconds in each of `processes` processes at once.
+
+    Raises:
+        ChildProcessError: if one of them fails.
+    """
+    endless = spec.model_copy(update={"steps_per_agent": 2**31})
+    command = [sys.executable, "-W", "ignore", "-m", "frl.runs.calibrate", endless.model_dump_json()]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    children = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        for _ in range(max(processes, 1))
+    ]
+    try:
+        outputs = [(child.communicate(timeout=CALIBRATION_S), child.returncode) for child in children]
+    except subprocess.TimeoutExpired:
+        raise ChildProcessError(f"measuring the speed of {spec.environment} took over {CALIBRATION_S} s") from None
+    finally:
+        for child in children:
+            child.kill()
+    for (_, error), code in outputs:
+        if code:
+            raise ChildProcessError(f"measuring the speed of {spec.environment} failed: {error[-1000:]}")
+    seconds = [float(output) for (output, _), _ in outputs]
+    # tasks that end early are short of full episodes by an amount that only the runs will tell
+    return Speed(statistics.mean(seconds), 1.0, "measured now")
+
+
+def _makespan(seconds: Iterable[float], cores: int) -> float:
+    """End of the last job if each free core takes the next one."""
+    busy = [0.0] * max(cores, 1)
+    for job in seconds:
+        heapq.heapreplace(busy, busy[0] + job)
+    return max(busy)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "4 min", "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -1,0 +1,206 @@
+"""Where a result comes from: digests of the code that makes it, and the facts of machine and versions.
+
+The code digest is what decides a retraining. It covers what an
+algorithm's run executes and nothing else: comments, docstrings, figures and other algorithms' servers are not in it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import frl
+from frl.spec import SERVERS
+
+SRC = Path(frl.__file__).resolve().parents[1]
+LIBRARIES = ("numpy", "torch", "mujoco", "gymnasium")
+# The parts of frl.spec whose result enters the numbers; its help texts, checks and list of servers do not.
+SPEC_FUNCTIONS = ("stream", "env_steps_budget")
+
+
+@cache
+def code_digest(algorithm: str) -> str:
+    """Hex SHA-256 of the code and the library versions that make up a run of this algorithm.
+
+    Covers the import closure inside ``frl.training`` of ``frl.training.loop`` and of the algorithm's server module,
+    without comments, docstrings and other bare strings; the seed streams of frl.spec; the versions of `LIBRARIES`.
+
+    Raises:
+        KeyError: if the algorithm is unknown.
+    """
+    modules = closure(SRC, ("frl.training.loop", SERVERS[algorithm].__module__), "frl.training")
+    return digest_of(
+        [*(f"{name} {stripped(path)}" for name, path in sorted(modules.items())), spec_streams(), *library_versions()]
+    )
+
+
+@cache
+def analysis_digest(*names: str) -> str:
+    """Hex SHA-256 of the code and data behind a step of the analysis: when it changes the step is done again.
+
+    Args:
+        names: modules that the step begins with, e.g. ``frl.report.figures.draw``; none means the whole package.
+    """
+    package = SRC / "frl"
+    modules = closure(SRC, names or _every_module(package), "frl")
+    data = sorted(  # styles, reference curves
+        path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    )
+    return digest_of(
+        [
+            *(f"{name} {stripped(path)}" for name, path in sorted(modules.items())),
+            *(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in data),
+        ]
+    )
+
+
+def _every_module(package: Path) -> list[str]:
+    """Dotted names of all modules of the package."""
+    return sorted(
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in package.rglob("*.py")
+    )
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """Hex SHA-256 of the parts, one a line."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def library_versions() -> list[str]:
+    """``name version`` of each of `LIBRARIES`, without the build tag: ``2.13.0+cpu`` and ``2.13.0`` are one version."""
+    return [f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in LIBRARIES]
+
+
+# --------------------------------------------------------------------------------------------------
+# Import closure
+
+
+def closure(src: Path, start: Iterable[str], package: str) -> dict[str, Path]:
+    """The modules inside `package` that importing `start` executes, with their files.
+
+    Read from the source, nothing is imported: the packages' own ``__init__`` and imports inside functions count.
+
+    Args:
+        src: folder that holds the top package.
+        start: dotted names to begin with.
+        package: dotted name of the package to stay in.
+
+    Raises:
+        FileNotFoundError: if a module of `start` does not exist.
+    """
+    found: dict[str, Path] = {}
+    todo = list(start)
+    for name in todo:
+        if module_file(src, name) is None:
+            raise FileNotFoundError(f"no module {name} under {src}")
+    while todo:
+        name = todo.pop()
+        path = module_file(src, name)
+        if path is None or name in found or not f"{name}.".startswith(f"{package}."):
+            continue  # a name from a module, seen already, or outside
+        found[name] = path
+        todo += [name.rpartition(".")[0], *imported_names(path, name)]
+    return found
+
+
+def module_file(src: Path, name: str) -> Path | None:
+    """The source file of a dotted module name, None if there is none."""
+    base = src.joinpath(*name.split("."))
+    return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
+
+
+def imported_names(path: Path, name: str) -> list[str]:
+    """Every dotted name that the file imports: modules, and ``module.attribute`` since that may be a module too."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:  # relative: one dot is the package itself, each further dot its parent
+                parents = package.split(".")
+                module = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [module])])
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def stripped(path: Path) -> str:
+    """The file as text, without comments, docstrings, bare strings and layout."""
+    return _strip(ast.parse(path.read_bytes()))
+
+
+def spec_streams() -> str:
+    """The functions of :class:`frl.spec.RunSpec` that numbers depend on, stripped like :func:`stripped`."""
+    tree = ast.parse((SRC / "frl/spec.py").read_bytes())
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in SPEC_FUNCTIONS]
+    return "\n".join(_strip(function) for function in functions)
+
+
+def _strip(tree: ast.AST) -> str:
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            statements = getattr(node, field, None)
+            if isinstance(statements, list):  # a lambda's body is one expression
+                setattr(node, field, [s for s in statements if not _bare_string(s)])
+    return ast.unparse(tree)  # not ast.dump: its form changes with every Python version
+
+
+def _bare_string(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+# --------------------------------------------------------------------------------------------------
+# Facts of a run
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of the libraries that make the numbers and of frl itself."""
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), **found, "frl": frl.__version__}
+
+
+def git() -> dict[str, object]:
+    """Commit of the source tree and whether it has uncommitted changes; both None outside a git checkout."""
+    unknown: dict[str, object] = {"commit": None, "dirty": None}
+    if "site-packages" in SRC.parts:
+        return unknown  # a checkout around the environment would be somebody else's
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return unknown
+
+
+def _git(*arguments: str) -> str:
+    # no optional locks: many jobs ask at the same time
+    done = subprocess.run(
+        ["git", "-C", str(SRC), *arguments],
+        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return done.stdout.strip()
+
+
+def cpu_model() -> str:
+    """The processor's name as the operating system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()

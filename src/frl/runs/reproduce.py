@@ -1,0 +1,96 @@
+"""Train a finished run again from its own specification and compare, byte for byte where that is promised."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from frl.runs.checkpoints import Keeper
+from frl.runs.runner import make, run_digest
+from frl.runs.store import Meta, StoreError, verify
+from frl.spec import RunSpec
+
+CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
+"""Columns that no rounding reaches where a task's length is fixed: equal on every processor."""
+
+
+class ReproduceError(ValueError):
+    """A run that cannot be made again here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the comparison found."""
+
+    agrees: bool
+    message: str
+
+
+def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = None) -> Outcome:
+    """Train the run of the CSV at `path` again, not from the store, and compare with what it holds.
+
+    Byte-identical is what is promised for the same code, libraries and vector instructions. On a processor that rounds
+    differently a seed is another draw: then only clock and message counts have to be equal.
+
+    Args:
+        path: a run's CSV; its meta file lies beside it.
+        progress: see :func:`frl.training.loop.train`.
+
+    Raises:
+        ReproduceError: if the files are damaged, or were made by other training code or libraries.
+    """
+    table, meta = _read(path)
+    try:
+        spec: RunSpec | None = RunSpec.model_validate(meta["spec"])
+    except ValidationError:  # settings that this version does not have
+        spec = None
+    if spec is None or (here := run_digest(spec)) != meta["digest"]:
+        commit = (meta.get("git") or {}).get("commit")
+        raise ReproduceError(
+            f"{path}: made by other training code or libraries ({meta.get('versions')}, commit {commit}); "
+            "check that commit out and install its requirements.lock"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        keeper = Keeper(Path(folder), here, math.inf)
+        again, _ = make(spec, here, progress, keeper)
+        same_arithmetic = all(meta.get(name) == value for name, value in keeper.arithmetic.items())
+    if again == table:
+        return Outcome(True, "identical, byte for byte")
+    difference = first_difference(table, again)
+    if same_arithmetic:
+        return Outcome(False, f"NOT identical, though this processor rounds in the same way: {difference}")
+    made = {name: meta.get(name) for name in keeper.arithmetic}
+    what = f"made with {made}, here {keeper.arithmetic}: another draw of the same seed, as expected ({difference})"
+    comparable = spec.sampling.trajectories is None and b"diverged" not in table + again  # one draw may, another not
+    if comparable and (clock := first_difference(table, again, CLOCK)):
+        return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
+    return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")
+
+
+def _read(path: Path) -> tuple[bytes, Meta]:
+    meta_path = path.with_name(f"{path.stem}.meta.json")
+    try:
+        table = path.read_bytes()
+        return table, verify(table, meta_path.read_bytes())
+    except FileNotFoundError as error:
+        raise ReproduceError(f"{error.filename} is not there; a run is named by its CSV") from None
+    except StoreError as error:
+        raise ReproduceError(f"{path}: {error}") from None
+
+
+def first_difference(before: bytes, after: bytes, columns: tuple[str, ...] | None = None) -> str:
+    """The first cell that differs, in words; empty if none of `columns` (None: all) does."""
+    rows, others = (list(csv.DictReader(io.StringIO(text.decode()))) for text in (before, after))
+    for number, (row, other) in enumerate(zip(rows, others, strict=False), start=2):
+        for name, value in row.items():
+            if (columns is None or name in columns) and other.get(name) != value:
+                return f"line {number}, {name}: {value} before, {other.get(name)} now"
+    return "" if len(rows) == len(others) else f"{len(rows)} rows before, {len(others)} now"

@@ -1,0 +1,200 @@
+"""Finished runs, kept under the digest of what made them: ``<results>/.store/<digest[:2]>/<digest>/``.
+
+Snakemake deletes declared outputs before a rerun; the store is no output, so nothing that was computed gets lost:
+a failed rerun, a reverted edit or a second scenario with the same run take the finished run from here.
+An entry is the run's CSV and its meta JSON, whose ``checksum`` covers both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from frl.runs.files import write_synced
+
+Meta = dict[str, Any]
+NAMES = ("run.csv", "meta.json")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+_MEMBER = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})/(run\.csv|meta\.json)")
+
+
+class StoreError(ValueError):
+    """An archive or an entry that cannot be used; the message says which and why."""
+
+
+def checksum(csv: bytes, meta: Meta) -> str:
+    """Hex SHA-256 over the CSV and everything in the meta data but the checksum itself."""
+    rest = json.dumps({key: value for key, value in meta.items() if key != "checksum"}, sort_keys=True)
+    return hashlib.sha256(csv + b"\0" + rest.encode()).hexdigest()
+
+
+def dump_meta(meta: Meta) -> bytes:
+    """The bytes of a meta file: indented JSON, keys in the order given."""
+    return (json.dumps(meta, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def verify(csv: bytes, meta_bytes: bytes, digest: str | None = None) -> Meta:
+    """The meta data of a run whose bytes are whole.
+
+    Args:
+        csv: content of the run's CSV.
+        meta_bytes: content of its meta JSON.
+        digest: if given, what the run has to be.
+
+    Raises:
+        StoreError: if the meta data is no JSON object, the checksum differs, or it is another run.
+    """
+    try:
+        meta = json.loads(meta_bytes)
+    except ValueError:
+        raise StoreError("its meta data is not valid JSON") from None
+    if not isinstance(meta, dict) or meta.get("checksum") != checksum(csv, meta):
+        raise StoreError("its content does not match its checksum")
+    if digest is not None and meta.get("digest") != digest:
+        raise StoreError(f"it holds another run (digest {str(meta.get('digest'))[:12]}, expected {digest[:12]})")
+    return meta
+
+
+class Store:
+    """The finished runs below one results folder.
+
+    Args:
+        results: the results folder, e.g. ``results``; the store is its subfolder ``.store``.
+    """
+
+    def __init__(self, results: Path):
+        self.root = results / ".store"
+
+    def folder(self, digest: str) -> Path:
+        """Where the entry of this digest is or would be.
+
+        Raises:
+            StoreError: if it is no digest (and could lead out of the store).
+        """
+        if not DIGEST.fullmatch(digest):
+            raise StoreError(f"{digest!r} is not a digest of 64 hexadecimal digits")
+        return self.root / digest[:2] / digest
+
+    def get(self, digest: str) -> tuple[bytes, bytes] | None:
+        """CSV and meta bytes of a finished run, or None; a damaged entry counts as none and is reported on stderr."""
+        folder = self.folder(digest)
+        try:
+            csv, meta = ((folder / name).read_bytes() for name in NAMES)
+            verify(csv, meta, digest)
+        except FileNotFoundError:
+            return None
+        except (OSError, StoreError) as error:
+            print(f"frl: ignoring the stored run {folder}: {error}", file=sys.stderr)
+            return None
+        return csv, meta
+
+    def put(self, digest: str, csv: bytes, meta: bytes) -> None:
+        """Keep a finished run; a whole entry that is already there stays.
+
+        Raises:
+            StoreError: if checksum or digest do not fit.
+            OSError: if it cannot be written (disk full); nothing half-written is left under the digest.
+        """
+        verify(csv, meta, digest)
+        folder = self.folder(digest)
+        if folder.exists() and self.get(digest) is not None:
+            return
+        temporary = self.root / f".tmp-{socket.gethostname()}-{os.getpid()}-{digest[:12]}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            for name, content in zip(NAMES, (csv, meta), strict=True):
+                write_synced(temporary / name, content)
+            shutil.rmtree(folder, ignore_errors=True)  # a damaged entry
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary.rename(folder)
+        except OSError:
+            if self.get(digest) is None:  # otherwise another process kept the same run in the meantime
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def digests(self) -> Iterator[str]:
+        """The digests of all entries, sorted."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]/*")):
+            if DIGEST.fullmatch(folder.name):
+                yield folder.name
+
+    def export(self, archive: Path, digests: Iterable[str] | None = None) -> int:
+        """Write whole entries into one tar file (compressed if its name ends in gz, xz or bz2).
+
+        Args:
+            archive: the file to write.
+            digests: which entries, those that are there; None means all.
+
+        Returns:
+            The number of runs written.
+        """
+        count = 0
+        temporary = archive.with_name(f".{socket.gethostname()}-{os.getpid()}.{archive.name}")
+        kind = archive.suffix.removeprefix(".").removeprefix("t")
+        mode: Any = f"w:{kind}" if kind in ("gz", "xz", "bz2") else "w"
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with tarfile.open(temporary, mode) as tar:
+                for digest in self.digests() if digests is None else sorted(set(digests)):
+                    if (entry := self.get(digest)) is None:
+                        continue
+                    for name, content in zip(NAMES, entry, strict=True):
+                        member = tarfile.TarInfo(f"{digest[:2]}/{digest}/{name}")
+                        member.size = len(content)
+                        tar.addfile(member, io.BytesIO(content))
+                    count += 1
+            temporary.replace(archive)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return count
+
+    def import_(self, archive: Path) -> int:
+        """Take the runs of an archive into the store; every name and checksum is checked before anything is written.
+
+        Returns:
+            The number of runs read.
+
+        Raises:
+            StoreError: if the archive cannot be read, holds anything but stored runs, or a damaged one.
+        """
+        entries = _read_archive(archive)
+        for digest, (csv, meta) in entries.items():
+            try:
+                verify(csv, meta, digest)
+            except StoreError as error:
+                raise StoreError(f"{archive}: run {digest}: {error}; nothing was imported") from None
+        for digest, (csv, meta) in entries.items():
+            self.put(digest, csv, meta)
+        return len(entries)
+
+
+def _read_archive(archive: Path) -> dict[str, tuple[bytes, bytes]]:
+    files: dict[str, dict[str, bytes]] = {}
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.isdir() and re.fullmatch(r"[0-9a-f]{2}(/[0-9a-f]{64})?", member.name):
+                    continue
+                match = _MEMBER.fullmatch(member.name)
+                content = tar.extractfile(member) if match and member.isreg() else None
+                if match is None or content is None:
+                    raise StoreError(f"{archive}: {member.name!r} is not a stored run; nothing was imported")
+                files.setdefault(match[2], {})[match[3]] = content.read()
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise StoreError(f"{archive}: cannot be read as an archive of runs: {error}") from None
+    for digest, parts in files.items():
+        if missing := set(NAMES) - set(parts):
+            raise StoreError(f"{archive}: run {digest} has no {missing.pop()}; nothing was imported")
+    return {digest: (parts["run.csv"], parts["meta.json"]) for digest, parts in files.items()}

@@ -1,0 +1,1 @@
+"""Scenario files: many runs, what is claimed of them, and what is built from them."""

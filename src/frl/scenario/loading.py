@@ -1,0 +1,89 @@
+"""Scenario and claims files from disk, or one message that begins with the path."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from frl.errors import SpecError, explain
+from frl.scenario.claims import Claims
+from frl.scenario.scenario import Scenario
+from frl.training.servers.base import Settings
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Read one scenario file, and the claims file and the trials that it names; nothing else is read or merged in.
+
+    Raises:
+        SpecError: if a file is missing, no YAML mapping, or not a valid scenario, claims file or CSV.
+    """
+    path = Path(path)
+    data = _read_yaml(path, "scenario")
+    for key, what in (("claims", "a claims file, as in claims.yaml"), ("trials", "a CSV, as in trials.csv")):
+        if data.get(key) in (None, ""):
+            data.pop(key, None)
+        elif not isinstance(data[key], str):
+            hint = "; this looks like a claims file, not a scenario" if key == "claims" and len(data) == 1 else ""
+            raise SpecError(f"{path}: {key}: should be the path of {what}, not a {type(data[key]).__name__}{hint}")
+    if "claims" in data:
+        data["claims"] = _validated(path.parent / data["claims"], "claims file", Claims)
+    if "trials" in data:
+        data["trials"] = _read_csv(path.parent / data["trials"], "trials")
+    return _validated(path, "scenario", Scenario, data)
+
+
+def _validated(path: Path, what: str, model: type[AnySettings], data: dict[str, Any] | None = None) -> AnySettings:
+    """The file's content as the model, or one message that begins with its path."""
+    try:
+        return model.model_validate(_read_yaml(path, what) if data is None else data)
+    except ValidationError as error:
+        raise SpecError(f"{path}: {explain(error, model)}") from None
+
+
+def _read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """A YAML mapping, or one message that begins with its path."""
+    try:
+        data = yaml.load(_read(path, what), Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise SpecError(f"{path}: a {what} is a mapping of keys, got {type(data).__name__}")
+    return data
+
+
+def _read(path: Path, what: str) -> str:
+    """A file's text, or one message that begins with its path."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{path}: cannot read the {what}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8 text: {error}") from None
+
+
+def _read_csv(path: Path, what: str) -> str:
+    """The text of a CSV with a header, or one message that begins with its path."""
+    text = _read(path, what)
+    rows = list(csv.reader(text.splitlines()))
+    if not rows:
+        raise SpecError(f"{path}: the {what} have no header")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise SpecError(f"{path}: row {number} has {len(row)} values, the header {len(rows[0])}")
+    return text
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Safe YAML in which a key given twice is an error: the standard loader silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
