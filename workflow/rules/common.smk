@@ -12,7 +12,7 @@ from frl.runs.plan import plan, request
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.runner import run_digest
 from frl.runs.watch import Watch
-from frl.scenario.products import figure_names
+from frl.scenario.products import NOTEBOOKS as NUMBERED, figure_names
 from frl.scenario.loading import load_scenario
 from frl.errors import SpecError
 
@@ -68,7 +68,7 @@ if workflow.is_main_process:  # not in the jobs of a cluster
 FIGURES = figure_names(SCENARIO)  # those that the scenario has the runs for
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
 RUN = "{environment}/{method}/n{n_agents}/seed{seed}"
-NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob("*.py"))]
+NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob(NUMBERED))]
 RUN_FILES = [
     f"{BASE}/runs/{run}{suffix}" for run in RUNS for suffix in (".csv", ".meta.json")
 ]
