@@ -306,6 +306,10 @@ def test_every_axis_is_drawn(runs: frl.Runs, by: Any) -> None:
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["PG (N = 1), 5 seeds", "AFedPG, N = 4, 5 seeds", "FedPG, N = 4, 5 seeds"]
     assert len(ax.get_lines()) == 3 * (5 + 1)
+    ends = {"uploads": "uploads", "uplink_bytes": "uplink_bytes"}
+    if by in ends:  # per agent
+        one = runs.frame[(runs.frame["method"] == "fedpg") & (runs.frame["seed"] == 0)]
+        assert ax.get_lines()[12].get_xdata()[-1] == one[ends[by]].max() / 4
     colours = {line.get_color() for line in ax.get_lines() if line.get_linewidth() == 2}
     assert len(colours) == 3
     assert runs.plot(by, ax=ax) is ax

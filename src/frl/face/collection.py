@@ -108,8 +108,8 @@ class Runs:
         """Draw return against an axis: each seed thin, each cell's median thick.
 
         Args:
-            by: "samples" (environment steps per agent), "time" (simulated seconds), "uploads", "uplink_bytes" or
-                "total_bytes".
+            by: "samples" (environment steps), "uploads", "uplink_bytes" or "total_bytes", each per agent, or "time"
+                (simulated seconds).
             ax: matplotlib axes to draw into; new ones if not given.
 
         Returns:
@@ -208,7 +208,10 @@ class Runs:
             rows = rows_of(self.frame, cell)
             if any(key not in rows or rows[key].isna().any() for key in needed):
                 raise RunsError(f"by = {by!r}: the runs of {name_of(cell)} have no column {' and '.join(needed)}")
-            found.append(align(with_total_bytes(rows) if column == TOTAL_BYTES else rows, column))
+            rows = with_total_bytes(rows) if column == TOTAL_BYTES else rows
+            if by not in ("samples", "time"):
+                rows = rows.assign(**{column: rows[column] / rows["n_agents"]})
+            found.append(align(rows, column))
         return found
 
     def _only(self, facts: list[Facts]) -> Runs:

@@ -19,9 +19,9 @@ from frl.face.facts import UNIT, RunsError, check_seeds, name_of, warn
 _COUNTED = {
     "samples": "samples per agent",
     "time": "simulated time",
-    "uploads": "uploads",
-    "uplink_bytes": "uploaded bytes",
-    "total_bytes": "bytes",
+    "uploads": "uploads per agent",
+    "uplink_bytes": "uploaded bytes per agent",
+    "total_bytes": "bytes per agent",
 }
 
 

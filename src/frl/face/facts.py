@@ -18,7 +18,7 @@ COLUMN_OF: dict[str, str] = {
     "uplink_bytes": UPLINK,
     "total_bytes": TOTAL_BYTES,
 }
-"""Samples are environment steps per agent, time is in simulated seconds; the other three count all agents' messages."""
+"""Time is in simulated seconds; everything else is counted per agent, the sum of all agents' divided by N."""
 UNIT = {"samples": "steps", "time": "s", "uploads": "uploads", "uplink_bytes": "bytes", "total_bytes": "bytes"}
 CLOCK = ("fleet", "link")
 """Settings of the simulated clock: with others, times are not comparable; without a clock they do nothing."""

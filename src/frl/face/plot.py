@@ -15,9 +15,9 @@ from frl.report.figures.style import agent_colours, method_colours, shade
 LABELS = {
     "samples": "environment steps per agent",
     "time": "simulated time (s)",
-    "uploads": "uploads of all agents",
-    "uplink_bytes": "bytes from agents to server",
-    "total_bytes": "bytes in both directions",
+    "uploads": "uploads per agent",
+    "uplink_bytes": "uploaded bytes per agent",
+    "total_bytes": "bytes per agent, both directions",
 }
 
 
