@@ -14,9 +14,8 @@ import pytest
 import synthetic
 
 import frl
-from frl.analysis.curves import STEPS, TIME, all_curves
+from frl.analysis.curves import STEPS, TIME
 from frl.analysis.load import read_curves
-from frl.analysis.thresholds import censor, ratio, seed_times
 from frl.face import reading
 from frl.face.facts import Facts
 from frl.runs.provenance import SRC
@@ -96,6 +95,17 @@ def test_damaged_runs_and_wrong_places_are_refused(scenario: Scenario, tmp_path:
     file.write_text(file.read_text(encoding="utf-8").replace("0.0", "0.5", 1), encoding="utf-8")
     with pytest.raises(frl.RunsError, match=r"n1/seed0\.csv: its content does not match its checksum"):
         frl.runs(tmp_path / scenario.name)
+    file.unlink()
+    with pytest.raises(frl.RunsError, match=r"n1/seed0\.csv: cannot be read: No such file"):
+        frl.runs(tmp_path / scenario.name)
+
+
+def test_a_folder_of_runs_may_be_the_current_one(
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic.write_all(tmp_path, scenario)
+    monkeypatch.chdir(tmp_path / scenario.name / "runs" / "Swimmer" / "fedpg" / "n4")
+    assert frl.runs(".").cells == (("Swimmer", "fedpg", 4),)
 
 
 def test_a_scenario_is_trained_and_read(tmp_path: Path) -> None:
@@ -154,16 +164,28 @@ def test_one_name_stands_for_one_thing(runs: frl.Runs) -> None:
 # Comparing
 
 
-@pytest.mark.parametrize(("by", "column"), [("samples", STEPS), ("time", TIME)])
-def test_the_ratio_is_the_one_that_the_judge_computes(runs: frl.Runs, scenario: Scenario, by: str, column: str) -> None:
-    """From the collected curves, by the functions that verdicts are made of."""
-    curves = all_curves(synthetic.frame(scenario), column)
-    slow, fast = curves["Swimmer", "fedpg", 4], curves["Swimmer", "afedpg", 4]
-    horizon = min(slow.x[-1], fast.x[-1]) / 2
-    expected = ratio(*(censor(seed_times(one, 60), horizon) for one in (slow, fast)))
-    found = runs.compare("fedpg", ("afedpg", 4), level=60, by=by, horizon=horizon)  # type: ignore[arg-type]
-    assert (found.ratio, found.low, found.high) == (expected.value, expected.low, expected.high)
-    assert found.low < found.ratio < found.high
+@pytest.mark.parametrize(
+    ("per", "horizon"),
+    [("samples", 60_000), ("time", 100), ("uploads", 30), ("uplink_bytes", 5e5), ("total_bytes", 1e6)],
+)
+def test_the_judge_says_the_same(runs: frl.Runs, per: Any, horizon: float) -> None:
+    """Of the same runs, claim for claim."""
+    pairs = [(("fedpg", 4), ("afedpg", 4)), (("afedpg", 1), ("afedpg", 4))]
+    sides = [[{"method": method, "n_agents": n} for method, n in pair] for pair in pairs]
+    claim = {
+        "id": "J", "title": "Sooner", "statement": "It is sooner.", "source": "here", "environment": "Swimmer",
+        "role": "exploratory", "test": "ratio", "per": per, "threshold": 60, "horizon": horizon, "margin": 1.25,
+        "pairs": [{"slower": slower, "faster": faster} for slower, faster in sides],
+    }  # fmt: skip
+    claimed = synthetic.scenario(seeds=SEEDS, methods={"afedpg": (1, 4), "fedpg": (4,)}, claims={"claims": [claim]})
+    judged = frl.judge(claimed, runs.frame).parts
+    assert len(judged) == 2
+    for (a, b), part in zip(pairs, judged, strict=True):
+        found = runs.compare(a, b, by=per, level=60, horizon=horizon)
+        assert part.effect is not None
+        assert (found.ratio, found.low, found.high) == (part.effect.value, part.effect.low, part.effect.high)
+        assert found.reached == tuple(arm.reached for arm in part.arms)
+        assert found.low < found.ratio < found.high
 
 
 def table(times: dict[str, list[float]], end: float = 1000.0, top: float = 10.0) -> pd.DataFrame:
@@ -280,7 +302,7 @@ def test_a_run_that_diverged_never_gets_there(scenario: Scenario, tmp_path: Path
     [
         ("fedpg", "afedpg", "samples", r"b must be one cell, not afedpg \(N = 1, Swimmer\), afedpg \(N = 4, Swimmer\)"),
         ("fedpg", ("fedpg", 4), "samples", r"a and b are both fedpg \(N = 4, Swimmer\)"),
-        ("fedpg", ("afedpg", 4), "epochs", "axis = 'epochs': allowed are samples, time, uploads"),
+        ("fedpg", ("afedpg", 4), "epochs", "by = 'epochs': allowed are samples, time, uploads"),
         ("lapg", "fedpg", "samples", "method = 'lapg': there are afedpg, fedpg"),
     ],
 )

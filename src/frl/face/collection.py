@@ -13,7 +13,9 @@ from frl.analysis.curves import TOTAL_BYTES, UPLINK, Cell, Curves, align, rows_o
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.face import comparison
 from frl.face.comparison import Comparison
-from frl.face.facts import Axis, Facts, RunsError, check_cells, check_comparable, column_of, name_of
+from frl.face.facts import Facts, RunsError, check_axis, check_cells, check_comparable, name_of
+from frl.scenario.claim_base import Per
+from frl.verdicts.estimate import AXES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +106,7 @@ class Runs:
         check_cells(facts)
         return Runs(pd.concat([self.frame, other.frame], ignore_index=True), facts)
 
-    def plot(self, by: Axis = "samples", *, ax: Axes | None = None) -> Axes:
+    def plot(self, by: Per = "samples", *, ax: Axes | None = None) -> Axes:
         """Draw return against an axis: each seed thin, each cell's median thick.
 
         Args:
@@ -153,7 +155,7 @@ class Runs:
         b: str | tuple[str, int] | Runs,
         *,
         level: float,
-        by: Axis = "samples",
+        by: Per = "samples",
         horizon: float | None = None,
         confidence: float = FAMILY_LEVEL,
     ) -> Comparison:
@@ -179,7 +181,7 @@ class Runs:
         curves = (first + second)._curves(by, refuse=True)
         return comparison.compare(curves[0], curves[1], by, _finite(level), horizon, confidence)
 
-    def _to(self, by: Axis, level: float, horizon: float | None, confidence: float) -> pd.DataFrame:
+    def _to(self, by: Per, level: float, horizon: float | None, confidence: float) -> pd.DataFrame:
         return comparison.table(self._curves(by, refuse=False), by, _finite(level), horizon, confidence)
 
     def _side(self, given: str | tuple[str, int] | Runs, what: str) -> Runs:
@@ -194,9 +196,10 @@ class Runs:
             raise RunsError(f"{what} must be one cell, not {', '.join(map(name_of, found.cells))}; use .select(...)")
         return found
 
-    def _curves(self, by: str, refuse: bool) -> list[Curves]:
+    def _curves(self, by: Per, refuse: bool) -> list[Curves]:
         """Each cell's curves against this axis, once it is checked that they can be shown together."""
-        column = column_of(by)
+        check_axis(by)
+        column = AXES[by]
         environments = list(dict.fromkeys(cell[0] for cell in self.cells))
         if len(environments) > 1:
             allowed = ", ".join(environments)

@@ -15,8 +15,9 @@ from frl.analysis.curves import Cell, Curves
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import Arm, censor, log_ratio, seed_times
 from frl.face.facts import UNIT, RunsError, check_seeds, name_of, warn
+from frl.scenario.claim_base import Per
 
-_COUNTED = {
+_COUNTED: dict[Per, str] = {
     "samples": "samples per agent",
     "time": "simulated time",
     "uploads": "uploads per agent",
@@ -44,7 +45,7 @@ class Comparison:
 
     a: str
     b: str
-    by: str
+    by: Per
     level: float
     horizon: float
     ratio: float
@@ -65,7 +66,7 @@ class Comparison:
         )
 
 
-def compare(a: Curves, b: Curves, by: str, level: float, horizon: float | None, confidence: float) -> Comparison:
+def compare(a: Curves, b: Curves, by: Per, level: float, horizon: float | None, confidence: float) -> Comparison:
     """The ratio of a's times to b's; see :meth:`frl.Runs.compare`."""
     names = [name_of(cell_of(curves)) for curves in (a, b)]
     slower, faster = arms([a, b], level, horizon)
@@ -88,7 +89,7 @@ def compare(a: Curves, b: Curves, by: str, level: float, horizon: float | None, 
     )  # fmt: skip
 
 
-def table(cells: Sequence[Curves], by: str, level: float, horizon: float | None, confidence: float) -> pd.DataFrame:
+def table(cells: Sequence[Curves], by: Per, level: float, horizon: float | None, confidence: float) -> pd.DataFrame:
     """One row a cell; see :meth:`frl.Runs.time_to`."""
     rows = []
     for curves, arm in zip(cells, arms(cells, level, horizon), strict=True):

@@ -6,20 +6,19 @@ import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from frl.analysis.curves import STEPS, TIME, TOTAL_BYTES, UPLINK, UPLOADS, Cell
+from frl.analysis.curves import Cell
+from frl.scenario.claim_base import Per
+from frl.verdicts.estimate import AXES
 
-Axis = Literal["samples", "time", "uploads", "uplink_bytes", "total_bytes"]
-COLUMN_OF: dict[str, str] = {
-    "samples": STEPS,
-    "time": TIME,
-    "uploads": UPLOADS,
-    "uplink_bytes": UPLINK,
-    "total_bytes": TOTAL_BYTES,
+UNIT: dict[Per, str] = {
+    "samples": "steps",
+    "time": "s",
+    "uploads": "uploads",
+    "uplink_bytes": "bytes",
+    "total_bytes": "bytes",
 }
-"""Time is in simulated seconds; everything else is counted per agent, the sum of all agents' divided by N."""
-UNIT = {"samples": "steps", "time": "s", "uploads": "uploads", "uplink_bytes": "bytes", "total_bytes": "bytes"}
 CLOCK = ("fleet", "link")
 """Settings of the simulated clock: with others, times are not comparable; without a clock they do nothing."""
 OWN = ("algorithm", "method", "server", "n_agents", "seed")
@@ -60,15 +59,14 @@ class Facts:
         return replace(self, cell=(self.cell[0], method, self.cell[2]))
 
 
-def column_of(axis: str) -> str:
-    """The column of this axis.
+def check_axis(by: str) -> None:
+    """Refuse what is no axis.
 
     Raises:
-        RunsError: if there is no such axis.
+        RunsError: names the axes.
     """
-    if axis not in COLUMN_OF:
-        raise RunsError(f"axis = {axis!r}: allowed are {', '.join(COLUMN_OF)}")
-    return COLUMN_OF[axis]
+    if by not in AXES:
+        raise RunsError(f"by = {by!r}: allowed are {', '.join(AXES)}")
 
 
 def name_of(cell: Cell) -> str:

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from frl.analysis.curves import Curves
 from frl.analysis.names import curve_name
 from frl.report.figures.style import agent_colours, method_colours, shade
+from frl.scenario.claim_base import Per
 
-LABELS = {
+LABELS: dict[Per, str] = {
     "samples": "environment steps per agent",
     "time": "simulated time (s)",
     "uploads": "uploads per agent",
@@ -21,7 +22,7 @@ LABELS = {
 }
 
 
-def plot(cells: Sequence[Curves], by: str, ax: Axes | None) -> Axes:
+def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
     """Every seed's own evaluations as a thin line, the median over seeds as a thick one; a cross marks a divergence."""
     if ax is None:
         _, ax = plt.subplots(layout="constrained")

@@ -66,12 +66,7 @@ def runs(folder: str | Path) -> Runs:
 
 def read_files(paths: Iterable[Path], source: str) -> Runs:
     """The runs of these CSV files, `<environment>/<method>/n<N>/seed<S>.csv`, each with its meta file beside it."""
-    return _joined(
-        _verified(
-            path.read_bytes(), path.with_name(f"{path.stem}.meta.json").read_bytes(), path.parts[-3], source, path
-        )
-        for path in paths
-    )
+    return _joined(_read_file(path.resolve(), source) for path in paths)
 
 
 def from_csv(path: str | Path, *, environment: str | None = None, n_agents: int | None = None) -> Runs:
@@ -173,6 +168,14 @@ def _verified(csv: bytes, meta_bytes: bytes, method: str, source: str, path: Pat
     cell = (str(spec["environment"]), method, int(spec["n_agents"]))
     version, instructions = meta.get("numerics_version"), meta.get("cpu_capability")
     return _Run(csv.decode(), Facts(cell, int(spec["seed"]), source, spec, version, instructions))
+
+
+def _read_file(path: Path, source: str) -> _Run:
+    try:
+        csv, meta = path.read_bytes(), path.with_name(f"{path.stem}.meta.json").read_bytes()
+    except OSError as error:
+        raise RunsError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    return _verified(csv, meta, path.parts[-3], source, path)
 
 
 def _joined(found: Iterable[_Run]) -> Runs:
