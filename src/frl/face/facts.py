@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from frl.analysis.curves import Cell
 from frl.scenario.claim_base import Per
 from frl.verdicts.estimate import AXES
+from frl.verdicts.rules import MIN_SEEDS
 
 UNIT: dict[Per, str] = {
     "samples": "steps",
@@ -23,7 +24,6 @@ CLOCK = ("fleet", "link")
 """Settings of the simulated clock: with others, times are not comparable; without a clock they do nothing."""
 OWN = ("algorithm", "method", "server", "n_agents", "seed")
 """Settings that compared methods may have of their own."""
-FEW_SEEDS = 5
 
 
 class RunsError(ValueError):
@@ -88,7 +88,7 @@ def check_cells(facts: Iterable[Facts]) -> None:
         if (one.cell, one.seed) in seen:
             raise RunsError(f"{name}: seed {one.seed} is there twice; tell the two apart with .rename({{...}})")
         seen.add((one.cell, one.seed))
-        changed = list(differences([other, one], own=("seed", "method")))
+        changed = list(differences([other, one], own=("seed", "method")).values())
         if None in (one.settings, other.settings) and one.source != other.source:
             changed = [f"source ({other.source}, {one.source}), and not all settings are known"]
         if changed:
@@ -108,12 +108,12 @@ def check_comparable(facts: Sequence[Facts], axis: str, refuse: bool) -> None:
         RunsError: names what differs, and the values.
     """
     clock = () if axis == "time" else CLOCK
-    changed = list(differences(facts, own=(*OWN, *clock)))
-    fatal = [text for text in changed if text.split(".")[0].split(" ")[0] in ("env_version", *CLOCK)] if refuse else []
-    if fatal:
+    changed = differences(facts, own=(*OWN, *clock))
+    fatal = [text for key, text in changed.items() if key.partition(".")[0] in ("env_version", *CLOCK)]
+    if fatal and refuse:
         raise RunsError(f"not comparable by {axis}: the runs differ in {'; '.join(fatal)}")
     if changed:
-        warn(f"the runs differ in {'; '.join(changed)}")
+        warn(f"the runs differ in {'; '.join(changed.values())}")
     known = dict.fromkeys((one.source, one.settings is not None) for one in facts)
     for source in [source for source, has_settings in known if not has_settings] if len(known) > 1 else []:
         warn(f"the settings behind {source} are not known: task version, clock and learner cannot be checked")
@@ -126,18 +126,20 @@ def check_comparable(facts: Sequence[Facts], axis: str, refuse: bool) -> None:
 def check_seeds(counts: dict[str, int]) -> None:
     """Warn where so few seeds have a say that an interval is wide or missing."""
     for name, count in counts.items():
-        if count < FEW_SEEDS:
-            rest = "without any interval" if count < 2 else f"fewer than {FEW_SEEDS}: its interval is rough"
+        if count < MIN_SEEDS:
+            rest = "without any interval" if count < 2 else f"fewer than {MIN_SEEDS}: its interval is rough"
             warn(f"{name} has {count} seed{'s' * (count != 1)}, {rest}")
 
 
-def differences(facts: Sequence[Facts], own: tuple[str, ...]) -> Iterator[str]:
-    """Each setting outside `own` of which the runs have more than one value, with the values, in words."""
+def differences(facts: Sequence[Facts], own: tuple[str, ...]) -> dict[str, str]:
+    """Each setting outside `own` of which the runs have more than one value, by its dotted name: both, in words."""
     flat = [_flat(one.settings, own) for one in facts if one.settings is not None]
+    found = {}
     for key in dict.fromkeys(key for settings in flat for key in settings):
-        values = list(dict.fromkeys(str(settings.get(key, "absent")) for settings in flat))
+        values = dict.fromkeys(str(settings.get(key, "absent")) for settings in flat)
         if len(values) > 1:
-            yield f"{key} ({', '.join(values)})"
+            found[key] = f"{key} ({', '.join(values)})"
+    return found
 
 
 def _flat(settings: dict[str, Any], own: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
