@@ -165,7 +165,7 @@ class Runs:
             a, b: each a method's name, (name, N), or runs of one cell, which need not be among these.
             level: the return to reach.
             by: what to count, as in :meth:`plot`.
-            horizon: as in :meth:`time_to`.
+            horizon: as in :meth:`time_to`; with the one of a claim the ratio is that of its verdict.
             confidence: of the interval.
 
         Raises:
