@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from frl.analysis.curves import TOTAL_BYTES, UPLINK, Cell, Curves, align, rows_of, with_total_bytes
+from frl.analysis.curves import TOTAL_BYTES, UPLINK, Cell, Curves, rows_of
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.face import comparison
 from frl.face.comparison import Comparison
 from frl.face.facts import Facts, RunsError, check_axis, check_cells, check_comparable, name_of
 from frl.scenario.claim_base import Per
-from frl.verdicts.estimate import AXES
+from frl.verdicts.estimate import AXES, curves_per
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -211,10 +211,7 @@ class Runs:
             rows = rows_of(self.frame, cell)
             if any(key not in rows or rows[key].isna().any() for key in needed):
                 raise RunsError(f"by = {by!r}: the runs of {name_of(cell)} have no column {' and '.join(needed)}")
-            rows = with_total_bytes(rows) if column == TOTAL_BYTES else rows
-            if by not in ("samples", "time"):
-                rows = rows.assign(**{column: rows[column] / rows["n_agents"]})
-            found.append(align(rows, column))
+            found.append(curves_per(rows, by))
         return found
 
     def _only(self, facts: list[Facts]) -> Runs:

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from frl.analysis.curves import Cell, Curves
-from frl.analysis.quantity import Array
-from frl.analysis.thresholds import Arm, censor, log_ratio, seed_times
+from frl.analysis.thresholds import Arm, censor, common_horizon, ratio, seed_times, unreached
 from frl.face.facts import UNIT, RunsError, check_seeds, name_of, warn
 from frl.scenario.claim_base import Per
 
@@ -79,12 +78,12 @@ def compare(a: Curves, b: Curves, by: Per, level: float, horizon: float | None, 
         if count == 0:
             warn(f"no seed of {name} gets to {level:g} within {slower.horizon:,.0f} {UNIT[by]}: the ratio is a bound")
     check_seeds({name: len(c.runs) for name, c in zip(names, (a, b), strict=True)})
-    ratio = log_ratio(slower, faster).quantity(confidence, exponential=True)
-    if not ratio.has_interval and min(len(a.runs), len(b.runs)) > 1:
+    found = ratio(slower, faster, confidence)
+    if not found.has_interval and min(len(a.runs), len(b.runs)) > 1:
         warn(f"all seeds of {names[0]} and of {names[1]} took equally long: there is no interval")
     relation = ">" if reached[0] == 0 else "<" if reached[1] == 0 else "="
     return Comparison(
-        names[0], names[1], by, level, slower.horizon, ratio.value, ratio.low, ratio.high, confidence, relation,
+        names[0], names[1], by, level, slower.horizon, found.value, found.low, found.high, confidence, relation,
         (len(a.runs), len(b.runs)), reached,
     )  # fmt: skip
 
@@ -123,21 +122,8 @@ def arms(cells: Sequence[Curves], level: float, horizon: float | None) -> list[A
         if any(time <= run.x[0] for run, time in zip(curves.runs, times_S, strict=True)):
             name = name_of(cell_of(curves))
             raise RunsError(f"level = {level:g}: {name} is there at its first evaluation; choose a higher one")
-    known = _known_until(cells, times)
-    horizon = known[0] if horizon is None else horizon
-    if not 0 < horizon <= known[1]:
-        raise RunsError(f"horizon = {horizon:g}: must be above 0 and at most {known[1]:g}, where a run ends")
+    last = min(float(unreached(curves, level).min(initial=np.inf)) for curves in cells)
+    horizon = common_horizon(cells, level) if horizon is None else horizon
+    if not 0 < horizon <= last * (1 + 1e-9):
+        raise RunsError(f"horizon = {horizon:g}: must be above 0 and at most {last:g}, where a run ends")
     return [censor(times_S, horizon) for times_S in times]
-
-
-def _known_until(cells: Sequence[Curves], times: Sequence[Array]) -> tuple[float, float]:
-    """The default horizon, and the largest one: up to where it is known of every seed whether it got there.
-
-    A run that diverged never will, however short it is.
-    """
-    pairs = zip(cells, times, strict=True)
-    runs = [each for curves, times_S in pairs for each in zip(curves.runs, times_S, strict=True)]
-    open_ends = [float(run.x[-1]) for run, time in runs if np.isnan(time) and np.isnan(run.diverged_at)]
-    if open_ends:
-        return min(open_ends), min(open_ends)
-    return max(float(run.x[-1]) if np.isnan(time) else float(time) for run, time in runs), float("inf")
