@@ -176,6 +176,9 @@ def test_notebooks_are_prose_and_calls(analysed: tuple[Scenario, Path]) -> None:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert not re.search(r"^\s*(def|for|if|while|class)\b", code, re.MULTILINE)
     assert not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    sources = {cell.metadata["source_file"] for cell in notebook.cells} - {"parameters"}
+    assert len(sources) > 3
+    assert all(name[0].isdigit() for name in sources), "the report is made of the numbered notebooks alone"
 
 
 def test_a_failing_cell_is_named_and_the_notebook_kept(analysed: tuple[Scenario, Path], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from frl.runs.provenance import SRC, imported_names, module_file
 FLOORS = (
     "frl.cli",
     "frl.commands",
+    "frl.face",
     "frl.report",
     "frl.verdicts",
     "frl.analysis",

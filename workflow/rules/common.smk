@@ -12,7 +12,7 @@ from frl.runs.plan import plan, request
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.runner import run_digest
 from frl.runs.watch import Watch
-from frl.scenario.products import figure_names
+from frl.scenario.products import NOTEBOOKS as NUMBERED, figure_names
 from frl.scenario.loading import load_scenario
 from frl.errors import SpecError
 
@@ -68,7 +68,7 @@ if workflow.is_main_process:  # not in the jobs of a cluster
 FIGURES = figure_names(SCENARIO)  # those that the scenario has the runs for
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
 RUN = "{environment}/{method}/n{n_agents}/seed{seed}"
-NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob("*.py"))]
+NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob(NUMBERED))]
 RUN_FILES = [
     f"{BASE}/runs/{run}{suffix}" for run in RUNS for suffix in (".csv", ".meta.json")
 ]
@@ -86,7 +86,7 @@ def products(part) -> list[str]:
         f"{base}/report.html",
         *(f"{base}/figures/{name}.svg" for name in FIGURES),
         *(f"{base}/tables/{name}.html" for name in TABLES),
-        *([f"{base}/tables/verdict.html"] if SCENARIO.claims else []),
+        *([f"{base}/verdicts.json"] if SCENARIO.claims else []),
     ]
 
 
@@ -134,9 +134,10 @@ def partial_flag(wildcards) -> str:
 def version(*modules, claims=True, trials=False) -> str:
     """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone.
 
-    The scenario includes what its claims file says, unless the step doesn't read that; the trials, if it does.
+    The scenario includes what its claims file says, unless the step doesn't read that; trials and tuning times, if it does.
     """
-    unread = {key for key, read in (("claims", claims), ("trials", trials)) if not read}
+    read = {"claims": claims, "trials": trials, "tuning_times": trials}
+    unread = {key for key in read if not read[key]}
     scenario = SCENARIO.model_dump_json(exclude=unread)
     return digest_of([scenario, analysis_digest(*modules)])
 

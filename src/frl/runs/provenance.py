@@ -53,7 +53,7 @@ def analysis_digest(*names: str) -> str:
     data = sorted(  # styles, reference curves
         path
         for path in package.rglob("*")
-        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix not in (".py", ".pyi") and "__pycache__" not in path.parts
     )
     return digest_of(
         [

@@ -1,4 +1,4 @@
-"""What is built from a scenario's runs: the names of its figures and tables."""
+"""What is built from a scenario's runs: the names of its figures and tables, and the notebooks of its report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import get_args
 from frl.scenario.scenario import FigureName, Scenario, cells_of
 from frl.spec import SERVERS
 
-EFFECTS = ("lookahead", "heterogeneity")
+EFFECTS = ("lookahead", "fleets")
+NOTEBOOKS = "[0-9]*.py"
+"""The notebooks that the report is made of, in order of name; the others are for readers to start from."""
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), "uploads", *EFFECTS)
 
 
