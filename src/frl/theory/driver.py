@@ -46,6 +46,7 @@ class Seeded:
         self.unanswered: dict[int, Task] = {}
         self.answers: dict[int, Update] = {}
         self.arriving = -1
+        self.send(self.server.start())
 
     def send(self, tasks: list[Task]) -> None:
         """Put tasks into flight; messages take no time."""
@@ -63,20 +64,23 @@ def run(cell: Cell, seeds: Sequence[int]) -> Curves:
     problem = build_problem(cell.problem_spec)
     oracle = build_oracle(problem, cell.gradient)
     each = [Seeded(cell, problem, seed) for seed in seeds]
-    for one in each:
-        one.send(one.server.start())
     points = points_of_record(cell)
     rows = [_record(problem, each)]
     for arrivals in range(1, int(points[-1]) + 1):
-        for one in each:
-            one.arriving = one.clock.receive()
-        _answer(oracle, [one for one in each if one.arriving in one.unanswered])
-        for one in each:
-            one.receive()
+        advance(oracle, each)
         if arrivals == points[len(rows)]:
             rows.append(_record(problem, each))
     steps, times, gaps, norms = (np.array(column).T for column in zip(*rows, strict=True))
     return Curves(points, steps, times, gaps, norms)
+
+
+def advance(oracle: Oracle, each: list[Seeded]) -> None:
+    """One arrival in every seed."""
+    for one in each:
+        one.arriving = one.clock.receive()
+    _answer(oracle, [one for one in each if one.arriving in one.unanswered])
+    for one in each:
+        one.receive()
 
 
 def points_of_record(cell: Cell) -> Array:
