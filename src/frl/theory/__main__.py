@@ -1,4 +1,4 @@
-"""`python -m frl.theory config/theory.yaml results/theory`: every cell that is not there yet, then the products."""
+"""`python -m frl.theory SCENARIO FOLDER`: every cell that is not there yet, then tables, verdict and figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from frl.files import write_csv
 from frl.spec import SpecError
-from frl.theory import pipeline
+from frl.theory import figures, pipeline
+from frl.theory.claims import judge
 from frl.theory.spec import load
 
 
@@ -25,7 +26,13 @@ def main(scenario_path: str, folder: str) -> int:
         if not path.exists():
             pipeline.run_cell(cell, scenario.seeds, path)
             print(f"{index} of {len(cells)}  {time.process_time() - began:.0f} s  {cell.cell_id}", flush=True)
-    write_csv(out / "cells.csv", pipeline.table_of_cells(scenario, out))
+    runs = {cell: pipeline.read_cell(pipeline.cell_path(out, cell)) for cell in cells}
+    estimates = pipeline.table_of_estimates(scenario, runs)
+    write_csv(out / "cells.csv", pipeline.table_of_cells(scenario, runs))
+    write_csv(out / "estimates.csv", estimates)
+    if scenario.claims is not None:
+        write_csv(out / "verdict.csv", judge(scenario.claims, estimates))
+    figures.draw_all(estimates, runs, out / "figures")
     return 0
 
 

@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from frl.scenario import _read_yaml
 from frl.spec import SpecError, explain
-from frl.theory.spec import PanelName
 from frl.training.servers.base import Settings
 
+PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
 Verdict = Literal["replicated", "contradicted", "inconclusive", "not run"]
 QuantityName = Literal[
     "rate",

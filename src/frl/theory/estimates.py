@@ -16,7 +16,7 @@ from frl.theory.problems import Array
 
 RESAMPLES = 2000
 WORST = 1e6
-"""A gap is counted as at most this many times the first one: an unstable seed then spoils a mean, not the arithmetic."""
+"""A gap is counted as at most this many times the first: an unstable seed spoils a mean, not the arithmetic."""
 KNEE = 1.25
 """The knee is the N at which K_epsilon(N) / K_epsilon(1) passes this."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from frl.theory.estimates import KNEE, mean_gap
 from frl.theory.maps import lookahead
 from frl.theory.panels import Runs
 
-PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lqr": "Linear-quadratic regulator"}
+PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lqr": "LQR, Gaussian policy"}
 BAND = 0.12  # opacity
 
 
@@ -33,12 +34,13 @@ def draw_all(estimates: pd.DataFrame, runs: Runs, folder: Path) -> None:
     with style.paper_style():
         for name, draw in drawn.items():
             if (estimates["panel"] == name).any():
-                style.save(draw(), folder / f"theory-{name}")
+                style.save(draw(), folder / f"theory-{name}")  # type: ignore[no-untyped-call]
 
 
 def shades(count: int) -> list[tuple[float, ...]]:
     """Colours of an ordered quantity, dark for the first."""
-    return [colormaps["viridis"](x) for x in np.linspace(0, 0.88, count)]
+    viridis: Any = colormaps["viridis"]
+    return [viridis(x) for x in np.linspace(0, 0.88, count)]
 
 
 def rates(estimates: pd.DataFrame, runs: Runs) -> Figure:
@@ -116,8 +118,9 @@ def _knees(axis: Axes, rows: pd.DataFrame, settings: list[tuple[str, float]]) ->
         label = f"η = {step:g}" if schedule == "constant" else "schedule"
         error = [np.maximum(some["value"] - some["low"], 0), np.maximum(_finite(some["high"]) - some["value"], 0)]
         axis.errorbar(some["epsilon"], some["value"], yerr=error, fmt="o-", color=tone, label=label, linewidth=1.1)
-    axis.set(xscale="log", yscale="log", xlabel="ε", title="the knee")
-    axis.set_ylabel("N at which updates rise by 1/4")
+    axis.set(xscale="log", yscale="log", xlabel="ε", title=f"N at a ratio of {KNEE}")
+    axis.set_ylabel("N")
+    axis.set_ylim(1, 2000)
     _plain(axis, [1, 2, 5, 10, 20, 50, 100, 200, 500])
     axis.xaxis.set_major_locator(FixedLocator(sorted(rows["epsilon"].dropna().unique())))
     axis.xaxis.set_minor_locator(NullLocator())
@@ -130,7 +133,7 @@ _METHODS = (style.BLACK, style.ORANGE, style.SKY, style.BLUE, style.VERMILION, s
 
 
 def waiting(estimates: pd.DataFrame) -> Figure:
-    """Panel (iii): the clock's identities, the gain of not waiting, and what stale gradients cost, against t_max / t_min."""
+    """Panel (iii), against slowest / fastest: closed forms of time, gain of not waiting, price of a straggler."""
     figure = style.new_figure(7.0, 2.9)
     left, middle, right = figure.subplots(1, 3)
     rows = _rows(estimates, panel="time")
@@ -144,10 +147,10 @@ def waiting(estimates: pd.DataFrame) -> Figure:
         ):  # fmt: skip
             _bars(panel, some[some["quantity"] == quantity], colour[epsilon], "", x="slowest", marker=marker)
     gain = rows[rows["quantity"] == "time_ratio"].drop_duplicates("slowest").sort_values("slowest")
-    middle.plot(gain["slowest"], gain["theory"], color=GREY, linestyle=(0, (4, 2)), label="waiting alone, closed form")
-    left.set(title="Time, closed form", ylim=(0.8, 1.2), ylabel="measured / closed form")
+    middle.plot(gain["slowest"], gain["theory"], color=GREY, linestyle=(0, (4, 2)), label="waiting alone")
+    left.set(title="Time to ε", ylim=(0.9, 1.2), ylabel="measured / closed form")
     middle.set(title="FedPG / AFedPG", yscale="log", ylabel="time to ε")
-    right.set(title="Price of a straggler", ylim=(0, None), ylabel="AFedPG's updates to ε, / equal agents")
+    right.set(title="AFedPG's updates to ε", ylim=(0.5, 1.5), ylabel="one slow agent of eight / none")
     right.axhline(1, color=GREY, linewidth=0.9)
     _plain(middle, [1, 2, 5, 10, 20, 50, 100, 200])
     for panel in (left, middle, right):
@@ -157,8 +160,8 @@ def waiting(estimates: pd.DataFrame) -> Figure:
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     left.plot([], [], "o", color=GREY, label="AFedPG: 1 / Σ 1/t")
     left.plot([], [], "s", color=GREY, label="FedPG: t_max a round".replace("t_max", r"$t_{\max}$"))
-    left.legend(loc="lower left")
-    middle.legend(loc="upper left")
+    left.legend(loc="upper right")
+    middle.legend(loc="lower right")
     handles = [left.plot([], [], "o-", color=colour[e], label=f"ε = {e:g}")[0] for e in epsilons]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure

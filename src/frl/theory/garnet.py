@@ -59,7 +59,7 @@ class Garnet(Problem):
         return np.asarray(self._solve(theta_BD)[0] @ self.first_S)
 
     def gradient(self, theta_BD: Array) -> Array:
-        """visits(s) pi(a | s) (Q(s, a) - temperature log pi(a | s) - V(s)) for each logit (Mei et al. 2020, lemma 10)."""
+        """d(s) pi(a | s) (Q(s, a) - temperature log pi(a | s) - V(s)) at each logit, d the visits (Mei et al. 2020)."""
         value_BS, log_BSA, system_BSS = self._solve(theta_BD)
         visits_BS = np.linalg.solve(system_BSS.swapaxes(1, 2), np.broadcast_to(self.first_S, value_BS.shape)[..., None])
         q_BSA = self.reward_SA + self.discount * np.einsum("sat,bt->bsa", self.transition_SAS, value_BS, optimize=False)

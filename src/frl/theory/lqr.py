@@ -36,9 +36,7 @@ class LQR(Problem):
         drift_XX, input_XU = root * self.drift_XX, root * self.input_XU
         states, inputs = input_XU.shape
         p_XX = solve_discrete_are(drift_XX, input_XU, np.eye(states), np.eye(inputs))
-        return np.asarray(
-            np.linalg.solve(np.eye(inputs) + input_XU.T @ p_XX @ input_XU, input_XU.T @ p_XX @ drift_XX)
-        )
+        return np.asarray(np.linalg.solve(np.eye(inputs) + input_XU.T @ p_XX @ input_XU, input_XU.T @ p_XX @ drift_XX))
 
     def value(self, theta_BD: Array) -> Array:
         gain_BUX, closed_BXX = self._closed(theta_BD)

@@ -36,13 +36,13 @@ def lookahead(estimates: pd.DataFrame) -> Figure:
 
 
 def _map(panel: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> object:
-    """Ratios in colour and as numbers, bold where the interval excludes 1."""
+    """Ratios in colour and as numbers, bold where the interval excludes all within 5 % of 1."""
     rows = rows.assign(noise=[_noise(text) for text in rows["gradient"]], reach=rows["step_size"] * rows["n_agents"])
     reaches, noises = sorted(rows["reach"].unique()), sorted(rows["noise"].unique())
     value = rows.pivot(index="noise", columns="reach", values="value").to_numpy()
     image = panel.imshow(np.log2(value), norm=norm, cmap="RdBu", origin="lower", aspect="auto")
     for row in rows.itertuples(index=False):
-        shown = row.low > 1 or row.high < 1
+        shown = row.low > 1.05 or row.high < 1 / 1.05
         x, y = reaches.index(row.reach), noises.index(row.noise)
         dark = abs(np.log2(row.value)) > 0.6 * float(norm.vmax or 1)
         panel.text(
@@ -78,7 +78,7 @@ def _best(panel: Axes, estimates: pd.DataFrame) -> None:
     panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.set_xticks(range(len(noises)), [f"{x:g}" for x in noises])
-    panel.legend(loc="upper left", ncols=len(epsilons))
+    panel.legend(loc="upper right", ncols=len(epsilons))
 
 
 def _noise(label: str) -> float:

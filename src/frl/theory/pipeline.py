@@ -1,4 +1,4 @@
-"""The steps of the theory lab as functions of files: cells, their curves, the table of cells."""
+"""The steps of the theory lab: a cell's curves to and from its file, and the tables of cells and of estimates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pandas as pd
 
 from frl.files import write_csv
 from frl.theory.driver import Curves, run
-from frl.theory.estimates import crossing, mean_gap, quantity
+from frl.theory.estimates import crossing, mean_gap
+from frl.theory.panels import COLUMNS, Runs, estimates
 from frl.theory.spec import Cell, TheoryScenario, identity
 
 FORMAT = "%.8g"
@@ -48,15 +49,22 @@ def read_cell(path: Path) -> Curves:
     return Curves(first["uploads"].to_numpy(), first["server_step"].to_numpy(), time, gap, norm)
 
 
-def table_of_cells(scenario: TheoryScenario, folder: Path) -> pd.DataFrame:
+def table_of_cells(scenario: TheoryScenario, runs: Runs) -> pd.DataFrame:
     """One row a cell: its settings, the gap at its end, and K_epsilon for each target (empty: never reached)."""
     rows = []
-    for cell in scenario.cells():
-        curves = read_cell(cell_path(folder, cell))
-        mean_RP = mean_gap(curves)
-        row = identity(cell) | {"updates": cell.updates, "final_gap": mean_RP[0, -1]}
+    for cell, curves in runs.items():
+        mean_RP = mean_gap(curves)[:1]
+        row = identity(cell) | {"updates": cell.updates, "final_gap": float(FORMAT % mean_RP[0, -1])}
         for epsilon in scenario.targets[cell.problem]:
-            q = quantity(crossing(curves.uploads_P, mean_RP, epsilon), len(scenario.seeds), cell.updates)
-            row[f"updates_to_{epsilon:g}"] = q.value if q.relation == "=" else None
+            updates = float(crossing(curves.uploads_P, mean_RP, epsilon)[0])
+            row[f"updates_to_{epsilon:g}"] = round(updates, 1) if np.isfinite(updates) else None
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def table_of_estimates(scenario: TheoryScenario, runs: Runs) -> pd.DataFrame:
+    """One row an estimate, in the order of :data:`frl.theory.panels.COLUMNS`; numbers with six digits."""
+    frame = pd.DataFrame(estimates(scenario, runs), columns=list(COLUMNS))
+    for column in ("value", "low", "high", "theory"):
+        frame[column] = [float(f"{value:.6g}") for value in frame[column].astype(float)]
+    return frame

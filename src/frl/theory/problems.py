@@ -73,7 +73,7 @@ class GaussianNoise(Oracle):
         self.scale = relative * float(np.linalg.norm(problem.gradient(problem.start[None])[0]))
 
     def draw(self, stream: np.random.Generator, count: int) -> Array:
-        return stream.standard_normal((count, len(self.problem.start)))
+        return np.asarray(stream.standard_normal((count, len(self.problem.start))))
 
     def estimate(self, theta_BD: Array, random_BR: Array) -> Array:
-        return self.problem.gradient(theta_BD) + self.scale / np.sqrt(len(self.problem.start)) * random_BR
+        return np.asarray(self.problem.gradient(theta_BD) + self.scale / np.sqrt(theta_BD.shape[1]) * random_BR)

@@ -16,12 +16,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from frl.scenario import _read_yaml
 from frl.spec import ConstantFleet, Count, FleetSpec, NonNegative, Positive, RunSpec, Seed, SpecError, explain
+from frl.theory.claims import PanelName, TheoryClaims, load_claims
 from frl.theory.garnet import Garnet, SampledTrajectories
 from frl.theory.lqr import LQR
 from frl.theory.problems import GaussianNoise, Oracle, Problem, Quadratic
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
-PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
 TASK_STEPS = 1000
 """Environment steps that the clock charges for a gradient: one simulated second for the fastest agent."""
@@ -197,6 +197,8 @@ class TheoryScenario(Settings):
     targets: dict[Name, Annotated[tuple[Positive, ...], Field(min_length=1)]]
     """For each problem the values of epsilon, in multiples of the gap J* - J(theta_0)."""
     panels: dict[PanelName, Annotated[tuple[Sweep, ...], Field(min_length=1)]]
+    claims: TheoryClaims | None = None
+    """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any cell."""
 
     @model_validator(mode="after")
     def _consistent(self) -> TheoryScenario:
@@ -262,12 +264,17 @@ def build_oracle(problem: Problem, spec: GaussianSpec | SampledSpec) -> Oracle:
 
 
 def load(path: str | Path) -> TheoryScenario:
-    """Read one scenario file of the theory lab.
+    """Read one scenario file of the theory lab, and the claims file that it names.
 
     Raises:
-        SpecError: if it is missing, no YAML mapping, or not valid: one line for each thing that is wrong.
+        SpecError: if one is missing, no YAML mapping, or not valid: one line for each thing that is wrong.
     """
-    data = _read_yaml(Path(path), "scenario")
+    path = Path(path)
+    data = _read_yaml(path, "scenario")
+    if "claims" in data:
+        if not isinstance(data["claims"], str):
+            raise SpecError(f"{path}: claims: should be the path of a claims file, as in claims-theory.yaml")
+        data["claims"] = load_claims(path.parent / data["claims"])
     try:
         return TheoryScenario.model_validate(data)
     except ValidationError as error:
