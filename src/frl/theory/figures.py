@@ -61,8 +61,9 @@ def rates(estimates: pd.DataFrame, runs: Runs) -> Figure:
         rows = _rows(estimates, panel="rates", quantity="gap_ratio", problem=problem)
         _bars(low, rows, style.BLUE, "")
         _agents_axis(low, agents)
-        low.set_yscale("log")
-        _plain(low, [x for x in (0.5, 1, 2, 5, 10, 20, 50, 100) if x < 1.3 * rows["value"].max() or x <= 1])
+        ends = [0.6, 1.6, *rows["low"], *rows["high"]]
+        low.set(yscale="log", ylim=(0.95 * min(ends), 1.05 * max(ends)))
+        _plain(low, [0.2, 0.5, 0.8, 1.25, 2, 5, 10, 20, 50])
     panels[0, 0].set_ylabel("mean gap / first gap")
     panels[1, 0].set_ylabel("last gap,\nN agents / one")
     handles = [panels[0, 0].plot([], [], color=colour[n], label=f"N = {n}")[0] for n in agents]
@@ -85,12 +86,13 @@ def speedup(estimates: pd.DataFrame, panel: str, words: str) -> Figure:
         of_panel = pd.concat([of_panel, _rows(estimates, panel="rates", problem=of_panel["problem"].iloc[0])])
     ratios = of_panel[of_panel["quantity"] == "updates_ratio"]
     settings = list(ratios[["schedule", "step_size"]].drop_duplicates().sort_values(["schedule", "step_size"]).values)
-    columns = 3
-    figure = style.new_figure(7.0, 2.35 * -(-(len(settings) + 1) // columns) + 0.5)
-    axes = list(figure.subplots(-(-(len(settings) + 1) // columns), columns, squeeze=False).flat)
+    columns = 2 if len(settings) == 3 else 3
+    rows = -(-(len(settings) + 1) // columns)
+    figure = style.new_figure(7.0, 2.35 * rows + 0.5)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     epsilons = sorted(ratios["epsilon"].unique(), reverse=True)
     colour = dict(zip(epsilons, shades(len(epsilons)), strict=True))
-    top = 1.1 * ratios.loc[ratios["relation"] == "=", "value"].max()
+    top = min(1.3 * float(ratios["value"].max()), 60)
     for axis, (schedule, step) in zip(axes, settings, strict=False):
         some = ratios[(ratios["schedule"] == schedule) & (ratios["step_size"] == step)]
         for epsilon in epsilons:
@@ -117,16 +119,18 @@ def _knees(axis: Axes, rows: pd.DataFrame, settings: list[tuple[str, float]]) ->
         some = knees[(knees["schedule"] == schedule) & (knees["step_size"] == step)].sort_values("epsilon")
         label = f"η = {step:g}" if schedule == "constant" else "schedule"
         error = [np.maximum(some["value"] - some["low"], 0), np.maximum(_finite(some["high"]) - some["value"], 0)]
-        axis.errorbar(some["epsilon"], some["value"], yerr=error, fmt="o-", color=tone, label=label, linewidth=1.1)
+        axis.errorbar(
+            some["epsilon"], some["value"], yerr=error, fmt="o-", color=tone, label=label, linewidth=1.1, markersize=3.5
+        )
     axis.set(xscale="log", yscale="log", xlabel="ε", title=f"N at a ratio of {KNEE}")
     axis.set_ylabel("N")
-    axis.set_ylim(1, 2000)
+    axis.set_ylim(0.6, 2000)
     _plain(axis, [1, 2, 5, 10, 20, 50, 100, 200, 500])
     axis.xaxis.set_major_locator(FixedLocator(sorted(rows["epsilon"].dropna().unique())))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.tick_params(axis="x", labelrotation=60)
-    axis.legend(fontsize=6.5, loc="best", handlelength=1.2)
+    axis.legend(fontsize=6.5, loc="lower center", handlelength=1.2, ncols=2, columnspacing=1)
 
 
 _METHODS = (style.BLACK, style.ORANGE, style.SKY, style.BLUE, style.VERMILION, style.GREEN)
@@ -148,7 +152,7 @@ def waiting(estimates: pd.DataFrame) -> Figure:
             _bars(panel, some[some["quantity"] == quantity], colour[epsilon], "", x="slowest", marker=marker)
     gain = rows[rows["quantity"] == "time_ratio"].drop_duplicates("slowest").sort_values("slowest")
     middle.plot(gain["slowest"], gain["theory"], color=GREY, linestyle=(0, (4, 2)), label="waiting alone")
-    left.set(title="Time to ε", ylim=(0.9, 1.2), ylabel="measured / closed form")
+    left.set(title="Time to ε", ylim=(0.8, 1.25), ylabel="measured / closed form")
     middle.set(title="FedPG / AFedPG", yscale="log", ylabel="time to ε")
     right.set(title="AFedPG's updates to ε", ylim=(0.5, 1.5), ylabel="one slow agent of eight / none")
     right.axhline(1, color=GREY, linewidth=0.9)
@@ -160,7 +164,7 @@ def waiting(estimates: pd.DataFrame) -> Figure:
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     left.plot([], [], "o", color=GREY, label="AFedPG: 1 / Σ 1/t")
     left.plot([], [], "s", color=GREY, label="FedPG: t_max a round".replace("t_max", r"$t_{\max}$"))
-    left.legend(loc="upper right")
+    left.legend(loc="lower left")
     middle.legend(loc="lower right")
     handles = [left.plot([], [], "o-", color=colour[e], label=f"ε = {e:g}")[0] for e in epsilons]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
