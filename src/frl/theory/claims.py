@@ -8,7 +8,7 @@ interval without end.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from frl.training.servers.base import Settings
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
 Verdict = Literal["replicated", "contradicted", "inconclusive", "not run"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 QuantityName = Literal[
     "rate",
     "gap_ratio",
@@ -122,4 +123,13 @@ def judge(claims: TheoryClaims, estimates: pd.DataFrame) -> pd.DataFrame:
             rows.append(about | {"panel": claim.panel, "quantity": claim.quantity, "verdict": "not run"})
         for part in parts.itertuples(index=False):
             rows.append(about | part._asdict() | {"verdict": claim.judge(part)})
+    return pd.DataFrame(rows)
+
+
+def counts(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row a claim: its parts, and how many of them got each verdict."""
+    rows = []
+    for (claim, title), parts in judged.groupby(["claim", "title"], sort=False):
+        seen = parts["verdict"].value_counts()
+        rows.append({"claim": claim, "title": title, "parts": len(parts)} | {v: int(seen.get(v, 0)) for v in VERDICTS})
     return pd.DataFrame(rows)
