@@ -9,14 +9,9 @@
 Each name is loaded when it is first used, so that `import frl` needs neither torch nor pandas nor matplotlib.
 """
 
-import os
 import sys
 from importlib import import_module
 from types import ModuleType
-
-# torch's exp is MKL's, whose last digits depend on who made the processor unless it is told to be the same for all. It
-# reads this at its first call, so that torch may have been imported before.
-os.environ["MKL_CBWR"] = "COMPATIBLE"
 
 __version__ = "0.2.0"
 

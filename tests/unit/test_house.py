@@ -13,6 +13,7 @@ FLOORS = (
     "frl.cli",
     "frl.commands",
     "frl.face",
+    "frl.theory",
     "frl.report",
     "frl.verdicts",
     "frl.analysis",

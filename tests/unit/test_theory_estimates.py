@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from frl.spec import SpecError, StragglerFleet
+from frl.errors import SpecError
+from frl.spec import StragglerFleet
 from frl.theory import pipeline
 from frl.theory.claims import TheoryClaim, judge, load_claims
 from frl.theory.driver import Curves

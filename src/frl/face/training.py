@@ -6,7 +6,8 @@ from pathlib import Path
 
 from frl.face.collection import Runs
 from frl.face.reading import read_files
-from frl.runs.runner import run_one, run_paths
+from frl.runs.paths import run_paths
+from frl.runs.runner import run_one
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 

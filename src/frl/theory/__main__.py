@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from frl.files import write_csv
-from frl.spec import SpecError
+from frl.errors import SpecError
+from frl.runs.files import write_csv
 from frl.theory import figures, pipeline
 from frl.theory.claims import judge
 from frl.theory.spec import load

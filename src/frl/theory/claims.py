@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from frl.scenario import _read_yaml
-from frl.spec import SpecError, explain
+from frl.errors import SpecError, explain
+from frl.scenario.loading import _read_yaml
 from frl.training.servers.base import Settings
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from frl.analysis.stats import Quantity, expanded_tail, resample_weights
+from frl.analysis.intervals import expanded_tail, resample_weights
+from frl.analysis.quantity import Quantity
 from frl.theory.driver import Curves
 from frl.theory.problems import Array
 

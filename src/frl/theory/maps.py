@@ -9,8 +9,8 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from frl.analysis import style
-from frl.analysis.draw import GREY
+from frl.report.figures import style
+from frl.report.figures.curves import GREY
 
 
 def lookahead(estimates: pd.DataFrame) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from frl.analysis import fleet
+from frl.analysis.waiting import momentum_share, round_seconds, task_seconds, waiting_gain
 from frl.theory.driver import Curves
 from frl.theory.estimates import crossing, fitted_slope, knee, mean_gap, quantity
 from frl.theory.problems import Array
@@ -164,15 +164,15 @@ def waiting(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
     for slowest in sorted({ratio for _, ratio in by}):
         swift, waits = by["afedpg", slowest], by["fedpg", slowest]
         run_spec = swift.cell.run_spec(0)
-        rate = float((1 / fleet.task_seconds(run_spec)).sum())
-        gain = fleet.waiting_gain(run_spec)
+        rate = float((1 / task_seconds(run_spec)).sum())
+        gain = waiting_gain(run_spec)
         for epsilon in targets:
             k_R, t_R = swift.updates_to(epsilon), swift.seconds_to(epsilon)
             rounds_R, waited_R = waits.updates_to(epsilon) / waits.cell.n_agents, waits.seconds_to(epsilon)
             if not (np.isfinite(k_R).all() and np.isfinite(rounds_R).all()):
                 continue
             rows.append(swift.row("time_per_update", t_R * rate / k_R, epsilon=epsilon, theory=1.0))
-            round_s = fleet.round_seconds(run_spec)
+            round_s = round_seconds(run_spec)
             rows.append(waits.row("time_per_round", waited_R / round_s / rounds_R, epsilon=epsilon, theory=1.0))
             ratio_R = waited_R / t_R
             rows.append(swift.row("time_ratio", ratio_R, epsilon=epsilon, theory=gain))
@@ -190,7 +190,7 @@ def lookahead(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]
     rows = []
     for group in groups(measured, "algorithm"):
         by = {m.cell.algorithm: m for m in group}
-        share = fleet.momentum_share(by["afedpg"].cell.momentum, by["afedpg"].cell.n_agents)
+        share = momentum_share(by["afedpg"].cell.momentum, by["afedpg"].cell.n_agents)
         ratio_R = averaged(by["async_pg"]) / averaged(by["afedpg"])
         rows.append(by["afedpg"].row("average_gap_ratio", ratio_R, theory=share))
         last_R = by["async_pg"].mean_RP[:, -1] / by["afedpg"].mean_RP[:, -1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frl.files import write_csv
+from frl.runs.files import write_csv
 from frl.theory.driver import Curves, run
 from frl.theory.estimates import crossing, mean_gap
 from frl.theory.panels import COLUMNS, Runs, estimates

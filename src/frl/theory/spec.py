@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from frl.scenario import _read_yaml
-from frl.spec import ConstantFleet, Count, FleetSpec, NonNegative, Positive, RunSpec, Seed, SpecError, explain
+from frl.errors import SpecError, explain
+from frl.scenario.loading import _read_yaml
+from frl.spec import ConstantFleet, Count, FleetSpec, NonNegative, Positive, RunSpec, Seed
 from frl.theory.claims import PanelName, TheoryClaims, load_claims
 from frl.theory.garnet import Garnet, SampledTrajectories
 from frl.theory.lqr import LQR
