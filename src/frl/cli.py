@@ -67,13 +67,22 @@ def parser() -> argparse.ArgumentParser:
     plan = _add_scenario_command(
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
-    _add_scenario_command(
-        subparsers,
-        "power",
-        commands.power,
-        "simulate the chance of each verdict on the primary claims, from tuning times",
-    )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
+    power = "simulate the chance of each verdict on the primary claims, from tuning times"
+    _add_scenario_command(subparsers, "power", commands.power, power)
+    _add_analysis(subparsers)
+    publish = _add_scenario_command(
+        subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
+    )
+    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
+    _add_others(subparsers)
+    return top
+
+
+Subparsers = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     analysis = {
         "collect": (commands.collect, "join the runs into curves.csv, runs.csv and missing.csv"),
         "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
@@ -108,15 +117,6 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
             )
-    publish = _add_scenario_command(
-        subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
-    )
-    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
-    _add_others(subparsers)
-    return top
-
-
-Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
