@@ -105,8 +105,8 @@ show.incomplete(base)
 #
 # A 95 % interval from few seeds holds the truth less often than 95 % of the time if the seeds are not normally
 # distributed. On Swimmer they often are not: some leave a plateau at 30 to 35 and some do not. This table simulates how
-# often the intervals of means used here hold the true mean. Verdicts do not rest on mean returns but on log times to the
-# threshold; how often those are wrong is simulated in the tests (tests/unit/test_power.py).
+# often the intervals of means used here hold the true mean. Verdicts do not rest on mean returns but on log times to
+# the threshold; how often those are wrong is simulated in the tests (tests/unit/test_power.py).
 
 # %%
 show.interval_coverage(scenario)

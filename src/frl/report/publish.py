@@ -11,7 +11,10 @@ from frl.runs.runner import run_paths
 from frl.runs.store import Store, StoreError
 from frl.scenario.scenario import Scenario
 
-KEPT = ("report.html", "curves.csv", "runs.csv", "missing.csv", "figures/*.svg", "figures/*.pdf", "tables/*.csv")
+KEPT = (
+    "report.html", "curves.csv", "runs.csv", "missing.csv", "verdicts.json", "figures/*.svg", "figures/*.pdf",
+    "tables/*.csv",
+)  # fmt: skip
 
 
 ARCHIVE = "runs.tar.xz"
