@@ -22,7 +22,7 @@ SHOW := awk '/ Downloading .* [MG]B/ || /^(Building|Installing)/ { print substr(
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done
 
-.PHONY: help setup demo test lock clean
+.PHONY: help setup demo test docs lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -67,10 +67,14 @@ test: $(READY) ## format, lint, types, equal lines, workflow and tests
 test-%: $(READY) ## all of an optional suite; test-slurm: the cluster profiles (as root, apt install slurm-wlm)
 	@PATH="$(BIN):$$PATH" pytest --suite $*
 
+docs: $(READY) ## build the site: site/index.html
+	@PATH="$(BIN):$$PATH" sphinx-build --quiet --fail-on-warning --nitpicky --keep-going -b html -c docs . site
+	@echo "Site: $(CURDIR)/site/index.html"
+
 lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
 		pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and caches (results/ stays)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .snakemake
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .snakemake
 	find . -name __pycache__ -type d -not -path './results/*' -prune -exec rm -rf {} +

@@ -7,8 +7,6 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -144,35 +142,3 @@ def test_manual_states_the_real_defaults(section):
         key: value["default"] for key, value in schema()["$defs"][f"{section.capitalize()}Spec"]["properties"].items()
     }
     assert {key: None if text == "empty" else yaml.safe_load(text) for key, text in stated.items()} == real
-
-
-def test_readme_is_finished():
-    """No placeholder is left and every picture and local link is there."""
-    targets = []
-    for name in ("README.md", "results/README.md", "results/published/README.md", "config/README.md"):
-        page = ROOT / name
-        text = page.read_text(encoding="utf-8")
-        assert not re.findall(r"@[A-Z]+@", text)
-        links = re.findall(r'src="([^"]+)"', text) + re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
-        targets += [page.parent / link for link in links]
-    assert len(targets) > 20
-    for target in targets:
-        assert target.exists(), target
-
-
-def test_readme_quotes_the_published_verdicts():
-    """Each estimate with its interval is, rounded, that of a published claim, or stands in the evidence of one."""
-    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "results/published/README.md"))
-    quoted = re.findall(r"([−+]?[\d.]+) \[([−\d.]+), ([−\d.]+)\]", text)
-    assert len(quoted) > 30
-    tables = [pd.read_csv(path) for path in ROOT.glob("results/published/*/tables/verdict.csv")]
-    evidence = " ".join(line for table in tables for line in table["evidence"])
-    found = [row for table in tables for row in table[["ours", "ours_low", "ours_high"]].to_numpy()]
-
-    def says(number: str, value: float) -> bool:
-        decimals = len(number.partition(".")[2])
-        return bool(np.isfinite(value)) and round(float(value), decimals) == float(number.replace("−", "-"))
-
-    for numbers in quoted:
-        ours = any(all(map(says, numbers, row)) for row in found)
-        assert ours or "{} [{}, {}]".format(*numbers) in evidence, numbers
