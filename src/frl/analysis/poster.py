@@ -1,4 +1,4 @@
-"""The poster's two figures, digitised: the reference that ours are drawn over."""
+"""The poster's two figures, which are the AFedPG paper's, digitised: the reference that ours are drawn over."""
 
 from __future__ import annotations
 
