@@ -156,7 +156,7 @@ def test_the_gradient_is_taken_at_the_tasks_parameters():
 def test_staggered_lanes_cover_all_phases_of_the_episode(name):
     """A batch of a task that never terminates must not see one slice of the episode only."""
     run = spec(environment=name, n_agents=1, sampling={"lanes": 64, "segment_steps": 1})
-    env = make_environment(run)
+    env = make_environment(run, [0])
     lanes = env.all_lanes
     for _ in range(1100):
         _, _, terminated, truncated = env.step(np.zeros((64, env.action_size)))
@@ -165,7 +165,7 @@ def test_staggered_lanes_cover_all_phases_of_the_episode(name):
             env.reset(lanes[truncated])
     counts, _ = np.histogram(env.elapsed, bins=5, range=(0, 1000))
     assert counts.min() >= 4  # 64 lanes, 12.8 expected in each fifth of the episode
-    unstaggered = make_environment(spec(environment=name, sampling={"trajectories": 64}))
+    unstaggered = make_environment(spec(environment=name, sampling={"trajectories": 64}), [0])
     assert set(unstaggered.limit.tolist()) == {1000}
 
 

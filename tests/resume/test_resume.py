@@ -78,25 +78,39 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
-@pytest.mark.parametrize("algorithm", SERVERS)
-def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
-    run = spec(algorithm, environment, evaluation={"points": 5, "episodes": 1})
+def resumed_anywhere(run):
+    """Save between any two arrivals, resume from about 20 of these states; what the states were like."""
     original = Training(run)
     original.begin()
-    states, waiting = [], []
+    states, waiting, halfway = [], [], []
     while not original.finished:
         states.append(checkpoint.save(original, {}))
         waiting.append(len(original._works))
+        sampler = original.agents.sampler
+        halfway.append(bool(getattr(sampler, "running", np.zeros(1)).any() and sampler.env.elapsed.any()))
         original.advance()
     expected = finish(original)
     assert len(states) >= 20
-    if algorithm != "fedpg":
-        assert max(waiting) >= 1, "no state lies between a prefetch and its arrival"
     for state in states[:: max(1, len(states) // 20)]:
         resumed = Training(run)
         checkpoint.restore(resumed, checkpoint.read(state)[1])
         assert finish(resumed) == expected
+    return waiting, halfway
+
+
+@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
+@pytest.mark.parametrize("algorithm", SERVERS)
+def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
+    waiting, _ = resumed_anywhere(spec(algorithm, environment, evaluation={"points": 5, "episodes": 1}))
+    assert max(waiting) >= 1 or algorithm == "fedpg", "no state lies between a prefetch and its arrival"
+
+
+@pytest.mark.parametrize("algorithm", ["afedpg", "lapg"])
+def test_a_run_resumed_in_the_middle_of_its_episodes_ends_in_the_same_bytes(algorithm):
+    run = spec(algorithm, sampling={"trajectories": 2}, steps_per_agent=600, evaluation={"points": 5, "episodes": 1})
+    waiting, halfway = resumed_anywhere(run)
+    assert max(waiting) >= 1
+    assert sum(halfway) >= 10
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)

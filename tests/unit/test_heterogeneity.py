@@ -81,7 +81,7 @@ def test_factors_of_one_change_nothing():
 def test_every_agents_lanes_have_its_own_model():
     run = spec(heterogeneity={"gear": (0.5, 2.0)})
     own = variants(run)
-    models = make_environment(run).physics._models
+    models = make_environment(run, range(2)).physics._models
     for lane, model in enumerate(models):
         assert model.actuator_gear[0, 0] == own[lane // 4].gear * models[0].actuator_gear[0, 0] / own[0].gear
     assert len({id(model) for model in models}) == 2

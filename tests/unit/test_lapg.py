@@ -153,13 +153,21 @@ def spec(**settings):
     return RunSpec(**{**base, **settings})
 
 
+def played(training, task):
+    """What the task's agent samples."""
+    training.agents.begin(task)
+    while not (done := training.agents.sampler.advance()):
+        pass
+    return done[0][1]
+
+
 def test_the_noise_that_an_agent_estimates_is_the_noise_of_its_gradient():
     """Mean of 150 estimates against the variance of the 150 gradients themselves, all at theta_0."""
     training = Training(spec(sampling={"trajectories": 32}))
     agent, task, seen = training.agents.each[0], training.server.start()[0], []
     gradients = []
     for _ in range(150):
-        batch = training.agents.sampler.episodes([agent.play(task)])[0]
+        batch = played(training, task)
         advantage, _ = agent._advantages(batch, None)
         rows = batch.valid_TB
         gradient = agent.policy.gradient(

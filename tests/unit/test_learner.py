@@ -14,6 +14,7 @@ from frl.training.estimators import estimate, generalized_advantage, step_weight
 from frl.training.mlp import MLP, forward
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
+from frl.training.sampler import Ensemble
 from frl.training.servers.base import SharedState, Update
 
 
@@ -52,11 +53,23 @@ def test_network_and_derivative_are_torchs(sizes):
 @pytest.mark.parametrize("hidden", [(64, 64), (256, 256), (7,)])
 def test_stacked_policies_act_bit_for_bit_as_alone(lanes, hidden):
     policy = GaussianPolicy(11, 3, hidden, log_std_init=0.0)
+    observation, noise = float32(5 * lanes, 11), float32(5 * lanes, 3, seed=1)
+    together, alone = Ensemble(policy, 5, lanes), Ensemble(policy, 1, lanes)
+    normalizers = [Normalizer(None, 1)] + [
+        Normalizer(observations.sums_of(float32(9, 11, seed=s)), 5) for s in range(4)
+    ]
     thetas = [policy.init(rng(seed)) + 0.1 * float32(policy.size, seed=seed) for seed in range(5)]
-    observation, noise = float32(5, lanes, 11), float32(5, lanes, 3, seed=1)
-    together = policy.act(policy.actor(thetas), observation, noise)
-    alone = [policy.act(policy.actor([theta]), observation[[i]], noise[[i]])[0] for i, theta in enumerate(thetas)]
-    np.testing.assert_array_equal(together, np.stack(alone))
+    for slot in range(5):
+        together.put(slot, thetas[slot], normalizers[slot])
+    everyone = together.act(0, observation, noise)
+    np.testing.assert_array_equal(together.act(2, observation[2 * lanes :], noise[2 * lanes :]), everyone[2 * lanes :])
+    for slot in range(5):
+        alone.put(0, thetas[slot], normalizers[slot])
+        mine = slice(slot * lanes, (slot + 1) * lanes)
+        np.testing.assert_array_equal(everyone[mine], alone.act(0, observation[mine], noise[mine]))
+        mean = forward(policy.mlp.layers(thetas[slot]), normalizers[slot](observation[mine]))[-1]
+        expected = mean + policy.std(thetas[slot]) * noise[mine]
+        np.testing.assert_allclose(everyone[mine], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", [(8, 64, 2), (376, 64, 17)])

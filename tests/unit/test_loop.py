@@ -31,18 +31,30 @@ def test_two_runs_of_a_spec_are_equal(algorithm):
     assert first.rows[-1]["eval_return_mean"] != train(spec(algorithm, seed=1)).rows[-1]["eval_return_mean"]
 
 
+WHOLE_EPISODES = {"environment": "Hopper", "sampling": {"trajectories": 2}}
+
+
+@pytest.mark.parametrize("settings", [{}, WHOLE_EPISODES], ids=["segments", "whole episodes"])
 @pytest.mark.parametrize("algorithm", SERVERS)
-def test_when_answers_are_computed_changes_no_bit(algorithm):
-    runs = []
-    for computes_when_due in (True, False):
-        training = Training(spec(algorithm, n_agents=5))
-        assert training._computes_when_due
-        training._computes_when_due = computes_when_due
+def test_when_answers_are_computed_changes_no_bit(algorithm, settings):
+    """At dispatch, each alone; or with all others, as late as can be."""
+    run = spec(algorithm, **{"n_agents": 5, **settings})
+    late, early = Training(run), Training(run)
+
+    def at_once(tasks):
+        for task in tasks:
+            early.recorder.sent(task.nbytes)
+            early.clock.dispatch(task.agent, task.nbytes)
+            (work,) = early.agents.work([task])
+            early._works[task.agent] = work
+            early.clock.answer(task.agent, work.env_steps, work.update.nbytes)
+
+    early._dispatch = at_once
+    for training in (late, early):
         training.begin()
         while not training.finished:
             training.advance()
-        runs.append(training.recorder.rows)
-    assert runs[0] == runs[1]
+    assert late.recorder.rows == early.recorder.rows
 
 
 @pytest.mark.parametrize("algorithm", SERVERS)

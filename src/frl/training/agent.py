@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,16 +12,15 @@ from frl.spec import SERVERS, RunSpec
 from frl.training import normalizer as observations
 from frl.training.critic import Adam, Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
+from frl.training.episodes import WholeEpisodes
 from frl.training.estimators import estimate, step_weights
 from frl.training.heterogeneity import variants
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
+from frl.training.segments import Segments
 from frl.training.servers.base import Array, Sample, Task, Update
-
-TOGETHER_BYTES = 2**26
-"""Memory for the batches of agents that are sampled together; with more, they come in several teams."""
 
 
 @dataclass(frozen=True)
@@ -35,34 +35,67 @@ class Work:
 
 
 class Agents:
-    """All agents of a run. Tasks given together are sampled together: faster, and bit for bit the same."""
+    """Agents whose lanes are stepped together: faster than one by one, and bit for bit the same.
 
-    def __init__(self, spec: RunSpec, policy: GaussianPolicy, critic: Critic):
-        self.spec = spec
-        self.sampler = Sampler(make_environment(spec), spec.n_agents, policy)
-        self.each = [Agent(spec, index, policy, critic) for index in range(spec.n_agents)]
-        sampling = spec.sampling
-        steps = MAX_EPISODE_STEPS if sampling.trajectories is not None else sampling.segment_steps
-        env = self.sampler.env
-        floats = 3 * env.observation_size + env.action_size + 10  # raw, copied, normalised
-        batch_bytes = 4 * floats * steps * self.sampler.lanes_per_group
-        self.together = max(1, TOGETHER_BYTES // batch_bytes)
+    An answer is a function of its task and of its agent's state alone, whatever else is under way.
 
-    def work(self, tasks: Sequence[Task]) -> list[Work]:
-        """What the tasks' agents answer. An answer is a function of its task and of its agent's state alone."""
-        works: list[Work] = []
-        for start in range(0, len(tasks), self.together):
-            works += self._work_together(tasks[start : start + self.together])
+    Args:
+        only: indices of the agents; none means all of the run. A process of its own for one agent has its own lanes
+            only.
+
+    Attributes:
+        each: index -> agent.
+        tasks: index -> the task under way.
+    """
+
+    def __init__(self, spec: RunSpec, policy: GaussianPolicy, critic: Critic, only: Sequence[int] | None = None):
+        chosen = range(spec.n_agents) if only is None else only
+        self.each = {index: Agent(spec, index, policy, critic) for index in chosen}
+        self.tasks: dict[int, Task] = {}
+        self._group = {index: group for group, index in enumerate(chosen)}
+        self._index = list(chosen)
+        env, sampling = make_environment(spec, chosen), spec.sampling
+        self.sampler: Sampler
+        if sampling.trajectories is None:
+            self.sampler = Segments(env, len(chosen), policy, sampling.segment_steps)
+        else:
+            self.sampler = WholeEpisodes(env, len(chosen), policy)
+
+    def begin(self, task: Task) -> None:
+        """The task's agent, which must be idle, begins."""
+        self.tasks[task.agent] = task
+        self.sampler.begin(self._play(task))
+
+    def advance(self) -> list[Work]:
+        """Go on with all tasks under way; the answers that are ready with it."""
+        works = []
+        for group, batch in self.sampler.advance():
+            index = self._index[group]
+            works.append(self.each[index].learn(self.tasks.pop(index), batch))
         return works
 
-    def _work_together(self, tasks: Sequence[Task]) -> list[Work]:
-        agents = [self.each[task.agent] for task in tasks]
-        plays = [agent.play(task) for agent, task in zip(agents, tasks, strict=True)]
-        if self.spec.sampling.trajectories is not None:
-            batches = self.sampler.episodes(plays)
-        else:
-            batches = self.sampler.segments(plays, self.spec.sampling.segment_steps)
-        return [agent.learn(task, batch) for agent, task, batch in zip(agents, tasks, batches, strict=True)]
+    def at_least(self, agent: int) -> int:
+        """Environment steps that the answer to the task under way will have, or fewer."""
+        return self.sampler.at_least(self._group[agent])
+
+    def work(self, tasks: Sequence[Task]) -> list[Work]:
+        """The answers to tasks of idle agents, in their order."""
+        for task in tasks:
+            self.begin(task)
+        works: dict[int, Work] = {}
+        while self.tasks:
+            works.update((work.update.agent, work) for work in self.advance())
+        return [works[task.agent] for task in tasks]
+
+    def resume(self, sampler: dict[str, Any], tasks: dict[int, Task]) -> None:
+        """Back to a saved moment of the sampler, with the tasks that were under way."""
+        self.tasks = tasks
+        self.sampler.restore(sampler, [self._play(task) for task in tasks.values()])
+
+    def _play(self, task: Task) -> Play:
+        """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
+        agent = self.each[task.agent]
+        return Play(self._group[task.agent], task.parameters, agent.normalizer(task), agent.noise)
 
 
 class Agent:
@@ -86,11 +119,10 @@ class Agent:
         self.phi = critic.init(spec.stream("critic"))
         self.sums = observations.empty_sums(policy.mlp.shapes[0][0])
 
-    def play(self, task: Task) -> Play:
-        """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
+    def normalizer(self, task: Task) -> Normalizer:
+        """The snapshot with which it samples and learns."""
         settings = self.spec.normalizer
-        sums = None if settings.mode == "none" else self._sums(task)
-        return Play(self.index, task.parameters, Normalizer(sums, settings.clip), self.noise)
+        return Normalizer(None if settings.mode == "none" else self._sums(task), settings.clip)
 
     def learn(self, task: Task, batch: Batch) -> Work:
         """The gradient at the task's parameters, estimated from the batch; the critic fitted to it."""
@@ -213,9 +245,9 @@ class Agent:
         return new
 
 
-def make_environment(spec: RunSpec) -> Environment:
-    """The lanes of all agents, agent by agent; running segments start staggered, whole episodes from a reset."""
-    agents, whole_episodes = range(spec.n_agents), spec.sampling.trajectories
+def make_environment(spec: RunSpec, agents: Sequence[int]) -> Environment:
+    """The lanes of `agents`, agent by agent; running segments start staggered, whole episodes from a reset."""
+    whole_episodes = spec.sampling.trajectories
     lanes = whole_episodes if whole_episodes is not None else spec.sampling.lanes
     streams = [spec.stream("agent", agent, "lane", lane) for agent in agents for lane in range(lanes)]
     phases = None
@@ -224,7 +256,8 @@ def make_environment(spec: RunSpec) -> Environment:
         phases = np.concatenate(draws).tolist()
     own = None
     if spec.heterogeneity.any:
-        own = [variant for variant in variants(spec) for _ in range(lanes)]
+        each = variants(spec)
+        own = [each[agent] for agent in agents for _ in range(lanes)]
     return MAKE[spec.environment](spec.env_version, streams, phases, own)
 
 

@@ -64,17 +64,15 @@ def restore(training: Training, state: State) -> None:
     training.status, training.finished = state["status"], state["finished"]
     training._next_point = state["next_point"]
     training.local_sums = state["local_sums"]
-    training._tasks, training._works = state["tasks"], state["works"]
+    training._works = state["works"]
     vars(training.server).update(state["server"])
     vars(training.server.shared).update(state["shared"])
     vars(training.clock).update(state["clock"])
     vars(training.recorder).update(state["recorder"])
-    for agent, saved in zip(training.agents.each, state["agents"], strict=True):
+    for agent, saved in zip(training.agents.each.values(), state["agents"], strict=True):
         vars(agent.adam).update(saved["adam"])
         vars(agent).update({name: value for name, value in saved.items() if name != "adam"})
-    sampler = training.agents.sampler
-    sampler.env.restore(state["environment"])
-    vars(sampler).update(state["sampler"])
+    training.agents.resume(state["sampler"], state["tasks"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
     for place, index, theta, statistics in state["unevaluated"]:
@@ -88,7 +86,7 @@ def restore(training: Training, state: State) -> None:
 
 
 def _state(training: Training) -> dict[str, Any]:
-    server, clock, sampler = vars(training.server), vars(training.clock), training.agents.sampler
+    server, clock = vars(training.server), vars(training.clock)
     recorder = vars(training.recorder)
     places = {id(row): place for place, row in enumerate(training.recorder.rows)}
     return {
@@ -96,21 +94,20 @@ def _state(training: Training) -> dict[str, Any]:
         "finished": training.finished,
         "next_point": training._next_point,
         "local_sums": training.local_sums,
-        "tasks": training._tasks,
+        "tasks": training.agents.tasks,
         "works": training._works,
         "unevaluated": [
             (places[id(row)], point.index, point.theta, vars(point.normalizer)) for row, point in training._unevaluated
         ],
         "server": {name: value for name, value in server.items() if name not in _GIVEN},
         "shared": vars(training.server.shared),
-        "clock": {name: clock[name] for name in ("now", "_queue", "_sent", "_streams")},
+        "clock": {name: clock[name] for name in ("now", "_queue", "_open", "_sent", "_streams")},
         "recorder": {name: value for name, value in recorder.items() if name not in _GIVEN},
         "agents": [
             {name: value for name, value in vars(agent).items() if name not in _GIVEN} | {"adam": vars(agent.adam)}
-            for agent in training.agents.each
+            for agent in training.agents.each.values()
         ],
-        "environment": sampler.env.save(),
-        "sampler": {name: getattr(sampler, name) for name in ("raw", "running_return", "whole")},
+        "sampler": training.agents.sampler.save(),
         "evaluator": training.evaluator.env_steps,
     }
 

@@ -27,12 +27,16 @@ def generalized_advantage(
     """
     delta_TB = reward_TB + discount * next_value_TB - value_TB
     carry_TB = discount * gae_lambda * ~cut_TB
-    advantage_TB = np.empty_like(delta_TB)
-    advantage_B = np.zeros_like(delta_TB[0])
-    for t in reversed(range(len(delta_TB))):
-        advantage_B = delta_TB[t] + carry_TB[t] * advantage_B
-        advantage_TB[t] = advantage_B
-    return advantage_TB
+    lanes = []
+    for delta_T, carry_T in zip(
+        delta_TB.T.tolist(), carry_TB.T.tolist(), strict=True
+    ):  # plain floats: few lanes are usual
+        advantage, advantage_T = 0.0, []
+        for delta, carry in zip(reversed(delta_T), reversed(carry_T), strict=True):
+            advantage = delta + carry * advantage
+            advantage_T.append(advantage)
+        lanes.append(advantage_T[::-1])
+    return np.array(lanes).T
 
 
 def estimate(

@@ -90,7 +90,7 @@ class Training:
         self.clock = Clock(spec)
         self.evaluator, self.policy, critic = _build(spec)
         self.agents = Agents(spec, self.policy, critic)
-        self.local_sums = [agent.sums for agent in self.agents.each]
+        self.local_sums = [agent.sums for agent in self.agents.each.values()]
         self.server = SERVERS[spec.algorithm](
             self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
         )
@@ -98,9 +98,6 @@ class Training:
         env = self.agents.sampler.env
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
-        # without whole episodes (whose length is open) and a price per byte, the time of an answer is known beforehand
-        self._computes_when_due = spec.sampling.trajectories is None and spec.link.uplink_bytes_per_s is None
-        self._tasks: dict[int, Task] = {}  # by agent: sent out, answer not computed
         self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
@@ -112,7 +109,7 @@ class Training:
 
     def advance(self) -> None:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due."""
-        work = self._work(self.clock.receive())
+        work = self._next()
         update, recorder = work.update, self.recorder
         gradient_norm = float(np.linalg.norm(update.gradient)) if update.gradient is not None else None
         staleness = self.server.step + 1 - update.step
@@ -144,30 +141,18 @@ class Training:
         }
 
     def _dispatch(self, tasks: list[Task]) -> None:
-        """Send tasks. Their answers are computed when the first of all in flight is due, together, if that can be."""
         for task in tasks:
             self.recorder.sent(task.nbytes)
-            self._tasks[task.agent] = task
-        if tasks and not self._computes_when_due:
-            self._compute()
-        sampling = self.spec.sampling
-        for task in tasks:
-            env_steps, uplink_bytes = sampling.lanes * sampling.segment_steps, 0
-            if (work := self._works.get(task.agent)) is not None:
-                env_steps, uplink_bytes = work.env_steps, work.update.nbytes
-            self.clock.send(task.agent, env_steps, task.nbytes, uplink_bytes)
+            self.clock.dispatch(task.agent, task.nbytes)
+            self.agents.begin(task)
 
-    def _work(self, agent: int) -> Work:
-        """The answer of `agent`, due now."""
-        if agent not in self._works:
-            self._compute()
-        return self._works.pop(agent)
-
-    def _compute(self) -> None:
-        """Answer every task in flight that is not answered yet. When this happens changes no bit of any answer."""
-        tasks = [self._tasks[agent] for agent in sorted(self._tasks)]
-        self._tasks.clear()
-        self._works.update((work.update.agent, work) for work in self.agents.work(tasks))
+    def _next(self) -> Work:
+        """The answer that arrives next. Agents are kept busy until it is certain which: no bit depends on how long."""
+        while not self.clock.decided(self.agents.at_least):
+            for work in self.agents.advance():
+                self._works[work.update.agent] = work
+                self.clock.answer(work.update.agent, work.env_steps, work.update.nbytes)
+        return self._works.pop(self.clock.receive())
 
     def _server_is_finite(self) -> bool:
         critic = self.server.shared.critic
