@@ -17,14 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-from threadpoolctl import threadpool_info
-
 from frl.files import write_atomically
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.checkpoint import CheckpointError
 from frl.training.loop import Training
+from frl.training.numerics import arithmetic
 
 STOPPED = 143
 """Exit code of a run that was told to stop (SIGTERM) and has written its checkpoint; as the shell's 128 + 15."""
@@ -39,7 +37,7 @@ class Keeper:
         every_s: wall seconds between checkpoints.
 
     Attributes:
-        arithmetic: the vector instructions in use, which the last digits of a run depend on.
+        arithmetic: what the last digits of a run depend on beside code and settings.
         resumed: how often the run was resumed.
         started: when its first process began, ISO 8601.
     """
@@ -48,8 +46,7 @@ class Keeper:
         self.path = results / ".checkpoints" / f"{digest}.npz"
         self.digest = digest
         self.every_s = every_s
-        blas = sorted({str(pool.get("architecture")) for pool in threadpool_info() if pool["user_api"] == "blas"})
-        self.arithmetic = {"blas": blas, "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+        self.arithmetic = arithmetic()
         self.resumed = 0
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self._stop = False

@@ -51,7 +51,7 @@ def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_fed
     run = spec(
         critic={"mode": mode, "hidden": (8,)},
         normalizer={"mode": mode},
-        estimator={"name": "reinforce"},
+        estimator={"name": "reward_to_go"},
         sampling={"trajectories": 2},
     )
     training = Training(run)
@@ -117,7 +117,7 @@ def test_agents_sampled_together_answer_bit_for_bit_as_alone(name, sampling, hid
 
 @pytest.mark.parametrize("name", ["Hopper", "Swimmer"])
 def test_points_evaluated_together_are_bit_for_bit_as_alone(name):
-    training = Training(spec(environment=name, evaluation={"points": 3, "episodes": 20, "mean_action_every": 2}))
+    training = Training(spec(environment=name, evaluation={"episodes": 20, "mean_action_every": 2}))
     evaluator, size = training.evaluator, training.policy.size
     assert evaluator.group == 3
     points = [
@@ -296,7 +296,7 @@ def test_no_two_lanes_of_agents_or_evaluation_share_a_stream():
 
 
 def test_evaluation_uses_the_servers_parameters_and_normaliser():
-    training = Training(spec(steps_per_agent=128, evaluation={"points": 1, "episodes": 3}))
+    training = Training(spec(steps_per_agent=128, evaluation={"episodes": 3}))
     training.begin()
     while not training.finished:
         training.advance()

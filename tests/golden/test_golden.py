@@ -48,7 +48,7 @@ def trace(algorithm):
         policy={"hidden": (16,)},
         critic={"hidden": (16,)},
         sampling={"lanes": 8, "segment_steps": 8},
-        evaluation={"points": 3, "episodes": 2},
+        evaluation={"episodes": 2},
     )
     return [[row[column] for column in COLUMNS] for row in train(run).rows]
 

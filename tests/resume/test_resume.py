@@ -43,7 +43,7 @@ run:
   policy: {hidden: [8]}
   critic: {hidden: [8]}
   sampling: {lanes: 4, segment_steps: 8}
-  evaluation: {points: 6, episodes: 2}
+  evaluation: {episodes: 2}
 """
 
 
@@ -52,7 +52,7 @@ def spec(algorithm="afedpg", environment="Hopper", **settings):
         "policy": {"hidden": (8,)},
         "critic": {"hidden": (8,)},
         "sampling": {"lanes": 4, "segment_steps": 8},
-        "evaluation": {"points": 9, "episodes": 20},
+        "evaluation": {"episodes": 20},
     }
     identity = {"environment": environment, "algorithm": algorithm, "n_agents": 3, "seed": 0}
     return RunSpec(**{**identity, "steps_per_agent": 256, **small, **settings})
@@ -101,13 +101,13 @@ def resumed_anywhere(run):
 @pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
 @pytest.mark.parametrize("algorithm", SERVERS)
 def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
-    waiting, _ = resumed_anywhere(spec(algorithm, environment, evaluation={"points": 5, "episodes": 1}))
+    waiting, _ = resumed_anywhere(spec(algorithm, environment, evaluation={"episodes": 1}))
     assert max(waiting) >= 1 or algorithm == "fedpg", "no state lies between a prefetch and its arrival"
 
 
 @pytest.mark.parametrize("algorithm", ["afedpg", "lapg"])
 def test_a_run_resumed_in_the_middle_of_its_episodes_ends_in_the_same_bytes(algorithm):
-    run = spec(algorithm, sampling={"trajectories": 2}, steps_per_agent=600, evaluation={"points": 5, "episodes": 1})
+    run = spec(algorithm, sampling={"trajectories": 2}, steps_per_agent=600, evaluation={"episodes": 1})
     waiting, halfway = resumed_anywhere(run)
     assert max(waiting) >= 1
     assert sum(halfway) >= 10

@@ -133,7 +133,7 @@ def write_scenario(path: Path, name: str, steps: int) -> Path:
     """The quick scenario, cut small: one seed, few steps and evaluations."""
     content = yaml.safe_load((ROOT / "config/quick.yaml").read_text(encoding="utf-8"))
     content |= {"name": name, "seeds": [0], "claims": "claims.yaml"}
-    content["run"] |= {"steps_per_agent": steps, "evaluation": {"points": 3, "episodes": 1}}
+    content["run"] |= {"steps_per_agent": steps, "evaluation": {"episodes": 1}}
     for override in content.get("overrides", []):
         override["set"].pop("steps_per_agent", None)
         override["set"].pop("evaluation", None)

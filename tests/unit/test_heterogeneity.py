@@ -93,7 +93,7 @@ def test_a_reward_scale_scales_the_gradient_and_no_logged_return():
             environment="Hopper",
             heterogeneity={"reward_scale": (scale, scale)},
             critic={"mode": "none"},
-            estimator={"name": "reinforce", "standardize": False},
+            estimator={"name": "reward_to_go", "standardize": False},
             sampling={"trajectories": 2},
         )
         training = Training(run)
@@ -109,7 +109,7 @@ def test_the_evaluation_gives_every_environment_its_share_and_weighs_it_with_its
         n_agents=2,
         heterogeneity={"gravity": (0.3, 3.0), "reward_scale": (0.2, 5.0)},
         estimator={"standardize": False},
-        evaluation={"points": 2, "episodes": 6},
+        evaluation={"episodes": 6},
     )
     training = Training(run)
     point = Point(1, training.server.parameters, Normalizer(None, 10))

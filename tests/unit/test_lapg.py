@@ -146,9 +146,9 @@ def spec(**settings):
         "policy": {"hidden": (8,)},
         "critic": {"mode": "none"},
         "normalizer": {"mode": "none"},
-        "estimator": {"name": "reinforce", "standardize": False},
+        "estimator": {"name": "reward_to_go", "standardize": False},
         "sampling": {"trajectories": 8},
-        "evaluation": {"points": 4, "episodes": 2},
+        "evaluation": {"episodes": 2},
     }
     return RunSpec(**{**base, **settings})
 

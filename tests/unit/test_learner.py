@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from frl.training import normalizer as observations
-from frl.training.critic import Adam, Critic
+from frl.training.adam import Adam
+from frl.training.critic import Critic
 from frl.training.estimators import estimate, generalized_advantage, step_weights
 from frl.training.mlp import MLP, forward
 from frl.training.normalizer import Normalizer
@@ -211,7 +212,7 @@ def test_gae_against_a_plain_loop(segment):
     np.testing.assert_allclose(generalized_advantage(reward, value, next_value, end, DISCOUNT, LAMBDA), expected)
 
 
-@pytest.mark.parametrize(("name", "n_steps"), [("reinforce", 99), ("nstep", 5)])
+@pytest.mark.parametrize(("name", "n_steps"), [("reward_to_go", 99), ("nstep", 5)])
 def test_returns_against_a_plain_loop(segment, name, n_steps):
     reward, value, next_value, end = segment
     advantage, target = estimate(

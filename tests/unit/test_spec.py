@@ -203,9 +203,9 @@ BAD = {
     "path in name": ({"name": "../etc"}, ["name", "../etc"]),
     "identity in run": ({"run": {"steps_per_agent": 5, "seed": 3}}, ["run.seed"]),
     "missing budget": ({"run": {}}, ["steps_per_agent", "required"]),
-    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reinforce"]),
+    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reward_to_go"]),
     "segments without critic": (
-        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reinforce"}}},
+        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reward_to_go"}}},
         ["critic.mode", "sampling.trajectories"],
     ),
     "a float as number of steps": ({"run": {"steps_per_agent": "1e6"}}, ["'1e6'", "text", "1_000_000"]),

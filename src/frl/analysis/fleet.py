@@ -16,10 +16,8 @@ def task_seconds(spec: RunSpec) -> Array:
 
     A task of whole episodes is counted as if each had 1,000 environment steps.
     """
-    sampling, fleet = spec.sampling, spec.fleet
-    steps = sampling.trajectories * 1000 if sampling.trajectories else sampling.lanes * sampling.segment_steps
-    factor = np.array(relative_times(fleet, spec.n_agents))
-    return fleet.overhead_s + factor * fleet.seconds_per_1000_steps * steps / 1000
+    fleet, factor = spec.fleet, np.array(relative_times(spec.fleet, spec.n_agents))
+    return fleet.overhead_s + factor * fleet.seconds_per_1000_steps * spec.steps_per_upload / 1000
 
 
 def round_seconds(spec: RunSpec) -> float:

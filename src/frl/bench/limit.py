@@ -46,7 +46,7 @@ def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64),
             "steps_per_agent": 2**31,
             "policy": {"hidden": hidden},
             "sampling": {"lanes": 16, "segment_steps": 64},
-            "evaluation": {"points": 1, "episodes": 1},
+            "evaluation": {"ratio": 1e9, "episodes": 1},
             **settings,
         }
     )

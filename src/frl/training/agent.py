@@ -10,7 +10,8 @@ import numpy as np
 
 from frl.spec import SERVERS, RunSpec
 from frl.training import normalizer as observations
-from frl.training.critic import Adam, Critic
+from frl.training.baselines import Baseline, make_baseline
+from frl.training.critic import Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
 from frl.training.episodes import WholeEpisodes
 from frl.training.estimators import estimate, step_weights
@@ -20,7 +21,7 @@ from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
 from frl.training.segments import Segments
-from frl.training.servers.base import Array, Sample, Task, Update
+from frl.training.servers.base import Adversary, Array, Codec, Payload, Sample, Task, Update
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,16 @@ class Agent:
         self.spec = spec
         self.index = index
         self.policy = policy
-        self.critic = critic
         self.noise = spec.stream("agent", index, "noise")
-        self.shuffle = spec.stream("agent", index, "minibatches")
         self.lazy = spec.stream("agent", index, "upload")
-        self.adam = Adam(critic.size, spec.critic.learning_rate)
+        shuffle = spec.stream("agent", index, "minibatches")
+        self.baseline: Baseline = make_baseline(critic, spec.critic, shuffle, critic.init(spec.stream("critic")))
         self.memory: dict[str, Array] = {}
         self.reward_scale = variants(spec)[index].reward_scale
-        # used where critic or normaliser are local; every agent starts from the same phi_0
-        self.phi = critic.init(spec.stream("critic"))
-        self.sums = observations.empty_sums(policy.mlp.shapes[0][0])
+        self.sums = observations.empty_sums(policy.mlp.shapes[0][0])  # used where the normaliser is local
+        self.codec: Codec | None = None
+        self.codec_memory: dict[str, Array] = {}
+        self.adversary: Adversary | None = None
 
     def normalizer(self, task: Task) -> Normalizer:
         """The snapshot with which it samples and learns."""
@@ -127,8 +128,7 @@ class Agent:
     def learn(self, task: Task, batch: Batch) -> Work:
         """The gradient at the task's parameters, estimated from the batch; the critic fitted to it."""
         spec = self.spec
-        phi = task.critic if spec.critic.mode == "federated" else self.phi
-        advantage, target = self._advantages(batch, phi)
+        advantage, target = self._advantages(batch, task.critic)
 
         rows = batch.valid_TB.reshape(-1)
         observation = _rows(batch.observation_TBO, rows)
@@ -140,15 +140,24 @@ class Agent:
             spec.estimator.entropy_coefficient,
         )
         sample = Sample(
-            task, gradient, lambda: self._variance(task, batch, advantage, gradient), self.lazy, spec.n_agents
+            task,
+            gradient,
+            lambda: self._variance(task, batch, advantage, gradient),
+            self.lazy,
+            spec.n_agents,
+            lambda vector: self.policy.fisher_product(task.parameters, observation, vector),
         )
-        update = Update(
-            agent=task.agent,
-            step=task.step,
+        elapsed = batch.elapsed_TB.reshape(-1)[rows]
+        payload = Payload(
             gradient=SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server),
-            critic=self._fit_critic(phi, observation, target.reshape(-1)[rows]),
+            critic=self.baseline.learn(task.critic, observation, elapsed, target.reshape(-1)[rows]),
             normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
         )
+        if self.adversary is not None:
+            payload = self.adversary.answer(task, payload)
+        update = Update(task.agent, task.step, payload.gradient, payload.critic, payload.normalizer)
+        if self.codec is not None:
+            update = self.codec.encode(update, self.codec_memory)
         return Work(update, batch.env_steps, batch.returns, self.sums)
 
     def _sums(self, task: Task) -> observations.Sums | None:
@@ -157,10 +166,11 @@ class Agent:
     def _advantages(self, batch: Batch, phi: Float32 | None) -> tuple[Float32, Float32]:
         """Weighted advantages (first standardised over the batch if asked) and value targets, float32 (T, B)."""
         settings = self.spec.estimator
+        reward_TB = batch.reward_TB if self.adversary is None else self.adversary.rewards(batch.reward_TB)
         value_TB, next_value_TB = self._values(batch, phi)
         advantage_TB, target_TB = estimate(
             settings.name,
-            self.reward_scale * batch.reward_TB,
+            self.reward_scale * reward_TB,
             value_TB,
             next_value_TB,
             batch.terminated_TB | batch.truncated_TB,
@@ -202,32 +212,20 @@ class Agent:
         """V of each state and of each step's next state, (T, B); 0 after termination and without a critic."""
         steps, lanes = batch.reward_TB.shape
         value_TB, next_value_TB = np.zeros((steps, lanes)), np.zeros((steps, lanes))
-        if self.spec.critic.mode == "none" or phi is None:
+        if self.spec.critic.mode == "none":
             return value_TB, next_value_TB
-        states = batch.observation_TBO.reshape(steps * lanes, -1)
-        values = self.critic.value(phi, np.concatenate((states, batch.last_BO)))
+        states = np.concatenate((batch.observation_TBO.reshape(steps * lanes, -1), batch.last_BO))
+        elapsed = np.concatenate((batch.elapsed_TB.ravel(), batch.elapsed_TB[-1] + 1))
+        values = self.baseline.value(phi, states, elapsed)
         value_TB[:] = values[: steps * lanes].reshape(steps, lanes)
         next_value_TB[:-1] = value_TB[1:]
         next_value_TB[-1] = values[steps * lanes :]
         for t, cut, last in batch.truncations:
-            next_value_TB[t, cut] = self.critic.value(phi, last)
+            next_value_TB[t, cut] = self.baseline.value(phi, last, batch.elapsed_TB[t, cut] + 1)
         next_value_TB[batch.terminated_TB] = 0
         value_TB[~batch.valid_TB] = 0
         next_value_TB[~batch.valid_TB] = 0
         return value_TB, next_value_TB
-
-    def _fit_critic(self, phi: Float32 | None, observation: Float32, target: Float32) -> Float32 | None:
-        """Change of phi to send, or None if the critic stays here or there is none."""
-        settings = self.spec.critic
-        if settings.mode == "none" or phi is None:
-            return None
-        fitted = self.critic.fit(
-            phi, observation, target, self.adam, settings.epochs, settings.minibatches, self.shuffle
-        )
-        if settings.mode == "local":
-            self.phi = fitted
-            return None
-        return fitted - phi
 
     def _new_sums(self, sums: observations.Sums | None, raw: Float32) -> observations.Sums | None:
         """Sums of the new observations to send, or None if they stay here or are no longer wanted."""

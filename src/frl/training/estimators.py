@@ -1,7 +1,8 @@
 """Advantage estimators over segments of T steps of B lanes, as pure functions of arrays.
 
-All four are one backward recursion: reinforce is GAE with lambda = 1 (reward-to-go, bootstrapped where the data
-end), gpomdp is the same with each step weighted by discount^t, and nstep cuts it every n steps.
+All four are one backward recursion: reward_to_go is GAE with lambda = 1 (the rewards to come, bootstrapped where the
+data end; on whole episodes this is REINFORCE with a baseline), gpomdp is the same with each step weighted by
+discount^t, and nstep cuts it every n steps.
 """
 
 from __future__ import annotations
@@ -28,9 +29,8 @@ def generalized_advantage(
     delta_TB = reward_TB + discount * next_value_TB - value_TB
     carry_TB = discount * gae_lambda * ~cut_TB
     lanes = []
-    for delta_T, carry_T in zip(
-        delta_TB.T.tolist(), carry_TB.T.tolist(), strict=True
-    ):  # plain floats: few lanes are usual
+    columns = zip(delta_TB.T.tolist(), carry_TB.T.tolist(), strict=True)  # plain floats: fast for few lanes too
+    for delta_T, carry_T in columns:
         advantage, advantage_T = 0.0, []
         for delta, carry in zip(reversed(delta_T), reversed(carry_T), strict=True):
             advantage = delta + carry * advantage

@@ -27,6 +27,8 @@ class Point:
     index: int
     theta: Float32
     normalizer: Normalizer
+    mean_action: bool
+    """Whether the mean action is evaluated as well."""
 
 
 class Evaluator:
@@ -57,7 +59,7 @@ class Evaluator:
         The stochastic policy is what J(theta) is about; the mean action is evaluated as well at some points.
         """
         plays = [(point, True) for point in points]
-        plays += [(point, False) for point in points if self.evaluates_mean_action(point)]
+        plays += [(point, False) for point in points if point.mean_action]
         outcomes = dict(zip(plays, self._play(plays), strict=True))
         rows: list[dict[str, object]] = []
         for point in points:
@@ -68,7 +70,7 @@ class Evaluator:
                 "eval_episodes": len(episodes.returns),
                 "eval_length_mean": float(np.mean(episodes.lengths)),
             }
-            if self.evaluates_mean_action(point):
+            if point.mean_action:
                 row["eval_return_mean_action"] = self._mean(outcomes[point, False].returns)
             if self.variants is not None:
                 each = self._of_agents(episodes.returns)
@@ -85,11 +87,6 @@ class Evaluator:
         """Mean return in every agent's environment, (N,)."""
         mean: Float = np.reshape(returns, (-1, self.spec.n_agents)).mean(axis=0)
         return mean
-
-    def evaluates_mean_action(self, point: Point) -> bool:
-        """Every so many points, and at the last."""
-        settings = self.spec.evaluation
-        return point.index == settings.points or point.index % settings.mean_action_every == 0
 
     def _play(self, plays: Sequence[tuple[Point, bool]]) -> list[Episodes]:
         """The episodes of each of (point, whether the policy is stochastic); a group that is done takes the next."""

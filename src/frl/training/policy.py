@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from frl.training.mlp import MLP, Float32
+from frl.training.mlp import MLP, Float32, backward, forward, tangent
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -58,3 +58,15 @@ class GaussianPolicy:
             objective = objective + entropy_coefficient * leaf[self.mlp.size :].sum()
         (gradient,) = torch.autograd.grad(objective, leaf)
         return gradient.numpy()
+
+    def fisher_product(self, theta: Float32, observation: Float32, vector: Float32) -> Float32:
+        """F v, (d,), for the Fisher information F = mean_n E_a[grad log pi grad log pi^T] and v (d,); exact.
+
+        Args:
+            observation: normalised, (n, O).
+        """
+        layers = self.mlp.layers(theta)
+        values = forward(layers, observation)
+        change = tangent(layers, values, self.mlp.layers(vector))
+        change *= np.exp(-2 * theta[self.mlp.size :]) / np.float32(len(observation))
+        return np.concatenate((backward(layers, values, change), 2 * vector[self.mlp.size :]))
