@@ -73,6 +73,9 @@ def evaluations_wait(monkeypatch):
 SETTINGS = {
     "defaults": {},
     "local": {"critic": {"mode": "local", "hidden": (8,)}, "normalizer": {"mode": "local"}},
+    "delta": {"critic": {"mode": "delta", "hidden": (8,)}},
+    "gradients": {"critic": {"mode": "gradients", "hidden": (8,)}},
+    "linear": {"critic": {"mode": "linear"}},
     "whole episodes": {"sampling": {"trajectories": 2}, "normalizer": {"freeze_after_steps": 100}},
     "priced link": {"link": {"uplink_bytes_per_s": 1e4}, "fleet": {"kind": "lognormal", "sigma": 0.5}},
 }
@@ -157,6 +160,15 @@ def test_a_new_servers_own_attributes_are_saved_without_a_line_about_it(monkeypa
     assert resumed.server.seen == original.server.seen
     assert resumed.server.seen[0][0].dtype == np.float32
     np.testing.assert_array_equal(resumed.server.last.gradient, original.server.last.gradient)
+
+
+@pytest.mark.parametrize("name", ["spec", "index", "policy", "critic", "identity", "reward_scale", "baseline", "adam"])
+def test_no_name_of_an_attribute_keeps_it_from_being_saved(name):
+    original, resumed = Training(spec()), Training(spec())
+    original.begin()
+    vars(original.server)[name] = vars(original.clock)["now"] = 3.5
+    checkpoint.restore(resumed, checkpoint.read(checkpoint.save(original, {}))[1])
+    assert vars(resumed.server)[name] == 3.5
 
 
 @pytest.mark.parametrize(
@@ -253,7 +265,7 @@ def edited(path, **facts):
     path.write_bytes(checkpoint.save(training, {**old, **facts}))
 
 
-@pytest.mark.parametrize("facts", [{"cpu_capability": "ABACUS"}, {"blas": ["Pencil"]}], ids=str)
+@pytest.mark.parametrize("facts", [{"cpu_capability": "ABACUS"}, {"blas": ["Pencil"]}, {"mkl_cbwr": None}], ids=str)
 def test_a_checkpoint_of_a_machine_that_rounds_differently_is_refused(tmp_path, capsys, facts):
     edited(stopped(spec(), tmp_path), **facts)
     run_one(spec(), tmp_path, "small")

@@ -23,7 +23,7 @@ from frl.training.normalizer import Normalizer
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
 
 EVALUATE_EVERY_S = 30.0
