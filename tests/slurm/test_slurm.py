@@ -123,7 +123,7 @@ def write_scenario(folder: Path, name: str, steps: int) -> Path:
     shutil.copytree(ROOT / "config", config)
     content = yaml.safe_load((config / "quick.yaml").read_text(encoding="utf-8"))
     content |= {"name": name, "seeds": [0]}
-    content["run"] |= {"steps_per_agent": steps, "evaluation": {"points": 3, "episodes": 1}}
+    content["run"] |= {"steps_per_agent": steps, "evaluation": {"episodes": 1}}
     for override in content.get("overrides", []):
         override["set"].pop("steps_per_agent", None)
         override["set"].pop("evaluation", None)

@@ -80,7 +80,7 @@ def scenario(
         methods=methods,  # type: ignore[arg-type]
         seeds=seeds,
         thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
-        run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS, "episodes": episodes}},
+        run={"steps_per_agent": STEPS, "evaluation": {"episodes": episodes}},
         **{"claims": CLAIMS, **more},
     )
 

@@ -26,7 +26,7 @@ def spec(**settings: Any) -> RunSpec:
     small: dict[str, Any] = {
         "environment": "Swimmer", "algorithm": "fedpg", "n_agents": 3, "seed": 0, "steps_per_agent": 400,
         "policy": {"hidden": (8,)}, "critic": {"hidden": (8,)}, "sampling": {"lanes": 8, "segment_steps": 8},
-        "evaluation": {"points": 7, "episodes": 1},
+        "evaluation": {"episodes": 1},
     }  # fmt: skip
     return RunSpec(**{**small, **settings})
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import yaml
 from pydantic import ValidationError
 
-from frl.errors import SpecError
+from frl.errors import SpecError, _models_in
 from frl.scenario.loading import load_scenario
 from frl.scenario.scenario import Scenario, merge
-from frl.spec import RunSpec
+from frl.spec import SERVERS, RunSpec
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {
@@ -205,9 +207,9 @@ BAD = {
     "path in name": ({"name": "../etc"}, ["name", "../etc"]),
     "identity in run": ({"run": {"steps_per_agent": 5, "seed": 3}}, ["run.seed"]),
     "missing budget": ({"run": {}}, ["steps_per_agent", "required"]),
-    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reinforce"]),
+    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reward_to_go"]),
     "segments without critic": (
-        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reinforce"}}},
+        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reward_to_go"}}},
         ["critic.mode", "sampling.trajectories"],
     ),
     "a float as number of steps": ({"run": {"steps_per_agent": "1e6"}}, ["'1e6'", "text", "1_000_000"]),
@@ -382,3 +384,48 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
         assert claim.threshold == poster.threshold(claim.environment)
     assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]
+
+
+# --- numbers that are none ---
+
+
+def float_settings(model, path=()):
+    """(path, value) of every float setting, whatever model it is nested in."""
+    for name, field in model.model_fields.items():
+        for nested in _models_in(field.annotation):
+            yield from float_settings(nested, (*path, name))
+        if float in (field.annotation, *get_args(field.annotation)) or field.annotation == tuple[float, float]:
+            yield (*path, name)
+
+
+FLOATS = [(name, ("server", key)) for name in SERVERS for (key,) in float_settings(SERVERS[name].Settings)]
+FLOATS += [("afedpg", path) for path in float_settings(RunSpec) if path[0] != "server"]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(("algorithm", "path"), FLOATS, ids=str)
+def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
+    settings = value
+    for part in reversed(path):
+        settings = {part: settings}
+    if path[0] == "fleet":
+        settings["fleet"]["kind"] = {"ratio": "straggler", "sigma": "lognormal"}.get(path[1], "constant")
+    with pytest.raises(ValidationError) as refused:
+        RunSpec.model_validate({**RUN, "algorithm": algorithm, **settings})
+    (error,) = refused.value.errors()
+    assert error["type"] == "finite_number" or "finite number" in error["msg"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sampling": {"lanes": 1, "segment_steps": 1}, "critic": {"minibatches": 1}}, "standardize leaves nothing"),
+        (
+            {"sampling": {"lanes": 2, "segment_steps": 4}, "critic": {"minibatches": 9}},
+            "minibatches = 9: more than the 8",
+        ),
+    ],
+)
+def test_tasks_too_small_for_what_is_done_with_them_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        RunSpec.model_validate({**RUN, "algorithm": "afedpg", **settings})

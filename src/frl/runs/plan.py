@@ -22,7 +22,7 @@ from typing import Any
 
 from frl.runs import provenance
 from frl.runs.validity import State, run_digest, state
-from frl.spec import EvaluationSpec, RunSpec
+from frl.spec import RunSpec
 
 START_S = 2.0
 """Wall seconds of a training job before its first step and after its last."""
@@ -108,7 +108,7 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
     at_once = min(cores, os.cpu_count() or 1)
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
-    rows = sum(spec.evaluation.points + 1 for spec in todo)
+    rows = sum(spec.evaluations for spec in todo)
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
@@ -137,7 +137,7 @@ def _kind(spec: dict[str, Any]) -> Kind:
 
 def env_steps(spec: RunSpec, speed: Speed) -> int:
     """Environment steps of a run, evaluations included."""
-    return spec.env_steps_budget + round(spec.evaluation.env_steps_at_most * speed.evaluation_share)
+    return spec.env_steps_budget + round(spec.evaluation_steps_at_most * speed.evaluation_share)
 
 
 def past_speeds(results: Path) -> dict[Kind, Speed]:
@@ -150,10 +150,10 @@ def past_speeds(results: Path) -> dict[Kind, Speed]:
             meta = json.loads(path.read_bytes())
             if meta["cpu"] != cpu or meta["code_digest"] != provenance.code_digest(meta["spec"]["algorithm"]):
                 continue
-            each, evaluation = _kind(meta["spec"]), EvaluationSpec.model_validate(meta["spec"]["evaluation"])
+            each, at_most = _kind(meta["spec"]), RunSpec.model_validate(meta["spec"]).evaluation_steps_at_most
             steps = meta["env_steps_total"] + meta["eval_steps"]
             seconds.setdefault(each, []).append(meta["wall_time_s"] / steps)
-            shares.setdefault(each, []).append(meta["eval_steps"] / evaluation.env_steps_at_most)
+            shares.setdefault(each, []).append(meta["eval_steps"] / at_most)
         except (ValueError, KeyError, TypeError):
             continue  # damaged, or of a version with other settings
     return {
@@ -169,7 +169,7 @@ def request(spec: RunSpec, results: Path, attempt: int = 1) -> tuple[int, int]:
     memory again as the largest. Without: 1,000 environment steps a second, slow even for Humanoid, and 1 GB.
     """
     seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, 700.0))
-    steps = spec.env_steps_budget + spec.evaluation.env_steps_at_most
+    steps = spec.env_steps_budget + spec.evaluation_steps_at_most
     minutes = 10 + 2 * steps * seconds_per_step / 60
     return math.ceil(attempt * minutes), math.ceil(attempt * (1.5 * memory_mb + SNAKEMAKE_MB))
 

@@ -117,7 +117,8 @@ def privacy(scenario: Scenario) -> pd.DataFrame:
 def _leaves(spec: RunSpec) -> str:
     lazy = SERVERS[spec.algorithm].lazy
     what = ["change of the policy gradient since its last upload, or none" if lazy else "policy gradient"]
-    what += ["change of the critic"] if spec.critic.mode == "federated" else []
+    critic = {"average": ["change of the critic"], "delta": ["change of the critic"], "gradients": ["critic gradients"]}
+    what += critic.get(spec.critic.mode, [])
     if spec.normalizer.mode == "federated":
         until = spec.normalizer.freeze_after_steps
         what.append(f"count, sum and sum of squares of new observations{f' (first {until:,} steps)' if until else ''}")
