@@ -64,7 +64,7 @@ test: $(READY) ## format, lint, types, equal lines, workflow and tests
 	snakemake --lint; \
 	pytest
 
-test-%: $(READY) ## all of an optional suite; test-slurm: the cluster profiles (as root, apt install slurm-wlm)
+test-%: $(READY) ## all of an optional suite: test-slurm (the cluster profiles), test-long (wide grids, random edits)
 	@PATH="$(BIN):$$PATH" pytest --suite $*
 
 docs: $(READY) ## build the site: site/index.html
