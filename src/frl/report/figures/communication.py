@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from frl.analysis.crossings import mean_height
 from frl.analysis.curves import STEPS, UPLINK, UPLOADS, Cell, Curves
@@ -16,7 +16,7 @@ from frl.analysis.names import curve_name, display_name, shown
 from frl.analysis.quantity import Array
 from frl.analysis.uploads import Group, answers, baseline, by_n_agents, curves_of, groups, longest_skips, runs_of
 from frl.analysis.uploads import upload_shares as shares_of
-from frl.report.figures import style
+from frl.report.figures import style, ticks
 from frl.report.figures.curves import (
     EXPLAINED,
     GREY,
@@ -74,7 +74,6 @@ def _label(panel: Axes, drawn: list[Curves], label: str, first: bool) -> None:
     fit(panel)
     panel.set_xlabel(label)
     panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     if first:
         panel.set_ylabel("evaluation return")
     else:
@@ -138,9 +137,9 @@ def variance_multiplier(scenario: Scenario, frame: pd.DataFrame) -> Figure:
         curves = curves_of(frame, there, STEPS)
         line[0].set_title(f"{group.title(scenario)}, N = {n_agents}  ({seeds_of(curves)})")
         _sweep(line[0], [np.array(shares_of(frame, cell)) for cell in there], "share of answers uploaded")
-        line[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        ticks.per_cent(line[0].yaxis)
         line[0].set_ylim(0, 1.05)
-        _sweep(line[1], [np.array(longest_skips(frame, cell), dtype=float) for cell in there], "longest skip (rounds)")
+        _sweep(line[1], [np.array(longest_skips(frame, cell)) for cell in there], "longest skip (rounds)")
         other = baseline(scenario, there[0])
         plain = curves_of(frame, [other], STEPS) if other else []
         end = min(c.x[-1] for c in (*curves, *plain))
@@ -160,7 +159,10 @@ def variance_multiplier(scenario: Scenario, frame: pd.DataFrame) -> Figure:
 def _sweep(panel: Axes, values: list[Array], label: str) -> None:
     """Mean with its interval at every place, the single seeds beside it."""
     rng = np.random.default_rng(0)
-    for place, value_S in enumerate(values):
+    for place, every_S in enumerate(values):
+        value_S = every_S[np.isfinite(every_S)]
+        if not len(value_S):
+            continue
         mean, low, high = (float(v[0]) for v in mean_interval(value_S[:, None]))
         error = [[mean - low], [high - mean]] if np.isfinite(low) else None
         panel.errorbar(place - 0.1, mean, yerr=error, fmt="o", color=style.BLUE, markersize=5, linewidth=1.5, zorder=3)

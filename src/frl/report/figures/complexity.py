@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from frl.analysis import names
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
@@ -127,10 +127,8 @@ def _label(panel: Axes, scenario: Scenario, environment: str, axis: str, drawn: 
     panel.xaxis.set_major_locator(MaxNLocator(6))
     if axis == TIME:
         panel.set_xlabel("simulated time (s)")
-        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         return
     panel.set_xlabel("environment steps per agent")
-    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     if environment == ENVIRONMENT:
         scale = (lambda x: x / STEPS_PER_TRAJECTORY, lambda x: x * STEPS_PER_TRAJECTORY)
         panel.secondary_xaxis("top", functions=scale).set_xlabel("trajectories per agent (1,000 steps each)")

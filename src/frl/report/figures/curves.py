@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from frl.analysis.curves import Curves
 from frl.analysis.intervals import LEVEL, MIN_SEEDS, mean_interval
 from frl.analysis.quantity import Array
+from frl.report.figures import style
 
 GREY = "#777777"
 LEGEND_HEIGHT = 1.5  # inches that a panel can spare
@@ -25,7 +26,7 @@ class Look:
     """How one curve is drawn."""
 
     colour: str | tuple[float, float, float]
-    marker: str | None = None
+    marker: style.Marker | None = None
 
 
 def add_legend(

@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis import waiting
 from frl.analysis.quantity import Quantity
 from frl.report.figures import style
 from frl.report.figures.curves import GREY, nothing_drawn
+from frl.report.figures.ticks import per_cent
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec, StragglerFleet
 from frl.verdicts.estimate import Estimate
@@ -51,7 +52,7 @@ def lookahead(scenario: Scenario, judged: list[Judgement]) -> Figure:
     for i, (_, share) in enumerate(single):
         right.annotate(f"{100 * share:.1f} %", (i, share), (0, 2), textcoords="offset points", ha="center", fontsize=8)
     right.set(ylim=(0, 1))
-    right.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    per_cent(right.yaxis)
     right.set_ylabel("share of the bias that it removes")
     right.set_title("In theory")
     for panel, ticks in ((left, names), (right, [name for name, _ in single])):
@@ -76,7 +77,7 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
     if not found:
         nothing_drawn(panel)
         return figure
-    panel.set(xscale="log", yscale="log", xlabel=r"$t_{\max}\,/\,t_{\min}$ of the agents")
+    panel.set(xscale="log", yscale="log", xlabel="slowest over fastest agent (time per task)")
     panel.set_ylabel(f"time to a return of {_claim(judged, 'heterogeneity').threshold:g}, FedPG / AFedPG")
     panel.set_title(_title(scenario, [one for one, _ in found]))
     x, y = _closed_form(scenario, found)
@@ -96,7 +97,6 @@ def heterogeneity(scenario: Scenario, judged: list[Judgement]) -> Figure:
     panel.yaxis.set_major_locator(FixedLocator([t for t in (0.5, 1, 2, 5, 10, 20, 50, 100) if t < 1.25 * max(finite)]))
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     _legend(panel, panel, "upper left")
     return figure
 

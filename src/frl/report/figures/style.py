@@ -15,9 +15,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from frl.report.figures import ticks
 from frl.runs.files import write_atomically
 
 Key = TypeVar("Key", int, str)
+Marker = str | tuple[int, int, int]
 
 # Okabe and Ito's palette, which stays distinct under the common colour-vision deficiencies.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -69,12 +71,14 @@ def _other_colour(index: int) -> str:
 
 def agent_colours(counts: Iterable[int]) -> dict[int, str]:
     """A colour for every N, black for the smallest."""
-    return {n: _AGENT_COLOURS[i % len(_AGENT_COLOURS)] for i, n in enumerate(sorted(set(counts)))}
+    ordered, known = sorted(set(counts)), len(_AGENT_COLOURS)
+    return {n: _AGENT_COLOURS[i] if i < known else _other_colour(i - known) for i, n in enumerate(ordered)}
 
 
-def markers(keys: Iterable[Key]) -> dict[Key, str]:
-    """A marker for every N or method, in their order."""
-    return {key: _MARKERS[i % len(_MARKERS)] for i, key in enumerate(dict.fromkeys(keys))}
+def markers(keys: Iterable[Key]) -> dict[Key, Marker]:
+    """A marker for every N or method, in their order; beyond the list stars with more and more points."""
+    ordered = list(dict.fromkeys(keys))
+    return {key: _MARKERS[i] if i < len(_MARKERS) else (i - len(_MARKERS) + 6, 1, 0) for i, key in enumerate(ordered)}
 
 
 def shade(colour: str, n_agents: int, counts: Sequence[int]) -> tuple[float, float, float]:
@@ -102,7 +106,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def image_bytes(figure: Figure, kind: str) -> bytes:
-    """The figure as svg, pdf or png; equal figures give equal bytes (no date, no random id)."""
+    """The figure as svg, pdf or png, with exact tick labels; equal figures give equal bytes (no date, no random id)."""
+    ticks.make_exact(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
     return buffer.getvalue()
