@@ -59,20 +59,19 @@ def method_colours(methods: Iterable[str]) -> dict[str, str]:
     """A colour for every method; those that the papers don't have get the free ones in order."""
     keys = list(dict.fromkeys(methods))
     others = [key for key in keys if key not in _METHOD_COLOURS]
-    return {k: _METHOD_COLOURS.get(k) or _other_colour(others.index(k)) for k in keys}
+    return {k: _METHOD_COLOURS.get(k) or _nth(_OTHER_METHODS, others.index(k)) for k in keys}
 
 
-def _other_colour(index: int) -> str:
+def _nth(palette: Sequence[str], index: int) -> str:
     """Another colour for every index; beyond the palette hues a golden angle apart."""
-    if index < len(_OTHER_METHODS):
-        return _OTHER_METHODS[index]
+    if index < len(palette):
+        return palette[index]
     return to_hex(colorsys.hsv_to_rgb(0.618034 * index % 1, 0.55, 0.75))
 
 
 def agent_colours(counts: Iterable[int]) -> dict[int, str]:
     """A colour for every N, black for the smallest."""
-    ordered, known = sorted(set(counts)), len(_AGENT_COLOURS)
-    return {n: _AGENT_COLOURS[i] if i < known else _other_colour(i - known) for i, n in enumerate(ordered)}
+    return {n: _nth(_AGENT_COLOURS, i) for i, n in enumerate(sorted(set(counts)))}
 
 
 def markers(keys: Iterable[Key]) -> dict[Key, Marker]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FuncFormatter, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter, MaxNLocator, NullFormatter
 
 from frl.analysis.quantity import Array
 
@@ -19,7 +19,7 @@ _TOLERANCE = 1e-3  # of the distance between two ticks
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class Exact(ScalarFormatter):
+class Exact(Formatter):
     """Labels with as many decimals as it takes, in one unit for the whole axis: 2.5, 5.0; 250k, 500k; 2×10⁻⁵.
 
     On a logarithmic axis each label has a unit of its own: 500, 1k, 2k.
@@ -30,22 +30,18 @@ class Exact(ScalarFormatter):
     """
 
     def __init__(self, scale: float = 1, unit: str = "") -> None:
-        super().__init__(useOffset=False, useMathText=False)
         self.scale, self.unit = scale, unit
+        self.places: list[float] = []
 
     def set_locs(self, locs: Sequence[float]) -> None:
         """The places of all ticks, which decide the unit and the decimals."""
-        self.locs = locs
+        self.places = [float(place) for place in locs]
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """The label of the tick at x."""
-        alone = self.axis is not None and self.axis.get_scale() == "log"  # type: ignore[attr-defined]
-        others = [] if alone else [float(place) for place in self.locs]
+        alone = isinstance(self.axis, Axis) and self.axis.get_scale() == "log"
+        others = [] if alone else self.places
         return labels([*others, x], self.scale)[-1] + self.unit
-
-    def get_offset(self) -> str:
-        """Nothing is left out of the labels, so nothing is written beside the axis."""
-        return ""
 
 
 def labels(places: Sequence[float], scale: float = 1) -> list[str]:
