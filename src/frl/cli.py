@@ -84,6 +84,12 @@ def parser() -> argparse.ArgumentParser:
     plan = _add_scenario_command(
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
+    _add_scenario_command(
+        subparsers,
+        "power",
+        commands.power,
+        "simulate the chance of each verdict on the primary claims, from tuning times",
+    )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
     analysis = {
         "collect": (commands.collect, "join the runs into curves.csv, runs.csv and missing.csv"),
@@ -91,8 +97,9 @@ def parser() -> argparse.ArgumentParser:
         "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "verdict": (
             commands.verdict,
-            "judge each claim that the scenario names (tables/verdict.csv, .md, .html)",
+            "judge each claim that the scenario names (verdicts.json, and tables/verdict.csv, .md, .html)",
         ),
+        "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
         "report": (commands.report, "render the notebooks into one report.html that needs no network"),
         "trials": (
             commands.trials,

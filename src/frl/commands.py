@@ -75,10 +75,11 @@ def runs(arguments: argparse.Namespace) -> None:
         print(f"{now:<10}{spec.run_id}")
     print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
     if scenario.claims is not None:
-        from frl.verdicts.judge import absent
+        from frl.verdicts.judge import parts_of
 
-        if said := absent(scenario):
-            print(f"frl: note: {said} Their methods, N or environment are not here.", file=sys.stderr)
+        if absent := dict.fromkeys(claim.id for claim, _, cells in parts_of(scenario) if cells is None):
+            names = ", ".join(absent)
+            print(f"frl: note: claims with a method, N or environment that is not here: {names}", file=sys.stderr)
 
 
 def plan(arguments: argparse.Namespace) -> None:
@@ -120,9 +121,29 @@ def tables(arguments: argparse.Namespace) -> None:
 
 def verdict(arguments: argparse.Namespace) -> None:
     from frl.report.tables import verdict
+    from frl.verdicts import judge
+    from frl.verdicts.words import headline
 
     scenario = _scenario(arguments)
-    print(verdict.write(scenario, _base(arguments, scenario)))
+    base = _base(arguments, scenario)
+    verdicts = judge.write(scenario, base)
+    verdict.write(verdicts, base)
+    print(headline(verdicts))
+
+
+def power(arguments: argparse.Namespace) -> None:
+    from frl.verdicts.power import of_scenario
+
+    print(of_scenario(_scenario(arguments)).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+
+
+def times(arguments: argparse.Namespace) -> None:
+    from frl.analysis.load import read_curves
+    from frl.verdicts.power import tuning_times
+
+    scenario = _scenario(arguments)
+    found = tuning_times(scenario, read_curves(_base(arguments, scenario)))
+    print(found.to_csv(index=False, lineterminator="\n"), end="")
 
 
 def report(arguments: argparse.Namespace) -> None:

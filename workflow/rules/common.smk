@@ -86,7 +86,7 @@ def products(part) -> list[str]:
         f"{base}/report.html",
         *(f"{base}/figures/{name}.svg" for name in FIGURES),
         *(f"{base}/tables/{name}.html" for name in TABLES),
-        *([f"{base}/tables/verdict.html"] if SCENARIO.claims else []),
+        *([f"{base}/verdicts.json"] if SCENARIO.claims else []),
     ]
 
 
@@ -134,9 +134,10 @@ def partial_flag(wildcards) -> str:
 def version(*modules, claims=True, trials=False) -> str:
     """Digest of the scenario and of the analysis code behind a step: when it changes the step is redone.
 
-    The scenario includes what its claims file says, unless the step doesn't read that; the trials, if it does.
+    The scenario includes what its claims file says, unless the step doesn't read that; trials and tuning times, if it does.
     """
-    unread = {key for key, read in (("claims", claims), ("trials", trials)) if not read}
+    read = {"claims": claims, "trials": trials, "tuning_times": trials}
+    unread = {key for key in read if not read[key]}
     scenario = SCENARIO.model_dump_json(exclude=unread)
     return digest_of([scenario, analysis_digest(*modules)])
 

@@ -3,6 +3,7 @@ rule figures:
         curves=rules.collect.output.curves,
         runs=rules.collect.output.runs,
         missing=rules.collect.output.missing,
+        verdicts=rules.verdict.output.verdicts if SCENARIO.claims else [],
         scenario=ancient(SCENARIO_FILE),
     output:
         *[

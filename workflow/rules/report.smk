@@ -3,6 +3,7 @@ rule report:
         collected=rules.collect.output,
         figures=rules.figures.output,
         tables=rules.tables.output,
+        verdicts=rules.verdict.output.verdicts if SCENARIO.claims else [],
         notebooks=NOTEBOOKS,
         scenario=ancient(SCENARIO_FILE),
     output:

@@ -3,13 +3,14 @@ rule verdict:
         curves=rules.collect.output.curves,
         scenario=ancient(SCENARIO_FILE),
     output:
-        report(
+        verdicts=f"{BASE}/{{part}}verdicts.json",
+        table=report(
             f"{BASE}/{{part}}tables/verdict.html",
             caption="../report/verdict.rst",
             category="Verdict",
             labels={"table": "verdict"},
         ),
-        *[f"{BASE}/{{part}}tables/verdict.{kind}" for kind in ("csv", "md")],
+        others=[f"{BASE}/{{part}}tables/verdict.{kind}" for kind in ("csv", "md")],
     log:
         f"{BASE}/{{part}}logs/verdict.log",
     benchmark:

@@ -7,7 +7,7 @@ from typing import get_args
 from frl.scenario.scenario import FigureName, Scenario, cells_of
 from frl.spec import SERVERS
 
-EFFECTS = ("lookahead", "heterogeneity")
+EFFECTS = ("lookahead", "fleets")
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), "uploads", *EFFECTS)
 
 
