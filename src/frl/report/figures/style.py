@@ -1,4 +1,4 @@
-"""How methods are called and coloured, and how a figure becomes files: shared by figures, diagrams and tables."""
+"""How methods are coloured and marked, and how a figure becomes files: shared by all figures and diagrams."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import colorsys
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from frl.report.figures import ticks
-from frl.runs.files import write_atomically
+from frl.runs.files import write_atomically, write_csv
 
 Key = TypeVar("Key", int, str)
 Marker = str | tuple[int, int, int]
+Dash = tuple[float, tuple[float, ...]] | str
+
+WIDE, NARROW = 7.0, 3.3
+"""Inches: a page's text, and one of its two columns. Figures are drawn for either, and shown at that size."""
 
 # Okabe and Ito's palette, which stays distinct under the common colour-vision deficiencies.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -32,6 +38,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
+GREY, PALE = "#777777", "#BDBDBD"
 _METHOD_COLOURS = {
     "afedpg": BLUE,
     "fedpg": VERMILION,
@@ -47,12 +54,33 @@ _OTHER_METHODS = (
 )
 _AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+_DASHES: tuple[Dash, ...] = (
+    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)),
+    (0, (1.2, 3)), (0, (9, 2, 3, 2)),
+)  # fmt: skip
 
 _METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one curve is drawn: no two of a panel agree in marker or dash, so that colour is not needed to tell them."""
+
+    colour: str
+    marker: Marker = ""
+    dash: Dash = "-"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and the numbers that it shows."""
+
+    figure: Figure
+    data: pd.DataFrame
 
 
 def method_colours(methods: Iterable[str]) -> dict[str, str]:
@@ -80,11 +108,24 @@ def markers(keys: Iterable[Key]) -> dict[Key, Marker]:
     return {key: _MARKERS[i] if i < len(_MARKERS) else (i - len(_MARKERS) + 6, 1, 0) for i, key in enumerate(ordered)}
 
 
-def shade(colour: str, n_agents: int, counts: Sequence[int]) -> tuple[float, float, float]:
-    """The method's colour, full for the first N of `counts`, paler for each that follows."""
-    white = 0.6 * counts.index(n_agents) / max(len(counts) - 1, 1)
-    red, green, blue = to_rgb(colour)
-    return red + (1 - red) * white, green + (1 - green) * white, blue + (1 - blue) * white
+def dashes(keys: Iterable[Key]) -> dict[Key, Dash]:
+    """A pattern of line for every N or method, in their order; beyond the list longer and longer dashes."""
+    ordered = list(dict.fromkeys(keys))
+    return {key: _DASHES[i] if i < len(_DASHES) else (0, (i, 1.5)) for i, key in enumerate(ordered)}
+
+
+def method_looks(methods: Iterable[str]) -> dict[str, Look]:
+    """A look for every method by its name in the papers, or its own."""
+    keys = list(dict.fromkeys(methods))
+    colours, marks, lines = method_colours(keys), markers(keys), dashes(keys)
+    return {key: Look(colours[key], marks[key], lines[key]) for key in keys}
+
+
+def agent_looks(counts: Iterable[int]) -> dict[int, Look]:
+    """A look for every N."""
+    keys = sorted(set(counts))
+    colours, marks, lines = agent_colours(keys), markers(keys), dashes(keys)
+    return {n: Look(colours[n], marks[n], lines[n]) for n in keys}
 
 
 @contextmanager
@@ -112,10 +153,12 @@ def image_bytes(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.svg, .pdf and .png."""
-    for kind in _METADATA:
-        write_atomically(stem.with_name(f"{stem.name}.{kind}"), image_bytes(figure, kind))
+def save(wide: Drawing, narrow: Drawing, stem: Path) -> None:
+    """Write `stem`.svg, .pdf and .png, the same for one column as `stem`-narrow, and the numbers as `stem`.csv."""
+    for drawing, name in ((wide, stem.name), (narrow, f"{stem.name}-narrow")):
+        for kind in _METADATA:
+            write_atomically(stem.with_name(f"{name}.{kind}"), image_bytes(drawing.figure, kind))
+    write_csv(stem.with_name(f"{stem.name}.csv"), wide.data)
 
 
 def inline_svg(figure: Figure) -> str:
