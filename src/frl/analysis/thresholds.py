@@ -11,7 +11,7 @@ Arrays of logs may have leading axes, which stand for simulated experiments; see
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,35 @@ def censor(times_S: Array, horizon: float) -> Arm:
         raise ValueError(f"times to a threshold and their horizon must be positive; horizon = {horizon:g}")
     reached_S = times_S <= horizon
     return Arm(np.log(np.where(reached_S, times_S, horizon)), reached_S, horizon)
+
+
+def arm_of(curves: Curves, threshold: float, horizon: float) -> Arm:
+    """The arm of a cell's seeds.
+
+    A seed that is at the threshold before any training counts as there at its first evaluation after the start.
+    """
+    start = min(run.x[run.x > 0].min(initial=horizon) for run in curves.runs)
+    times_S = seed_times(curves, threshold)
+    return censor(np.where(times_S <= 0, start, times_S), horizon)
+
+
+def unreached(curves: Curves, threshold: float) -> Array:
+    """Where the runs end that neither got to the threshold nor diverged, in units of the axis, in order of seed."""
+    ends_S = np.array([run.x[-1] for run in curves.runs])
+    return ends_S[np.isnan(seed_times(curves, threshold)) & ~curves.diverged]
+
+
+def common_horizon(cells: Iterable[Curves], threshold: float) -> float:
+    """The largest horizon up to which it is known of every seed of every cell whether it got to the threshold.
+
+    Where the shortest run ends that did not; where all did, the largest time. A claim's horizon is fixed before the
+    runs instead.
+    """
+    cells = list(cells)
+    if len(ends := np.concatenate([unreached(curves, threshold) for curves in cells])):
+        return float(ends.min())
+    times = np.concatenate([seed_times(curves, threshold) for curves in cells])
+    return float(np.max(times[times > 0], initial=0.0)) or max(run.x[-1] for one in cells for run in one.runs)
 
 
 @dataclass(frozen=True)

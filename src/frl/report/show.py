@@ -153,9 +153,9 @@ def power(scenario: Scenario) -> Html:
     for column in found.columns[2:]:
         found[column] = [shown(float(v), "ratio" if column == "ratio" else "share") for v in found[column]]
     said = (
-        "<p>Before the runs: the chance of each verdict on each primary claim, simulated with this scenario's numbers of "
-        "seeds, if the truth is what the tuning runs show, no effect, or just the margin. The tuning runs are few, so "
-        "these are rough.</p>"
+        "<p>Before the runs: the chance of each verdict on each primary claim, simulated with this scenario's numbers "
+        "of seeds, if the truth is what the tuning runs show, no effect, or just the margin. The tuning runs are few, "
+        "so these are rough.</p>"
     )
     return Html(f"{said}{frame(found)}")
 

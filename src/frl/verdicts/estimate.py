@@ -25,7 +25,7 @@ from frl.analysis.curves import (
 )
 from frl.analysis.names import curve_name, display_name
 from frl.analysis.quantity import Array, Quantity
-from frl.analysis.thresholds import Arm, Contrast, capped_area, censor, contrast, seed_times
+from frl.analysis.thresholds import Arm, Contrast, arm_of, capped_area, contrast, seed_times, unreached
 from frl.scenario.claim_base import Per
 from frl.scenario.scenario import FigureName, Scenario
 from frl.spec import RunSpec
@@ -141,20 +141,16 @@ class Data:
         self, cell: Cell, per: Per, threshold: float, horizon: float, rows: pd.DataFrame | None = None
     ) -> ArmEstimate:
         """One arm's times to the threshold; `rows` are those of the cell if they are not as collected."""
-        curves = _curves(self.rows(cell) if rows is None else rows, per)
-        times_S = seed_times(curves, threshold)
-        at_start_S = times_S <= 0
-        first = min(run.x[run.x > 0].min(initial=horizon) for run in curves.runs)
-        arm = censor(np.where(at_start_S, first, times_S), horizon)
-        ends_S = np.array([run.x[-1] for run in curves.runs])
-        early_S = np.isnan(times_S) & ~curves.diverged & (ends_S < horizon * (1 - 1e-9))
+        curves = curves_per(self.rows(cell) if rows is None else rows, per)
+        early = int((unreached(curves, threshold) < horizon * (1 - 1e-9)).sum())
+        at_start = int((seed_times(curves, threshold) <= 0).sum())
         return ArmEstimate(
-            cell, self.name(cell, per), arm, capped_area(curves, threshold, horizon),
-            int(curves.diverged.sum()), int(early_S.sum()), int(at_start_S.sum()),
+            cell, self.name(cell, per), arm_of(curves, threshold, horizon), capped_area(curves, threshold, horizon),
+            int(curves.diverged.sum()), early, at_start,
         )  # fmt: skip
 
 
-def _curves(rows: pd.DataFrame, per: Per) -> Curves:
+def curves_per(rows: pd.DataFrame, per: Per) -> Curves:
     """A cell's runs against what is counted; messages and bytes per agent, as samples are."""
     axis = AXES[per]
     rows = with_total_bytes(rows) if per == "total_bytes" else rows

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from frl.analysis.curves import Cell, all_curves
+from frl.analysis.curves import Cell
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import contrast, seed_times
 from frl.errors import SpecError
 from frl.scenario.claim_base import Per
 from frl.scenario.scenario import Scenario
-from frl.verdicts.estimate import Data
+from frl.verdicts.estimate import AXES, Data, curves_per
 from frl.verdicts.judge import parts_of
 from frl.verdicts.rules import ALPHA, CONTRADICTED, ENOUGH, INCONCLUSIVE, REPLICATED, directions, holm
 
@@ -61,15 +61,16 @@ class Population:
         """The population with another mean of the log times, such that the restricted mean is `target`.
 
         Raises:
-            ValueError: if none has it: the stuck seeds alone lift the restricted mean above it.
+            ValueError: if none has it: the stuck seeds alone hold it above, or it lies beyond the horizon.
         """
-        if target >= log_horizon:
-            raise ValueError("the restricted mean cannot reach the horizon")
 
         def miss(mean: float) -> float:
             return replace(self, mean=mean).restricted(log_horizon) - target
 
-        return replace(self, mean=float(optimize.brentq(miss, log_horizon - 1e4, log_horizon + 40 * self.sd)))
+        lowest, highest = log_horizon - 1000, log_horizon + 6 * self.sd
+        if not miss(lowest) < 0 < miss(highest):
+            raise ValueError("no such arm has that restricted mean")
+        return replace(self, mean=float(optimize.brentq(miss, lowest, highest)))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], log_horizon: float) -> Array:
         """Censored log times."""
@@ -124,19 +125,21 @@ def verdicts_of(family: Sequence[Hypothesis], rng: np.random.Generator, experime
 def chances(family: Sequence[Hypothesis], experiments: int = EXPERIMENTS, seed: int = 0) -> pd.DataFrame:
     """Chance of each verdict on each claim of a family, by what is true of it; of the others is true what was tuned.
 
-    Columns: claim, truth (of :data:`TRUTHS`), ratio, and the chance of each verdict, nan where no population of the
-    faster arm has that ratio.
+    Columns: claim, truth (of :data:`TRUTHS`), ratio, and the chance of each verdict; nan where the ratio is out of
+    reach, since the faster arm's few seeds that get there would have to within a thousandth of the horizon.
     """
     rows = []
     for place, one in enumerate(family):
         for truth, log_ratio in zip(TRUTHS, (one.log_ratio, 0.0, one.log_margin), strict=True):
             row: dict[str, object] = {"claim": one.name, "truth": truth, "ratio": float(np.exp(log_ratio))}
             try:
-                case = [h if i != place else h.with_ratio(log_ratio) for i, h in enumerate(family)]
+                case = one.with_ratio(log_ratio)
             except ValueError:
-                words = np.array([])
-            else:
-                words = verdicts_of(case, np.random.default_rng(seed), experiments)[:, place]
+                case = None
+            words = np.array([])
+            if case is not None and case.faster.mean > case.log_horizon - np.log(1000):
+                whole = [*family[:place], case, *family[place + 1 :]]
+                words = verdicts_of(whole, np.random.default_rng(seed), experiments)[:, place]
             for verdict in (REPLICATED, CONTRADICTED, INCONCLUSIVE):
                 row[verdict] = float((words == verdict).mean()) if len(words) else float("nan")
             rows.append(row)
@@ -198,10 +201,11 @@ def _population(times: pd.DataFrame, cell: Cell, per: Per, claim: str) -> Popula
 
 
 def tuning_times(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
-    """Every collected seed's samples and time to the scenario's threshold, with `COLUMNS`."""
-    rows: list[tuple[object, ...]] = []
-    for per, axis in (("samples", "env_steps_per_agent"), ("time", "sim_time_s")):
-        for cell, curves in all_curves(frame, axis).items():
+    """What every collected seed took to the scenario's threshold, with `COLUMNS`."""
+    data, rows = Data(scenario, frame), []
+    for cell in data.seeds:
+        for per in AXES:
+            curves = curves_per(data.rows(cell), per)
             times_S = seed_times(curves, scenario.threshold(cell[0]))
             rows += [(*cell, seed, per, time) for seed, time in zip(curves.seeds, times_S, strict=True)]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from frl.analysis.curves import STEPS, TIME, Curves, all_curves
+from frl.analysis.curves import STEPS, TIME, all_curves
 from frl.analysis.names import display_name, key_of, shown
-from frl.analysis.thresholds import censor, seed_times
+from frl.analysis.thresholds import arm_of, common_horizon
 from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
@@ -49,24 +49,15 @@ def _points(
     """The restricted geometric mean of what the seeds of each cell need, up to where all runs were watched."""
     curves, level = all_curves(frame, axis), scenario.threshold(environment)
     found = {cell: curves[environment, *cell] for cell in cells if (environment, *cell) in curves}
+    horizon = common_horizon(found.values(), level) if found else 0.0
     rows = []
     for cell, one in found.items():
-        arm = censor(np.maximum(seed_times(one, level), _first(one)), _watched(list(found.values()), level))
+        arm = arm_of(one, level, horizon)
         mean = arm.mean()
         server = scenario.resolve(environment, *cell, scenario.seeds[0]).server
         step = float(getattr(server, "step_size", getattr(server, "learning_rate", np.nan)))
         rows.append((title, cells[cell], step, mean.value, mean.low, mean.high, arm.share))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _first(curves: Curves) -> float:
-    return float(min(run.x[run.x > 0].min() for run in curves.runs))
-
-
-def _watched(cells: list[Curves], level: float) -> float:
-    """Up to where it is known of every seed whether it reached the threshold."""
-    ends = [run.x[-1] for one in cells for run, t in zip(one.runs, seed_times(one, level), strict=True) if np.isnan(t)]
-    return float(min(ends, default=max(run.x[-1] for one in cells for run in one.runs)))
 
 
 def draw(points: pd.DataFrame, width: float) -> Drawing:

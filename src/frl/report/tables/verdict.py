@@ -49,7 +49,7 @@ def table(verdicts: Verdicts, parts: Iterable[Judgement], columns: Iterable[str]
         f"{meaning}A ratio is that of restricted geometric means, slower over faster: each seed's samples, time or "
         f"bytes to the threshold, censored at the claim's horizon. In brackets: Welch's {100 * verdicts.level:g} % "
         "interval. p, no effect: one-sided, of a ratio of at most 1 or an exponent of at most 0; p, one that matters: "
-        "of one of at least the margin. Both are corrected (Holm) for primary claims, among those of a task, and decide "
+        "of one of at least the margin. Both are corrected (Holm) for primary claims among those of a task, and decide "
         f"at {verdicts.alpha:g}; others are not corrected, and are judged by the interval. The margin is a factor for "
         f"ratios. {words.absent(verdicts)}"
     ).strip()
