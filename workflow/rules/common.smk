@@ -66,6 +66,8 @@ LOCK = Path(f".snakemake/frl-{SCENARIO.name}.lock")
 if workflow.is_main_process:  # not in the jobs of a cluster
     clear_stale(LOCK, Path(".snakemake"), f"{BASE}/")
 FIGURES = figure_names(SCENARIO)  # those that the scenario has the runs for
+# Beside a figure's SVG: for print, for one column, and its numbers
+FIGURE_FILES = [".pdf", ".png", "-narrow.svg", "-narrow.pdf", "-narrow.png", ".csv"]
 RUNS = {spec.run_id: spec for spec in SCENARIO.runs()}
 RUN = "{environment}/{method}/n{n_agents}/seed{seed}"
 NOTEBOOKS = [from_here(path) for path in sorted((ROOT / "notebooks").glob("*.py"))]

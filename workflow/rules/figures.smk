@@ -16,9 +16,9 @@ rule figures:
             for name in FIGURES
         ],
         *[
-            f"{BASE}/{{part}}figures/{name}.{kind}"
+            f"{BASE}/{{part}}figures/{name}{rest}"
             for name in FIGURES
-            for kind in ("pdf", "png")
+            for rest in FIGURE_FILES
         ],
     log:
         f"{BASE}/{{part}}logs/figures.log",

@@ -11,7 +11,16 @@ from frl.runs.runner import run_paths
 from frl.runs.store import Store, StoreError
 from frl.scenario.scenario import Scenario
 
-KEPT = ("report.html", "curves.csv", "runs.csv", "missing.csv", "figures/*.svg", "figures/*.pdf", "tables/*.csv")
+KEPT = (
+    "report.html",
+    "curves.csv",
+    "runs.csv",
+    "missing.csv",
+    "figures/*.svg",
+    "figures/*.pdf",
+    "figures/*.csv",
+    "tables/*.csv",
+)
 
 
 ARCHIVE = "runs.tar.xz"

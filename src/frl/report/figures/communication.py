@@ -35,7 +35,7 @@ def uploads(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     for (panel,), (group, cell, seed, uploaded_NR) in zip(grid, found, strict=False):
         n_agents, rounds = uploaded_NR.shape
         panel.eventplot(
-            [np.flatnonzero(own) + 1 for own in uploaded_NR], lineoffsets=np.arange(1, n_agents + 1), linelengths=0.8,
+            [np.flatnonzero(own) + 1 for own in uploaded_NR], lineoffsets=list(range(1, n_agents + 1)), linelengths=0.8,
             linewidths=max(0.4, min(2.0, 40 * width / rounds)), colors=style.BLUE,
         )  # fmt: skip
         name = curve_name(names[cell[1]], n_agents)
@@ -88,9 +88,8 @@ def variance_multiplier(scenario: Scenario, frame: pd.DataFrame, width: float) -
     found = by_n_agents(groups(scenario, "variance_multiplier"))
     rows = {key: cells for key, cells in found.items() if len(cells) > 1}  # one alone is no sweep
     columns = 3 if width > style.NARROW else 1
-    figure, grid = layout.page(
-        width, max(len(rows), 1) * 3 // columns, columns, 1.7, _trade(scenario, frame, [c for r in rows.values() for c in r])
-    )
+    title = _trade(scenario, frame, [cell for cells in rows.values() for cell in cells])
+    figure, grid = layout.page(width, max(len(rows), 1) * 3 // columns, columns, 1.7, title)
     panels = [panel for line in grid for panel in line]
     data: list[pd.DataFrame] = []
     for i, ((group, n_agents), cells) in enumerate(rows.items()):

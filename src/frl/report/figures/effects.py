@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis import waiting
+from frl.analysis.names import display_name
 from frl.analysis.quantity import Quantity, shown
-from frl.analysis.thresholds import arm_of, seed_times
+from frl.analysis.thresholds import arm_of
 from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing
 from frl.scenario.scenario import Scenario
@@ -52,12 +53,13 @@ def _pair(data: Data, panel: Axes, place: int, one: Judgement) -> pd.DataFrame:
         arm, colour = arm_of(curves, one.threshold, one.horizon), style.BLUE if has else style.VERMILION
         times = np.exp(arm.log_S)
         found.append(dict(zip(curves.seeds, times, strict=True)))
+        stuck = int((~arm.reached_S).sum())
+        aside = iter(np.linspace(-0.02, 0.02, stuck) * min(stuck - 1, 3) if stuck > 1 else [0.0])
         for time, reached in zip(times, arm.reached_S, strict=True):
-            panel.plot(place + at, time, "os"[has], color=colour, markersize=3.5, zorder=3,
-                       markerfacecolor=colour if reached else "white", markeredgewidth=0.8)  # fmt: skip
-        mean = arm.geometric_mean
-        panel.plot([place + at - 0.09, place + at + 0.09], [mean, mean], color=style.BLACK, linewidth=2.2, zorder=4)
-        found[-1] |= {}
+            panel.plot(place + at + (0 if reached else next(aside)), time, "os"[has], color=colour, markersize=3.5,
+                       markerfacecolor=colour if reached else "white", markeredgewidth=0.8, zorder=3)  # fmt: skip
+        mean, outward = arm.geometric_mean, place + at * 1.5
+        panel.plot([outward - 0.06, outward + 0.06], [mean, mean], color=style.BLACK, linewidth=2.2, zorder=4)
     for seed in found[0].keys() & found[1].keys():
         panel.plot([place + _WITHOUT, place + _WITH], [found[0][seed], found[1][seed]], color=style.PALE,
                    linewidth=0.6, zorder=1)  # fmt: skip
@@ -73,14 +75,15 @@ def _finish(panel: Axes, own: list[Judgement], data: list[pd.DataFrame]) -> None
     values = pd.concat(data)["steps_per_agent"]
     low, high = float(values.min()) / 1.4, own[0].horizon * 1.15
     panel.set_yscale("log")
-    panel.set(ylim=(low, high), xlim=(-0.6, len(own) - 0.4), xlabel="momentum weight α")
+    panel.set(ylim=(low, high), xlim=(-0.6, len(own) - 0.4), xlabel="momentum weight α (bar: geometric mean)")
     panel.axhline(own[0].horizon, color=style.GREY, linewidth=0.7, linestyle=":")
     panel.set_xticks(range(len(own)), [f"{one.notes.alpha:g}" for one in own])
     panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low, high, 4)))
     panel.yaxis.set_minor_locator(NullLocator())
     panel.set_ylabel(f"steps per agent to {own[0].threshold:g}\non {own[0].environment}")
     panel.grid(visible=False, axis="x")
-    for at, name, colour, side in ((_WITHOUT, "without", style.VERMILION, "right"), (_WITH, "with", style.BLUE, "left")):
+    for at, name, colour in ((_WITHOUT, "without", style.VERMILION), (_WITH, "with", style.BLUE)):
+        side = "right" if at < 0 else "left"
         panel.annotate(name, (at, low), (0, 3), textcoords="offset points", ha=side, va="bottom", color=colour)
 
 
@@ -107,7 +110,7 @@ def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
         width: of the figure, inches.
     """
     found = sorted(verdicts.of("fleets"), key=_spread)
-    figure, ((panel,),) = layout.page(width, 1, 1, 2.3, _grows(found))
+    figure, ((panel,),) = layout.page(width, 1, 1, 2.3, _grows(scenario, found))
     data = pd.DataFrame([(_spread(o), *_ends(o), o.notes.waiting_gain) for o in found],
                         columns=["t_max_over_t_min", "ratio", "low", "high", "closed_form"])  # fmt: skip
     if not found:
@@ -125,7 +128,7 @@ def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
         panel.plot([_spread(one)] * 2, [start, end], color=style.BLUE, linewidth=1.7)
         panel.plot(_spread(one), value, "o", color=style.BLUE, markersize=6, markeredgecolor="white")
     panel.set_xlabel("slowest over fastest agent (time per task)")
-    slow, fast = (arm.label.split(",")[0] for arm in found[0].arms[:2])
+    slow, fast = _names(scenario, found[0])
     panel.set_ylabel(f"time to {found[0].threshold:g}, {slow} / {fast}")
     panel.xaxis.set_major_locator(FixedLocator(spreads))
     panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low, high, 5)))
@@ -149,15 +152,25 @@ def _ends(one: Judgement) -> tuple[float, float, float]:
     return value, value if low is None else low, value if high is None else high
 
 
-def _grows(found: list[Judgement]) -> str:
+def _names(scenario: Scenario, one: Judgement) -> list[str]:
+    """What readers call the algorithms of the slower and the faster arm."""
+    return [display_name(scenario.resolve(*cell, scenario.seeds[0]).algorithm) for cell in one.cells[:2]]
+
+
+def _grows(scenario: Scenario, found: list[Judgement]) -> str:
     if not found:
         return "More and less equal agents: no fleet was run"
     first, last = found[0], found[-1]
-    slow, fast = (arm.label.split(",")[0] for arm in first.arms[:2])
+    slow, fast = _names(scenario, first)
     return layout.unbroken(
-        f"{slow} needs {_times(first)} times {fast}'s time where the slowest agent takes {_spread(first):g} times as "
-        f"long, {_times(last)} times where it takes {_spread(last):g} times (N = {first.arms[0].n_agents})"
+        f"{slow} takes {_times(first)} times as long as {fast} {_where(first)}, {_times(last)} times {_where(last)} "
+        f"(N = {first.arms[0].n_agents})"
     )
+
+
+def _where(one: Judgement) -> str:
+    spread = _spread(one)
+    return "with equal agents" if spread == 1 else f"where the slowest agent is {spread:g} times slower"
 
 
 def _closed_form(scenario: Scenario, found: list[Judgement]) -> tuple[list[float], list[float]]:

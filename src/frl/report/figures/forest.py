@@ -40,7 +40,8 @@ class Line:
 
 def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
     """The primary claims of a ratio, or where there are none, all of them."""
-    ratios = [one for one in verdicts.parts if one.unit == "ratio" and not one.joint]
+    parts = [one for one in verdicts.parts if one.reason.code != "not_in_scenario"]
+    ratios = [one for one in parts if one.unit == "ratio" and not one.joint]
     primary = [one for one in ratios if one.role == "primary"]
     several = len({one.environment for one in primary or ratios}) > 1
     return draw([_line(one, several) for one in primary or ratios], width)
@@ -48,10 +49,12 @@ def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
 
 def _line(one: Judgement, several: bool) -> Line:
     value, low, high = (one.effect.value, one.effect.low, one.effect.high) if one.effect else (None, None, None)
-    known = [float("nan") if v is None else v for v in (one.number, value, low, high)]
+    claimed, value, low, high = (float("nan") if v is None else v for v in (one.number, value, low, high))
     what = {"samples": "samples", "time": "time"}.get(one.per, one.per.replace("_", " "))
     where = f"{one.environment}: " if several else ""
-    return Line(f"{where}{what}, {' over '.join(arm.label for arm in one.arms)}", *known, one.verdict)
+    return Line(
+        f"{where}{what}, {' over '.join(arm.label for arm in one.arms)}", claimed, value, low, high, one.verdict
+    )
 
 
 def draw(lines: Sequence[Line], width: float) -> Drawing:

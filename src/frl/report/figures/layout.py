@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from frl.analysis.quantity import Array
 from frl.report.figures import style, ticks
 
+_measuring: Any = RendererAgg  # its methods carry no annotations
 TITLE_SIZE = 8.0
 _MARGIN = 0.08  # inches on either side of the title
 _OUTSIDE, _ON_LABEL = 1000.0, 60.0  # what it costs a label to leave its panel, and to cover another label
@@ -38,7 +40,7 @@ def page(width: float, rows: int, columns: int, row_height: float, title: str) -
 
 def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
     """The text in lines that are no longer than this in a font of this size (points)."""
-    renderer, font = RendererAgg(10, 10, 72), FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    renderer, font = _measuring(10, 10, 72), FontProperties(family="DejaVu Sans", size=size, weight=weight)
     for characters in range(len(text), 10, -1):
         lines = textwrap.wrap(text, characters, break_long_words=True) or [""]
         if max(renderer.get_text_width_height_descent(one, font, False)[0] for one in lines) <= 72 * inches:

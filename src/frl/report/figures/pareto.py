@@ -5,20 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from frl.analysis.curves import STEPS, UPLINK, Cell, all_curves, mean_height
 from frl.analysis.names import display_name, shown
 from frl.analysis.quantity import Array, Quantity
 from frl.analysis.thresholds import FAMILY_LEVEL, contrast
-from frl.analysis.uploads import UNEQUAL, Group, baseline, groups, runs_of
+from frl.analysis.uploads import UNEQUAL, baseline, groups, runs_of
 from frl.report.figures import layout, style, ticks
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
 
 COLUMNS = [
-    "environment", "agents", "method", "n_agents", "saving", "saving_low", "saving_high", "kept", "kept_low", "kept_high",
+    "environment", "agents", "method", "n_agents",
+    "saving", "saving_low", "saving_high", "kept", "kept_low", "kept_high",
 ]  # fmt: skip
+_ROUND = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)
 
 
 def communication(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
@@ -34,7 +37,7 @@ def communication(scenario: Scenario, frame: pd.DataFrame, width: float) -> Draw
     looks = style.method_looks(called.values())
     tasks = scenario.environments
     columns = min(len(tasks), 2) if width > style.NARROW else 1
-    figure, grid = layout.page(width, -(-len(tasks) // columns), columns, 2.2, _finding(data, called))
+    figure, grid = layout.page(width, -(-len(tasks) // columns), columns, 2.6, _finding(data, called))
     panels = [panel for line in grid for panel in line]
     for panel in panels[len(tasks) :]:
         panel.remove()
@@ -85,7 +88,8 @@ def _share(own_S: Array, other_S: Array) -> tuple[float, float, float]:
     if own_S.mean() <= 0 or other_S.mean() <= 0:
         return (float("nan"),) * 3
     value = float(own_S.mean() / other_S.mean())
-    spread = contrast([own_S / own_S.mean(), other_S / other_S.mean()], [1, -1]).quantity(FAMILY_LEVEL, exponential=True)
+    relative = contrast([own_S / own_S.mean(), other_S / other_S.mean()], [1, -1])
+    spread = relative.quantity(FAMILY_LEVEL, exponential=True)
     return value, value * spread.low, value * spread.high
 
 
@@ -109,18 +113,20 @@ def _panel(
             x, y, color=look.colour, marker=look.marker, markersize=5, linewidth=0.8, zorder=3,
             linestyle="--" if unequal else "-", markerfacecolor="white" if unequal else look.colour,
         )  # fmt: skip
-        panel.hlines(y, one["saving_low"], one["saving_high"], color=look.colour, linewidth=0.6, alpha=0.6)
-        panel.vlines(x, one["kept_low"], one["kept_high"], color=look.colour, linewidth=0.6, alpha=0.6)
+        panel.hlines(y, one["saving_low"], one["saving_high"], color=look.colour, linewidth=0.6, alpha=0.35)
+        panel.vlines(x, one["kept_low"], one["kept_high"], color=look.colour, linewidth=0.6, alpha=0.35)
         name = display_name(label)
         if name not in [known for known, *_ in named]:
             named.append((name, x, y, look.colour))
         for n, xi, yi in zip(one["n_agents"], x, y, strict=True):
-            panel.annotate(str(n), (xi, yi), (3.5, -8), textcoords="offset points", fontsize=7, color=look.colour)
+            panel.annotate(
+                str(n), (xi, yi), (3.5, -8), textcoords="offset points", fontsize=7, color=look.colour, zorder=5
+            ).set_path_effects([withStroke(linewidth=1.5, foreground="white")])
     x = own[["saving", "saving_low", "saving_high"]].to_numpy(dtype=float)
     low, high = min(0.9, float(np.nanmin(x)) / 1.1), max(1.2, float(np.nanmax(x)) * 1.15)
     panel.set_xscale("log")
     panel.set_xlim(low, high)
-    panel.xaxis.set_major_locator(FixedLocator([t for t in (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 20, 50) if low <= t <= high]))
+    panel.xaxis.set_major_locator(FixedLocator([t for t in _ROUND if low <= t <= high]))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_locator(MaxNLocator(5))
     ticks.per_cent(panel.yaxis)
@@ -135,6 +141,6 @@ def _finding(data: pd.DataFrame, called: dict[str, str]) -> str:
         return "No finished run"
     save, keep = ([float(own[key].min()), float(own[key].max())] for key in ("saving", "kept"))
     return (
-        f"{display_name(labels[1])} uploads {layout.number(save[0], 2)} to {layout.number(save[1], 2)} times fewer bytes and "
-        f"keeps {100 * keep[0]:.0f} to {100 * keep[1]:.0f} % of the gain (hollow: unequal agents; numbers: N)"
+        f"{display_name(labels[1])} uploads {layout.number(save[0], 2)} to {layout.number(save[1], 2)} times fewer "
+        f"bytes and keeps {100 * keep[0]:.0f} to {100 * keep[1]:.0f} % of the gain (hollow: unequal agents; numbers: N)"
     )

@@ -18,6 +18,9 @@ from frl.report.figures.complexity import groups, half_time
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
 
+_Panels = dict[tuple[str, int], list[Curves]]
+"""The curves of each panel by its task and N."""
+
 
 def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     """Share of seeds at the threshold against simulated time, one panel for each task and N, one step line a method.
@@ -28,7 +31,7 @@ def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Dr
         width: of the figure, inches.
     """
     curves, called, panels_of = all_curves(frame, TIME), shown(scenario, "time_complexity"), groups(scenario, TIME)
-    found = {
+    found: _Panels = {
         (environment, n): [curves[environment, *cell] for cell in cells if (environment, *cell) in curves]
         for environment in scenario.environments for n, cells in panels_of.items()
     }  # fmt: skip
@@ -109,7 +112,7 @@ def _first(scenario: Scenario, environment: str, some: list[Curves], called: dic
     return f"half of {display_name(called[method])}'s after {layout.number(time)} s"
 
 
-def _finding(scenario: Scenario, found: dict[tuple[str, int], list[Curves]], called: dict[str, str]) -> str:
+def _finding(scenario: Scenario, found: _Panels, called: dict[str, str]) -> str:
     """Which method is first to bring half of its seeds to the threshold."""
     level = "the threshold" if len(scenario.environments) > 1 else f"{scenario.threshold(scenario.environments[0]):g}"
     firsts = {key: next(iter(_halves(scenario, key[0], some)), None) for key, some in found.items()}
@@ -121,7 +124,7 @@ def _finding(scenario: Scenario, found: dict[tuple[str, int], list[Curves]], cal
     return layout.unbroken(f"First to bring half of its seeds to {level}: {said}")
 
 
-def _data(scenario: Scenario, found: dict[tuple[str, int], list[Curves]]) -> pd.DataFrame:
+def _data(scenario: Scenario, found: _Panels) -> pd.DataFrame:
     """One row a seed: when it reached the threshold, empty if it never did, and where its run ends."""
     rows = [
         {"environment": c.environment, "method": c.method, "n_agents": c.n_agents, "seed": run.seed,

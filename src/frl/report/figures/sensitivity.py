@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis.curves import STEPS, TIME, all_curves
 from frl.analysis.names import display_name, key_of, shown
+from frl.analysis.quantity import Array
 from frl.analysis.thresholds import arm_of, common_horizon
 from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing, Look
@@ -88,12 +89,12 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
     return Drawing(figure, points)
 
 
-def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, object, object, str]]:
+def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, Array, Array, str]]:
     """Draw the curves; returns what to call them."""
     panel.set(xscale="log", yscale="log", xlabel="step size (filled: all seeds got there)")
     names = list(dict.fromkeys(own["curve"]))
     looks = _looks(names)
-    named: list[tuple[str, object, object, str]] = []
+    named: list[tuple[str, Array, Array, str]] = []
     for i, name in enumerate(names):
         one, look = own[own["curve"] == name].sort_values("step_size"), looks[name]
         x, y = (one[key].to_numpy(dtype=float) for key in ("step_size", "value"))
