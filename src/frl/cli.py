@@ -6,6 +6,8 @@ Heavy imports happen inside the commands, so that ``frl --help`` and a refused a
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +30,7 @@ The workflow runs these commands for a whole scenario: snakemake --cores 2 --con
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used, 130 Ctrl-C."""
+    _print_on_any_terminal()
     arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)
@@ -48,6 +51,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"frl: error: {error}", file=sys.stderr)  # one of our own: written for the user
         return 2
     return 0
+
+
+def _print_on_any_terminal() -> None:
+    """Characters that the terminal's encoding lacks are printed as the nearest that it has: "–" as "-"."""
+    codecs.register_error("frl", lambda error: _nearest(error))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="frl")
+
+
+_NEAREST = {"–": "-", "−": "-", "×": "x", "∞": "inf", "≥": ">=", "≤": "<=", "α": "alpha", "η": "eta", "…": "..."}
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_NEAREST.get(c, "?") for c in error.object[error.start : error.end]), error.end
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -172,6 +174,47 @@ def test_rendered_twice_it_is_the_same_and_code_is_shown_on_request(analysed: tu
     assert "cautions" in code
     assert "model_validate_json" not in code
     assert not EXTERNAL.findall(code)
+
+
+def test_the_users_own_files_change_nothing(
+    analysed: tuple[Scenario, Path], page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long TMPDIR, a home that cannot be written, and Jupyter files of the user's: the report is the same."""
+    scenario, base = analysed
+    long = tmp_path / ("t" * (95 - len(str(tmp_path)) - 1)) if len(str(tmp_path)) < 90 else tmp_path
+    long.mkdir(exist_ok=True)
+    kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
+    template = tmp_path / "jupyter/nbconvert/templates/basic/conf.json"
+    for path, text in ((kernel, '{"argv": ["false"], "display_name": "x", "language": "x"}'), (template, "no JSON")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (tmp_path / "startup.py").write_text("raise SystemExit")
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    for name, value in (
+        ("HOME", "/dev/null"), ("TMPDIR", str(long)), ("PYTHONSTARTUP", str(tmp_path / "startup.py")),
+        ("JUPYTER_PATH", str(tmp_path / "jupyter")), ("MPLCONFIGDIR", "/dev/null"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert report.render(scenario, base, NOTEBOOKS, show_code=False).read_text(encoding="utf-8") == page
+
+
+def test_a_warning_goes_to_the_terminal_and_not_into_the_report(
+    analysed: tuple[Scenario, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "1_warns.py").write_text(
+        "# %%\nimport sys\n\nprint('of this machine', file=sys.stderr)\nprint('a result')\n"
+    )
+    text = report.render(analysed[0], tmp_path, tmp_path, show_code=False).read_text(encoding="utf-8")
+    assert "a result" in text
+    assert "of this machine" not in text
+    assert capsys.readouterr().err == "of this machine\n"
+
+
+def test_no_folder_for_sockets_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/" + 90 * "t")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(report.ReportError, match="set TMPDIR to a shorter one"):
+        report._socket_folder()
 
 
 def test_notebooks_are_prose_and_calls(analysed: tuple[Scenario, Path]) -> None:

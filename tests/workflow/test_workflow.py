@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,18 @@ def test_thousand_jobs_are_planned_fast(project):
     many, whole = planned()
     assert (few, many) == (8, 1000)
     assert whole < 2.4 * start, f"{whole:.1f} s against {start:.1f} s"
+
+
+def test_a_home_that_cannot_be_written_stops_nothing(project):
+    project.fill_store()
+    spec = next(iter(project.scenario.runs()))
+    target = f"results/{project.scenario.name}/runs/{spec.run_id}.csv"
+    done = project.run(
+        "env", "HOME=/dev/null", "XDG_CACHE_HOME=", sys.executable, "-m", "snakemake", "--cores", "1", target,
+        "--configfile", "config/tiny.yaml",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project.root / target).exists()
 
 
 def test_default_profile():
