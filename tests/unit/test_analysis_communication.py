@@ -27,14 +27,15 @@ SWEEP = {"lapg-c0": "0", "lapg": "6"}
 
 
 def scenario(**more: Any) -> Scenario:
-    unequal = {"set": {"heterogeneity": {"gear": [0.5, 2.0]}}}
-    plain = {"algorithm": "fedpg", "n_agents": (2, 4), "server": {"variant": "plain"}}
+    local = {"critic": {"mode": "local"}}
+    unequal = {"set": {"heterogeneity": {"gear": [0.5, 2.0]}, **local}}
+    plain = {"algorithm": "fedpg", "n_agents": (2, 4), "server": {"variant": "plain"}, "set": local}
     methods = [
         {"name": "pg", **plain},
-        {"algorithm": "lapg", "n_agents": (2, 4)},
+        {"algorithm": "lapg", "n_agents": (2, 4), "set": local},
         {"name": "pg-u", **plain, **unequal},
         {"name": "lapg-u", "algorithm": "lapg", "n_agents": (2, 4), **unequal},
-        {"name": "lapg-c0", "algorithm": "lapg", "n_agents": (4,), "server": {"variance_multiplier": 0}},
+        {"name": "lapg-c0", "algorithm": "lapg", "n_agents": (4,), "server": {"variance_multiplier": 0}, "set": local},
     ]
     figures = {"communication": LABELS, "variance_multiplier": SWEEP}
     return synthetic.scenario(
@@ -204,7 +205,12 @@ def test_no_raster_without_a_lazy_method_in_the_figure() -> None:
 )
 def test_figures_that_compare_what_cannot_be_compared(figures: dict[str, Any], told: str) -> None:
     given = scenario().model_dump(exclude_unset=True)
-    other = {"name": "lapg-v", "algorithm": "lapg", "n_agents": (4,), "set": {"heterogeneity": {"gear": [0.9, 1.1]}}}
+    other = {
+        "name": "lapg-v",
+        "algorithm": "lapg",
+        "n_agents": (4,),
+        "set": {"heterogeneity": {"gear": [0.9, 1.1]}, "critic": {"mode": "local"}},
+    }
     with pytest.raises(ValueError, match=told):
         Scenario.model_validate({**given, "methods": [*given["methods"], other], "figures": figures})
 
