@@ -74,8 +74,7 @@ def test_a_number_beyond_the_budget_is_a_bound():
 
 def test_seeds_are_averaged_before_the_crossing_and_an_unstable_one_is_capped():
     gap_SP = np.array([[1.0, 0.1]] * 5 + [[1.0, np.inf]])
-    zero = np.zeros_like(gap_SP)
-    mean_RP = mean_gap(Curves(np.array([0, 1]), np.array([0, 1]), zero, gap_SP, zero))
+    mean_RP = mean_gap(Curves(np.array([0, 1]), np.array([0, 1]), np.zeros_like(gap_SP), gap_SP))
     assert mean_RP[0, 1] == pytest.approx((0.5 + 1e6) / 6)
     assert np.isfinite(mean_RP).all()
 

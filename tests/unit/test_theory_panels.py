@@ -34,7 +34,7 @@ def made_up(gap_P, seeds=8, **settings):
     )
     gap_SP = np.repeat(gap_P[None], seeds, axis=0)
     gap_SP[:, 1:] *= np.linspace(0.9, 1.1, seeds)[:, None]
-    return Measured(cell, Curves(UPDATES, UPDATES, np.zeros_like(gap_SP), gap_SP, gap_SP))
+    return Measured(cell, Curves(UPDATES, UPDATES, np.zeros_like(gap_SP), gap_SP))
 
 
 def power(exponent, delay=1.0):

@@ -31,8 +31,6 @@ class Curves:
     """Simulated seconds."""
     gap_SP: Array
     """J* - J(theta); inf where J is not defined."""
-    gradient_norm_SP: Array
-    """Of the exact gradient at theta."""
 
 
 class Seeded:
@@ -70,8 +68,8 @@ def run(cell: Cell, seeds: Sequence[int]) -> Curves:
         advance(oracle, each)
         if arrivals == points[len(rows)]:
             rows.append(_record(problem, each))
-    steps, times, gaps, norms = (np.array(column).T for column in zip(*rows, strict=True))
-    return Curves(points, steps, times, gaps, norms)
+    steps, times, gaps = (np.array(column).T for column in zip(*rows, strict=True))
+    return Curves(points, steps, times, gaps)
 
 
 def advance(oracle: Oracle, each: list[Seeded]) -> None:
@@ -105,9 +103,7 @@ def _answer(oracle: Oracle, each: list[Seeded]) -> None:
         one.unanswered.clear()
 
 
-def _record(problem: Problem, each: list[Seeded]) -> tuple[int, list[float], Array, Array]:
-    """Server steps, times, gaps and norms of the exact gradient now."""
+def _record(problem: Problem, each: list[Seeded]) -> tuple[int, list[float], Array]:
+    """Server steps, times and gaps now."""
     theta_SD = np.array([one.server.parameters for one in each])
-    gap_S = problem.optimum - problem.value(theta_SD)
-    norm_S = np.linalg.norm(problem.gradient(theta_SD), axis=1)
-    return each[0].server.step, [one.clock.now for one in each], gap_S, norm_S
+    return each[0].server.step, [one.clock.now for one in each], problem.optimum - problem.value(theta_SD)

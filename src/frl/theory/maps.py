@@ -46,7 +46,7 @@ def _map(panel: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> object:
         x, y = reaches.index(row.reach), noises.index(row.noise)
         dark = abs(np.log2(row.value)) > 0.6 * float(norm.vmax or 1)
         panel.text(
-            x, y, f"{row.value:.2f}", ha="center", va="center", fontsize=6.2,
+            x, y, f"{row.value:.{2 if row.value < 9.95 else 0}f}", ha="center", va="center", fontsize=6.2,
             fontweight="bold" if shown else "normal", color="white" if dark else "black" if shown else GREY,
         )  # fmt: skip
     panel.set_xticks(range(len(reaches)), [f"{x:g}" for x in reaches], rotation=45)
@@ -73,8 +73,8 @@ def _best(panel: Axes, estimates: pd.DataFrame) -> None:
     panel.set(yscale="log", title="Each at its best step size and α", xlabel="noise / first gradient")
     panel.set_ylabel("updates to ε,\nVanilla / AFedPG")
     top = float(rows["value"].max())
-    panel.set_ylim(min(0.7, 0.9 * float(rows["low"].min())), max(1.5, 1.3 * top))
-    panel.yaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.4, 2, 3, 5, 10]))
+    panel.set_ylim(0.9 * float(rows["low"].min()), max(1.5, 1.3 * top))
+    panel.yaxis.set_major_locator(FixedLocator([0.5, 0.7, 0.9, 1, 1.1, 1.2, 1.4, 2, 3, 5, 10]))
     panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.set_xticks(range(len(noises)), [f"{x:g}" for x in noises])

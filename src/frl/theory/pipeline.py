@@ -32,10 +32,9 @@ def run_cell(cell: Cell, seeds: tuple[int, ...], path: Path) -> None:
             "server_step": np.tile(curves.server_step_P, len(seeds)),
             "sim_time_s": curves.time_SP.ravel(),
             "gap": curves.gap_SP.ravel(),
-            "gradient_norm": curves.gradient_norm_SP.ravel(),
         }
     )
-    for column in ("sim_time_s", "gap", "gradient_norm"):
+    for column in ("sim_time_s", "gap"):
         frame[column] = [float(FORMAT % value) for value in frame[column]]
     write_csv(path, frame)
 
@@ -45,8 +44,8 @@ def read_cell(path: Path) -> Curves:
     frame = pd.read_csv(path)
     seeds = frame["seed"].nunique()
     first = frame.iloc[: len(frame) // seeds]
-    time, gap, norm = (frame[name].to_numpy().reshape(seeds, -1) for name in ("sim_time_s", "gap", "gradient_norm"))
-    return Curves(first["uploads"].to_numpy(), first["server_step"].to_numpy(), time, gap, norm)
+    time, gap = (frame[name].to_numpy().reshape(seeds, -1) for name in ("sim_time_s", "gap"))
+    return Curves(first["uploads"].to_numpy(), first["server_step"].to_numpy(), time, gap)
 
 
 def table_of_cells(scenario: TheoryScenario, runs: Runs) -> pd.DataFrame:
