@@ -20,8 +20,8 @@ A scenario is one YAML file that is complete by itself (config/README.md explain
 
   frl runs config/quick.yaml
   frl train config/quick.yaml --environment Swimmer --method afedpg --n-agents 4 --seed 0
-  frl collect config/quick.yaml && frl figures config/quick.yaml && frl tables config/quick.yaml
-  frl verdict config/quick.yaml
+  frl collect config/quick.yaml && frl verdict config/quick.yaml
+  frl figures config/quick.yaml && frl tables config/quick.yaml
   frl report config/quick.yaml
 
 The workflow runs these commands for a whole scenario: snakemake --cores 2 --configfile config/quick.yaml
@@ -84,21 +84,36 @@ def parser() -> argparse.ArgumentParser:
     plan = _add_scenario_command(
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
-    _add_scenario_command(
-        subparsers,
-        "power",
-        commands.power,
-        "simulate the chance of each verdict on the primary claims, from tuning times",
-    )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
+    _add_analysis(subparsers)
+    publish = _add_scenario_command(
+        subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
+    )
+    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
+    _add_others(subparsers)
+    return top
+
+
+Subparsers = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    command: argparse.ArgumentParser = subparsers.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    command.add_argument("scenario", type=Path, metavar="SCENARIO.yaml", help="the scenario file")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    command.set_defaults(command=function)
+    return command
+
+
+def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     analysis = {
         "collect": (commands.collect, "join the runs into curves.csv, runs.csv and missing.csv"),
-        "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
-        "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "verdict": (
             commands.verdict,
             "judge each claim that the scenario names (verdicts.json, and tables/verdict.csv, .md, .html)",
         ),
+        "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
+        "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
         "report": (commands.report, "render the notebooks into one report.html that needs no network"),
         "trials": (
@@ -125,23 +140,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
             )
-    publish = _add_scenario_command(
-        subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
-    )
-    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
-    _add_others(subparsers)
-    return top
-
-
-Subparsers = argparse._SubParsersAction  # argparse has no public name for it
-
-
-def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    command: argparse.ArgumentParser = subparsers.add_parser(name, help=text, description=f"{text.capitalize()}.")
-    command.add_argument("scenario", type=Path, metavar="SCENARIO.yaml", help="the scenario file")
-    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
-    command.set_defaults(command=function)
-    return command
+    power = "simulate the chance of each verdict on the primary claims, from the tuning times that the scenario names"
+    _add_scenario_command(subparsers, "power", commands.power, power)
 
 
 def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]

@@ -132,12 +132,12 @@ def home(tmp_path_factory):
 def write_scenario(path: Path, name: str, steps: int) -> Path:
     """The quick scenario, cut small: one seed, few steps and evaluations."""
     content = yaml.safe_load((ROOT / "config/quick.yaml").read_text(encoding="utf-8"))
-    content |= {"name": name, "seeds": [0], "claims": "claims.yaml"}
+    content |= {"name": name, "seeds": [0], "claims": "claims-quick.yaml"}
     content["run"] |= {"steps_per_agent": steps, "evaluation": {"points": 3, "episodes": 1}}
     for override in content.get("overrides", []):
         override["set"].pop("steps_per_agent", None)
         override["set"].pop("evaluation", None)
-    shutil.copy(ROOT / "config/claims.yaml", path / "claims.yaml")
+    shutil.copy(ROOT / "config/claims-quick.yaml", path / "claims-quick.yaml")
     file = path / f"{name}.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file

@@ -46,7 +46,8 @@ def sooner(*slower: str, n_agents: int = 4) -> dict[str, Any]:
 
 CLAIMS = {
     "claims": [
-        claim("P1", "primary"), claim("P2", "primary", **sooner("fedpg")), claim("S", "secondary", **sooner("async_pg")),
+        claim("P1", "primary"), claim("P2", "primary", **sooner("fedpg")),
+        claim("S", "secondary", **sooner("async_pg")),
         claim("E4", **sooner("fedpg", "async_pg", "a3c")), claim("E8", **sooner("fedpg", n_agents=8)),
     ]
 }  # fmt: skip

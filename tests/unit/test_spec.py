@@ -283,8 +283,9 @@ def test_entries_refused_are_not_said_to_be_missing(tmp_path):
 
 
 def claims_file(tmp_path, **changes):
-    claim = {"id": "C", "title": "t", "statement": "s", "source": "x", "environment": "Swimmer", "role": "confirmatory",
-             "test": "final_return", "method": "afedpg", "numbers": {1: 100}, "margin": 0.1}  # fmt: skip
+    arms = [{"method": "afedpg", "n_agents": n} for n in (1, 2, 4)]
+    claim = {"id": "C", "title": "t", "statement": "s", "source": "x", "environment": "Swimmer", "role": "secondary",
+             "test": "exponent", "arms": arms, "threshold": 50, "horizon": 1000, "margin": 0.1}  # fmt: skip
     claim = {key: value for key, value in {**claim, **changes}.items() if value is not None}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
     return "mine.yaml"
@@ -292,7 +293,7 @@ def claims_file(tmp_path, **changes):
 
 def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tmp_path):
     scenario = load_scenario(write(tmp_path, claims=claims_file(tmp_path)))
-    assert scenario.claims.claims[0].method == ("afedpg",)
+    assert scenario.claims.claims[0].arms[2].method == ("afedpg",)
     assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
     other = load_scenario(write(tmp_path, claims=claims_file(tmp_path, margin=0.2)))
     assert other != scenario
@@ -304,17 +305,21 @@ def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tm
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"test": "trendy"}, ["claims.0.test = 'trendy'", "allowed are trend, sample_speedup"]),
+        ({"test": "trendy"}, ["claims.0.test = 'trendy'", "allowed are ratio, lookahead, fleets, exponent"]),
         ({"test": None}, ["claims.0.test: required"]),
-        ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, method, numbers"]),
+        ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, number, per"]),
         ({"margin": None}, ["margin: required, but not given"]),
-        ({"role": "main"}, ["role = 'main'", "'confirmatory' or 'exploratory'"]),
+        ({"horizon": None}, ["horizon: required, but not given"]),
+        ({"role": "main"}, ["role = 'main'", "'primary', 'secondary' or 'exploratory'"]),
+        ({"role": "primary", "number": 1}, ["such a claim has one part, and claims a direction, not a number"]),
         ({"margin": -1}, ["claims.0.margin = -1", "greater than 0"]),
-        ({"test": "time_ratio", "method": None, "faster": "a3c", "slower": "afedpg", "n_agents": [2], "threshold": 1,
-          "numbers": {2: "x"}}, ["claims.0.numbers.2 = 'x'"]),
+        ({"arms": [{"method": "afedpg", "n_agents": n} for n in (1, 2, 2)]}, ["two arms have n_agents = 2"]),
+        ({"test": "ratio", "arms": None, "per": "steps", "pairs": [], "margin": 1.2},
+         ["claims.0.per = 'steps'", "'samples', 'time', 'uploads'"]),
+        ({"test": "ratio", "arms": None, "per": "time", "margin": 0.25,
+          "pairs": [{"slower": {"method": "a3c", "n_agents": 2}, "faster": {"method": "afedpg", "n_agents": 2}}]},
+         ["margin = 0.25", "greater than 1"]),
         ({"environment": "Swim"}, ["claim C: environment = 'Swim'", "allowed are Swimmer"]),
-        ({"test": "time_ratio", "method": None, "faster": "a3c", "slower": "afedpg", "n_agents": [2], "threshold": 1},
-         ["numbers: need one for each N of n_agents = [2]"]),
     ],
 )  # fmt: skip
 def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
@@ -348,14 +353,16 @@ def test_a_claims_file_is_no_scenario(tmp_path):
         load_scenario(tmp_path / claims_file(tmp_path))
 
 
-def test_trials_are_read(tmp_path):
+@pytest.mark.parametrize(("key", "what"), [("trials", "trials"), ("tuning_times", "tuning times")])
+def test_trials_and_tuning_times_are_read(tmp_path, key, what):
     (tmp_path / "tried.csv").write_text("step_size,return\n0.1,3\n")
-    given = ({}, {"trials": None}, {"trials": ""}, {"trials": "tried.csv"})
-    assert [load_scenario(write(tmp_path, **c)).trials for c in given] == ["", "", "", "step_size,return\n0.1,3\n"]
-    for text, told in (("", "tried.csv: the trials have no header"), ("a,b\n1\n", "row 2 has 1 values, the header 2")):
+    given = ({}, {key: None}, {key: ""}, {key: "tried.csv"})
+    texts = [getattr(load_scenario(write(tmp_path, **changes)), key) for changes in given]
+    assert texts == ["", "", "", "step_size,return\n0.1,3\n"]
+    for text, told in (("", f"tried.csv: the {what} have no header"), ("a,b\n1\n", "row 2 has 1 values, the header 2")):
         (tmp_path / "tried.csv").write_text(text)
         with pytest.raises(SpecError, match=told):
-            load_scenario(write(tmp_path, trials="tried.csv"))
+            load_scenario(write(tmp_path, **{key: "tried.csv"}))
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
@@ -363,15 +370,15 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
     from frl.scenario.scenario import cells_of
 
     config = Path(__file__).parents[2] / "config"
-    swimmer, quick, lazy = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick", "communication"))
-    for whole in (swimmer, lazy):
+    quick, lazy, poster = (load_scenario(config / f"{name}.yaml") for name in ("quick", "communication", "config"))
+    for whole in (quick, lazy):
         assert all(cells_of(whole, claim, part) for claim in whole.claims.claims for part in claim.parts())
+    primary = [claim for claim in poster.claims.claims if claim.role == "primary"]
+    assert [claim.id for claim in primary] == [
+        "P1-swimmer", "P2-swimmer", "P3-swimmer", "P4-swimmer", "P1-hopper", "P2-hopper", "P3-hopper", "P4-hopper",
+        "P1-walker2d", "P2-walker2d", "P4-walker2d", "P1-humanoid", "P2-humanoid",
+    ]  # fmt: skip
+    for claim in primary:
+        assert claim.threshold == poster.threshold(claim.environment)
     assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads"]
-    assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]
-    alike = [
-        swimmer.resolve("Swimmer", m, 8, 0)
-        for m in ("afedpg-a0.1", "afedpg-r1", "afedpg-r2", "afedpg-r10", "afedpg-r20")
-    ]
-    assert len({spec.model_copy(update={"fleet": alike[0].fleet}).to_json() for spec in alike}) == 1
-    assert [spec.fleet.ratio for spec in alike] == [4, 1, 2, 10, 20]

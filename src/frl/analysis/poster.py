@@ -43,20 +43,6 @@ def poster_curve(environment: str, method: str, n_agents: int, axis: str) -> Cur
     return Curves(environment, method, n_agents, axis, (run,), x, returns[None])
 
 
-def distance(returns_ST: Array, poster: Curves, end: float) -> Array:
-    """How far single runs are from the poster's mean curve: mean of |ours - poster| over tenths of the budget, (S,).
-
-    It is taken run by run, since a mean of runs at 30 and at 350 may lie near 100 too.
-
-    Args:
-        returns_ST: returns at 0.1, 0.2 ... 1 of the budget, (S, 10).
-        poster: the poster's curve (:func:`poster_curve`).
-        end: the budget, in units of `poster.x`.
-    """
-    tenths = np.linspace(0, end, returns_ST.shape[1] + 1)[1:]
-    return np.asarray(np.abs(returns_ST - np.interp(tenths, poster.x, poster.returns_SG[0])).mean(axis=1))
-
-
 def reference(scenario: Scenario, curves: Curves) -> Curves | None:
     """The poster's mean curve of what the figure calls these curves; None where it has none."""
     if curves.axis not in FIGURE_OF:

@@ -12,15 +12,9 @@ from frl.runs.store import Store, StoreError
 from frl.scenario.scenario import Scenario
 
 KEPT = (
-    "report.html",
-    "curves.csv",
-    "runs.csv",
-    "missing.csv",
-    "figures/*.svg",
-    "figures/*.pdf",
-    "figures/*.csv",
-    "tables/*.csv",
-)
+    "report.html", "curves.csv", "runs.csv", "missing.csv", "verdicts.json", "figures/*.svg", "figures/*.pdf",
+    "figures/*.csv", "tables/*.csv",
+)  # fmt: skip
 
 
 ARCHIVE = "runs.tar.xz"

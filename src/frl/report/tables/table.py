@@ -20,7 +20,7 @@ Row = dict[str, Value]
 class Column:
     """A column: its name in the CSV, its heading for readers (with the unit), and how its values are printed.
 
-    `quantity`: the values are :class:`Quantity`; the CSV gets three more columns, _low, _high and _relation.
+    `quantity`: the values are :class:`Quantity`; the CSV gets two more columns, _low and _high.
     """
 
     key: str
@@ -33,12 +33,12 @@ class Column:
         return shown(value, self.format)
 
     def cells(self, value: Value) -> dict[str, object]:
-        """The value as one or four CSV cells."""
+        """The value as one or three CSV cells."""
         if not self.quantity:
             return {self.key: value}
         assert value is None or isinstance(value, Quantity)
-        q = value or Quantity(math.nan, relation="?")
-        parts = {"": q.value, "_low": q.low, "_high": q.high, "_relation": q.relation}
+        q = value or Quantity(math.nan)
+        parts = {"": q.value, "_low": q.low, "_high": q.high}
         return {self.key + suffix: part for suffix, part in parts.items()}
 
 
