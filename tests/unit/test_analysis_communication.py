@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 import synthetic
 from matplotlib.collections import EventCollection
-from matplotlib.figure import Figure
 
 from frl.analysis import load, uploads
 from frl.analysis.uploads import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
 from frl.report import page as report
 from frl.report.figures import communication as figures
-from frl.report.figures import draw, style
+from frl.report.figures import draw, pareto, style
 from frl.report.tables import communication, summary
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
@@ -111,32 +110,35 @@ def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
     assert {"uploads", "total_bytes", "trajectory_bytes"} <= keys
 
 
-def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None) -> Figure:
+def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None, width: float = style.WIDE) -> style.Drawing:
+    draw = pareto.communication if name == "communication" else getattr(figures, name)
     with style.paper_style():
-        figure: Figure = getattr(figures, name)(of, synthetic.frame(of) if frame is None else frame)
-        figure.canvas.draw()
-    return figure
+        drawing: style.Drawing = draw(of, synthetic.frame(of) if frame is None else frame, width)
+        style.image_bytes(drawing.figure, "png")
+    return drawing
 
 
-def test_the_figure_has_a_row_for_each_comparison_and_n_and_three_axes() -> None:
-    figure = drawn("communication", scenario())
-    axes = ["uploads of all agents", "uplink of all agents (bytes)", "rounds"]
-    assert [panel.get_xlabel() for panel in figure.axes] == 4 * axes
-    assert [panel.get_title(loc="left") for panel in figure.axes[::3]] == [
-        f"Swimmer-v4, {kind} agents, N = {n}  (6 seeds)" for kind in ("equal", "unequal") for n in (2, 4)
-    ]
-    curves = [{str(line.get_gid()) for line in panel.get_lines() if line.get_gid()} for panel in figure.axes]
-    assert curves[0] == {"mean pg 2", "mean lapg 2"}
-    assert curves[9] == {"mean pg-u 4", "mean lapg-u 4"}
-    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["PG", "LAPG"]
-    ends = {str(line.get_gid()): np.max(line.get_xdata()) for line in figure.axes[3].get_lines() if line.get_gid()}  # type: ignore[arg-type]
-    assert ends["mean lapg 4"] == pytest.approx(ends["mean pg 4"] / 2, rel=0.03)
+@pytest.mark.parametrize("width", [style.WIDE, style.NARROW])
+def test_what_is_saved_and_what_is_kept(width: float) -> None:
+    drawing = drawn("communication", scenario(), synthetic.frame(scenario(), noise=0.5), width)
+    data = drawing.data.set_index(["agents", "method", "n_agents"])
+    assert list(data.index) == [(EQUAL, "lapg", 2), (EQUAL, "lapg", 4), (UNEQUAL, "lapg-u", 2), (UNEQUAL, "lapg-u", 4)]
+    for _, row in data.iterrows():
+        assert row["saving"] == pytest.approx(2, rel=0.03)  # uploads every other time
+        assert np.isnan(row["saving_low"])  # every seed alike
+        assert 0.85 < row["kept"] < 1  # learns at 7/8 of PG's pace
+        assert row["kept_low"] < row["kept"] < row["kept_high"]
+    (panel,) = drawing.figure.axes
+    assert {text.get_text() for text in panel.texts} == {"PG", "LAPG", "2", "4"}
+    assert "LAPG uploads 2" in drawing.figure.get_suptitle().replace("\n", " ")
+    joined = [line for line in panel.get_lines() if line.get_color() == style.method_colours(["lapg"])["lapg"]]
+    assert [line.get_markerfacecolor() == "white" for line in joined] == [False, True]  # hollow: unequal agents
 
 
 def test_the_raster_has_a_tick_for_every_upload() -> None:
     of = scenario()
     frame = synthetic.frame(of)
-    figure = drawn("uploads", of, frame)
+    figure = drawn("uploads", of, frame).figure
     assert len(figure.axes) == 2  # LAPG with equal and with unequal agents, N = 4
     first = frame[(frame["method"] == "lapg") & (frame["n_agents"] == 4) & (frame["seed"] == 0)]
     lines = [c for c in figure.axes[0].collections if isinstance(c, EventCollection)]
@@ -144,28 +146,31 @@ def test_the_raster_has_a_tick_for_every_upload() -> None:
     assert sum(len(line.get_positions()) for line in lines) == first["uploads"].max()
     assert lines[0].get_positions()[0] == 1  # agent 0 uploads in the odd rounds
     assert lines[1].get_positions()[0] == 2
-    assert figure.axes[0].get_title(loc="left") == "Swimmer-v4, equal agents: LAPG, N = 4, seed 0"
-    assert figure.axes[0].get_title(loc="right") == "50 % uploaded"
-    assert len(drawn("uploads", of, frame[frame["method"] == "pg"]).axes) == 1  # nothing to draw, and says so
+    title = figure.axes[0].get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ")
+    assert title == "Swimmer-v4, equal agents: LAPG, N = 4, seed 0, 50 % uploaded"
+    assert len(drawn("uploads", of, frame[frame["method"] == "pg"]).figure.axes) == 1  # nothing to draw, and says so
 
 
 def test_the_sweep_has_a_place_for_each_multiplier() -> None:
     of = scenario()
-    figure = drawn("variance_multiplier", of)
-    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0", "6"]
-    assert [panel.get_ylabel() for panel in figure.axes] == [
-        "share of answers uploaded", "longest skip (rounds)", "mean return over the budget",
-    ]  # fmt: skip
-    assert figure.axes[0].get_title(loc="left") == "Swimmer-v4, equal agents, N = 4  (6 seeds)"
-    assert figure.axes[2].get_legend().get_texts()[0].get_text() == "PG"  # type: ignore[union-attr]
+    drawing = drawn("variance_multiplier", of)
+    panels = drawing.figure.axes
+    assert [text.get_text() for text in panels[0].get_xticklabels()] == ["0", "6"]
+    assert [panel.get_ylabel() for panel in panels] == ["answers uploaded", "longest skip (rounds)", "mean return"]
+    assert panels[0].get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ") == "Swimmer-v4, equal agents, N = 4"
+    assert panels[2].texts[0].get_text() == "PG"
+    assert len(drawing.data) == 2 * 6
+    assert set(drawing.data["variance_multiplier"]) == {0, 6}
     frame = synthetic.frame(of)
     gone = drawn("variance_multiplier", of, frame[~frame["method"].isin(SWEEP)])
-    assert all("no finished run" in panel.texts[0].get_text() for panel in gone.axes)
+    assert all("no finished run" in panel.texts[0].get_text() for panel in gone.figure.axes)
 
 
 def test_what_is_drawn_is_what_the_scenario_lists() -> None:
     assert figure_names(scenario()) == ["communication", "variance_multiplier", "uploads"]
-    assert figure_names(synthetic.scenario(claims=None)) == ["sample_complexity", "time_complexity"]
+    assert figure_names(synthetic.scenario(claims=None)) == [
+        "sample_complexity", "time_complexity", "staleness", "time_curves",
+    ]  # fmt: skip
 
 
 def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) -> None:
@@ -221,7 +226,11 @@ def test_a_run_that_diverged_at_once_is_no_error() -> None:
     lapg = frame["method"] == "lapg"
     frame = frame[~lapg | (frame["point"] == 0)].assign(status="ok")
     frame.loc[frame["method"] == "lapg", "uploaded"] = "///"
-    assert any("no finished run" in text.get_text() for text in drawn("uploads", of, frame).axes[0].texts)
+    (panel,) = drawn("uploads", of, frame).figure.axes
+    assert "unequal agents" in panel.get_title(loc="left")
+    frame.loc[frame["method"] == "lapg-u", "uploaded"] = "///"
+    (panel,) = drawn("uploads", of, frame).figure.axes
+    assert "no finished run" in panel.texts[0].get_text()
 
 
 def test_the_privacy_table_says_what_leaves_an_agent() -> None:

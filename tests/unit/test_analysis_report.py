@@ -72,7 +72,7 @@ def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
     assert not EXTERNAL.findall(page)
     tags = Page(page).tags
     assert not {"script", "link", "iframe", "img", "object", "embed"} & set(tags)
-    assert tags.count("svg") == 4  # two diagrams, two figures
+    assert tags.count("svg") == 7  # two diagrams, five figures
 
 
 def test_formulas_are_mathml_and_no_tex_is_left(page: str) -> None:

@@ -9,14 +9,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from frl.report.figures import communication, complexity, diagrams, effects, style, ticks
+from frl.report.figures import (
+    communication,
+    complexity,
+    diagrams,
+    pareto,
+    progress,
+    sensitivity,
+    staleness,
+    style,
+    ticks,
+)
+from frl.report.figures.draw import drawer
 from frl.report.tables.table import Column, Table
+from frl.scenario.products import OF_CLAIMS
 from frl.scenario.scenario import Scenario
 from frl.verdicts.judge import judge
 
@@ -33,16 +43,15 @@ def read(label: str) -> float:
     return value / 100 if percent else value
 
 
-@given(
-    st.floats(-12, 12).map(lambda e: 10.0**e), st.sampled_from([1, 2, 2.5, 5]), st.integers(2, 12),
-    st.integers(-1000, 1000),
-)  # fmt: skip
-def test_labels_read_as_their_places(scale: float, step: float, count: int, first: int) -> None:
-    scale = 10.0 ** np.floor(np.log10(scale))
-    places = [step * scale * (first + i) for i in range(count)]
-    for label, place in zip(ticks.labels(places), places, strict=True):
-        assert abs(read(label) - place) <= 2e-3 * step * scale
-    assert len(set(ticks.labels(places))) == count
+def test_labels_read_as_their_places() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        step = float(rng.choice([1, 2, 2.5, 5]) * 10.0 ** rng.integers(-12, 13))
+        first, count = int(rng.integers(-1000, 1001)), int(rng.integers(2, 13))
+        places = [step * (first + i) for i in range(count)]
+        for label, place in zip(ticks.labels(places), places, strict=True):
+            assert abs(read(label) - place) <= 2e-3 * step, (label, place)
+        assert len(set(ticks.labels(places))) == count
 
 
 def lying(figure: Figure) -> list[tuple[str, float]]:
@@ -76,12 +85,18 @@ def lazy_scenario() -> Scenario:
 def effects_scenario() -> Scenario:
     methods = [
         *({"name": f"{algorithm}-a{a}", "algorithm": algorithm, "n_agents": (8,), "server": {"momentum": a}}
-          for algorithm in ("afedpg", "async_pg") for a in (0.1, 0.2, 0.5)),
+          for algorithm in ("afedpg", "async_pg") for a in (0.1, 0.2)),
         {"algorithm": "fedpg", "n_agents": (8,)},
         *({"name": f"afedpg-r{r}", "algorithm": "afedpg", "n_agents": (8,),
            "set": {"fleet": {"kind": "straggler", "ratio": r}}} for r in (1, 10)),
     ]  # fmt: skip
-    return synthetic.scenario(methods=methods, seeds=tuple(range(5)))
+    pairs = [{"with_lookahead": f"afedpg-a{a}", "without": f"async_pg-a{a}"} for a in (0.1, 0.2)]
+    fleets = {"faster": ["afedpg-r1", "afedpg-a0.1", "afedpg-r10"], "slower": "fedpg"}
+    claims = [
+        synthetic.claim("L", test="lookahead", pairs=pairs, n_agents=8),
+        synthetic.claim("F", test="fleets", n_agents=8, **fleets),
+    ]
+    return synthetic.scenario(methods=methods, seeds=tuple(range(5)), claims={"claims": claims})
 
 
 _AXES = ("env_steps_per_agent", "sim_time_s", "uploads", "uplink_bytes", "server_step")
@@ -92,15 +107,24 @@ def scaled(frame: pd.DataFrame, by: float, axes: tuple[str, ...]) -> pd.DataFram
     return frame.assign(**{column: frame[column] * by for column in (*axes, "eval_return_mean")})
 
 
-Draw = Callable[[Scenario, pd.DataFrame], Figure]
+Draw = Callable[[Scenario, pd.DataFrame, float], style.Drawing]
+
+
+def of_verdicts(name: str) -> Draw:
+    def draw(scenario: Scenario, frame: pd.DataFrame, width: float) -> style.Drawing:
+        return drawer(name, scenario, frame, judge(scenario, frame))(width)
+
+    return draw
+
+
 CURVES: dict[str, tuple[Callable[[], Scenario], Draw]] = {
-    "sample complexity": (synthetic.scenario, complexity.sample_complexity),
-    "time complexity": (synthetic.scenario, complexity.time_complexity),
-    "communication": (lazy_scenario, communication.communication),
+    "sample_complexity": (synthetic.scenario, complexity.sample_complexity),
+    "time_complexity": (synthetic.scenario, progress.time_complexity),
+    "time_curves": (synthetic.scenario, complexity.time_curves),
+    "communication": (lazy_scenario, pareto.communication),
     "uploads": (lazy_scenario, communication.uploads),
-    "variance multiplier": (lazy_scenario, communication.variance_multiplier),
-    "lookahead": (effects_scenario, lambda s, f: effects.lookahead(s, judge(s, f))),
-    "heterogeneity": (effects_scenario, lambda s, f: effects.heterogeneity(s, judge(s, f))),
+    "variance_multiplier": (lazy_scenario, communication.variance_multiplier),
+    **{name: (effects_scenario, of_verdicts(name)) for name in OF_CLAIMS},
 }
 
 
@@ -109,11 +133,23 @@ def test_every_tick_of_every_figure_reads_what_its_place_is(name: str) -> None:
     make, draw = CURVES[name]
     scenario = make()
     frame = synthetic.frame(scenario)
-    axes = () if name in ("lookahead", "heterogeneity") else _AXES  # the judge re-times runs by their whole uploads
+    axes = () if name in OF_CLAIMS else _AXES  # the judge re-times runs by their whole uploads
     for scale in (1e-3, 0.07, 2.0, 1e5, 1e9):
+        level = {"thresholds": dict.fromkeys(scenario.environments, f"{60 * scale:.9f} return")}
         with style.paper_style():
-            figure = draw(scenario, scaled(frame, scale, axes))
-        assert not lying(figure), scale
+            drawing = draw(scenario.model_copy(update=level), scaled(frame, scale, axes), style.NARROW)
+        assert not lying(drawing.figure), scale
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e9])
+def test_every_tick_of_sensitivity_and_staleness_too(scale: float) -> None:
+    needs = [(n, scale * step, scale / n) for n in (1, 2) for step in (1, 2)]
+    rows = [("steps", f"N = {n}", step, value, value / 2, value * 2, 0.5) for n, step, value in needs]
+    points = pd.DataFrame(rows, columns=sensitivity.COLUMNS)
+    delays = {"N = 2": (np.array([1.0, 3 * scale + 1]), np.array([2.0, 1.0]))}
+    with style.paper_style():
+        for drawing in (sensitivity.draw(points, style.NARROW), staleness.draw(delays, style.NARROW)):
+            assert not lying(drawing.figure)
 
 
 @pytest.mark.parametrize("seconds", [1e-6, 0.37, 5.0, 1e6])
@@ -135,7 +171,7 @@ def test_labels_are_shown_as_they_were_written() -> None:
     labels = {"time_complexity": {"afedpg": STRANGE + "\nand more", "fedpg": "_hidden"}}
     scenario = synthetic.scenario(methods={"afedpg": (4,), "fedpg": (4,)}, figures=labels)
     with style.paper_style():
-        figure = complexity.time_complexity(scenario, synthetic.frame(scenario))
+        figure = progress.time_complexity(scenario, synthetic.frame(scenario), style.WIDE).figure
     said = [text for text in texts(figure) if text.get_text().startswith((STRANGE + " and more", "_hidden"))]
     assert len(said) == 2
     assert not any(text.get_parse_math() for text in said)
