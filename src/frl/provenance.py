@@ -29,15 +29,14 @@ SPEC_FUNCTIONS = ("stream", "env_steps_budget", "steps_per_upload", "evaluation_
 def code_digest(algorithm: str) -> str:
     """Hex SHA-256 of the code and the library versions that make up a run of this algorithm.
 
-    Covers the import closure inside ``frl.training`` of its modules ``loop`` and ``numerics`` and of the algorithm's
-    server module, without comments, docstrings and other bare strings; the seed streams and the evaluation grid of
-    frl.spec; the versions of `LIBRARIES`.
+    Covers the import closure inside ``frl.training`` of ``frl.training.loop`` and of the algorithm's server module,
+    without comments, docstrings and other bare strings; the seed streams and the evaluation grid of frl.spec; the
+    versions of `LIBRARIES`.
 
     Raises:
         KeyError: if the algorithm is unknown.
     """
-    begin = ("frl.training.loop", "frl.training.numerics", SERVERS[algorithm].__module__)
-    modules = closure(SRC, begin, "frl.training")
+    modules = closure(SRC, ("frl.training.loop", SERVERS[algorithm].__module__), "frl.training")
     return digest_of(
         [*(f"{name} {stripped(path)}" for name, path in sorted(modules.items())), spec_streams(), *library_versions()]
     )

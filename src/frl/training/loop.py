@@ -20,11 +20,9 @@ from frl.training.clock import Clock
 from frl.training.critic import Critic
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
+from frl.training.numerics import NUMERICS_VERSION
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
-
-NUMERICS_VERSION = 3
-"""Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
 
 EVALUATE_EVERY_S = 30.0
 """Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""
