@@ -79,7 +79,12 @@ SETTINGS = {
     "delta": {"critic": {"mode": "delta", "hidden": (8,)}},
     "gradients": {"critic": {"mode": "gradients", "hidden": (8,)}},
     "linear": {"critic": {"mode": "linear"}},
-    "whole episodes": {"sampling": {"trajectories": 2}, "normalizer": {"freeze_after_steps": 100}},
+    "whole episodes": {
+        "sampling": {"trajectories": 1},
+        "normalizer": {"freeze_after_steps": 100},
+        "steps_per_agent": 2500,
+        "evaluation": {"episodes": 32},
+    },
     "priced link": {"link": {"uplink_bytes_per_s": 1e4}, "fleet": {"kind": "lognormal", "sigma": 0.5}},
 }
 

@@ -35,7 +35,7 @@ run:
   policy: {hidden: [8]}
   critic: {hidden: [8]}
   sampling: {lanes: 4, segment_steps: 16}
-  evaluation: {episodes: 1, mean_action_every: 1}
+  evaluation: {ratio: 100, episodes: 1, mean_action_every: 1}
 """
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+NUMERICS_VERSION = 3
+"""Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
+
 MKL_CBWR = "COMPATIBLE"
 """MKL's mode. torch's exp is MKL's, whose last digits depend on who made the processor unless it is told to be the
 same for all. MKL reads the variable at its first call, so torch may have been imported before."""
