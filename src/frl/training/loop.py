@@ -20,7 +20,6 @@ from frl.training.clock import Clock
 from frl.training.critic import Critic
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
-from frl.training.numerics import NUMERICS_VERSION
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
 
