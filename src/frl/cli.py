@@ -27,10 +27,13 @@ The workflow runs these commands for a whole scenario: snakemake --cores 2 --con
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used."""
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used, 130 Ctrl-C."""
     arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)
+    except KeyboardInterrupt:
+        print("frl: stopped", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `frl runs ... | head`
     except OSError as error:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from frl.runs import provenance
-from frl.runs.runner import State, run_digest, state
+from frl.runs.validity import State, run_digest, state
 from frl.spec import EvaluationSpec, RunSpec
 
 START_S = 2.0

@@ -18,8 +18,6 @@ from frl.report.tables import communication
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 
-NAMES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
-
 _WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
 _SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
 _FINAL = "A final return is the mean of a run's evaluations over the last tenth of its budget."
@@ -36,7 +34,7 @@ _CROSSING = (
 
 
 def write(scenario: Scenario, base: Path) -> None:
-    """Write every table of `NAMES` below `base`/tables as CSV, Markdown and HTML.
+    """Write every table of :data:`frl.scenario.products.TABLES` below `base`/tables as CSV, Markdown and HTML.
 
     Args:
         scenario: order of the rows, thresholds and fleet.
@@ -47,7 +45,7 @@ def write(scenario: Scenario, base: Path) -> None:
 
 
 def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[Table]:
-    """The tables in the order of `NAMES`, from the collected curves and the facts of the runs."""
+    """The tables, in the order of `frl.scenario.products.TABLES`, of the collected curves and the facts of the runs."""
     steps, time = all_curves(frame, STEPS), all_curves(frame, TIME)
     return [
         final_return(scenario, steps),
