@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from frl.analysis import waiting
-from frl.runs.runner import run_digest
+from frl.analysis import load, waiting
+from frl.report.figures import draw
+from frl.report.tables import summary, verdict
+from frl.runs.lineage import Lineage
 from frl.runs.store import checksum, dump_meta
+from frl.runs.validity import run_digest
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
 from frl.training.recorder import COLUMNS
@@ -183,9 +187,26 @@ def write_run(results: Path, of: Scenario, spec: RunSpec, **options: Any) -> Pat
     return path
 
 
+def build(results: Path, of: Scenario) -> Lineage:
+    """Everything of a scenario from its runs, with a page of nothing for a report; what it was made from."""
+    base = results / of.name
+    load.collect(of, results, base, partial=False)
+    lineage = Lineage(of, base)
+    makers: dict[str, Callable[[], object]] = {
+        "figures": lambda: draw.draw(of, base),
+        "tables": lambda: summary.write(of, base),
+        "verdict": lambda: verdict.write(of, base),
+        "report": lambda: (base / "report.html").write_text("<html>"),
+    }
+    for step in lineage.steps[1:]:
+        with lineage.step(step):
+            makers[step]()
+    return lineage
+
+
 def write_files(path: Path, table: str, facts: dict[str, Any]) -> None:
     """Write a CSV and its meta file with the checksum that fits them."""
-    facts = {**facts, "checksum": checksum(table.encode(), facts)}
+    facts = {**facts, "checksum": checksum(table.encode(), {k: v for k, v in facts.items() if k != "checksum"})}
     path.write_text(table, encoding="utf-8")
     path.with_name(f"{path.stem}.meta.json").write_bytes(dump_meta(facts))
 

@@ -17,6 +17,7 @@ from frl.report import show
 from frl.report.figures import draw
 from frl.report.tables import summary, verdict
 from frl.runs.files import write_csv
+from frl.scenario.products import TABLES
 from frl.scenario.scenario import Scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -106,7 +107,7 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
     for absent in ("What the lookahead adds", "Uploading only what has changed", "The variance multiplier"):
         assert absent not in page  # the scenario has no such figure
     assert page.index("of the claims judged") < page.index('id="Background"')
-    for name in summary.NAMES:
+    for name in TABLES:
         assert f'id="table-{name}"' in page
 
 

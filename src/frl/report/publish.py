@@ -10,7 +10,7 @@ from frl.runs.files import write_atomically
 from frl.runs.lineage import Lineage
 from frl.runs.paths import base_of, run_paths
 from frl.runs.store import Store, mark_published
-from frl.scenario.products import STEPS, figure_names, files, steps_of
+from frl.scenario.products import figure_names, files, steps_of
 from frl.scenario.scenario import Scenario
 from frl.spec import RUN_ID
 
@@ -43,8 +43,8 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     written = [target / name for name in names]
     for name in names:
         write_atomically(target / name, (base / name).read_bytes())
-    for old in {target / name for step in STEPS for name in files(step)} - set(written):  # of another report
-        old.unlink(missing_ok=True)
+    for old in {*target.glob("figures/*"), *target.glob("tables/*")} - set(written):  # of another report
+        old.unlink()
     Store(results).export(target / ARCHIVE, digests)
     return [*written, target / ARCHIVE]
 

@@ -90,8 +90,7 @@ class Lineage:
         """
         for step in (step for step in steps if step in self.steps):
             if problem := self.problem(step):
-                flag = " --partial" if self.partial else ""
-                raise StaleError(f"{problem}; make it again: frl {step} SCENARIO{flag} (or run snakemake)")
+                raise StaleError(problem)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -154,10 +153,10 @@ class Lineage:
                 return problem
         for name in self._files(step):
             if not (self.base / name).is_file():
-                return f"{self.base / name} is not there"
+                return f"{self.base / name} is not there; {self._remedy(step)}"
         found, where = self._read(step), self.base / self._files(step)[0]
         if not found["made_from"]:
-            return f"{where}: nothing says what it was made from"
+            return f"{where}: nothing says what it was made from; {self._remedy(step)}"
         if step == "collect":
             try:
                 problem = self._problem_of_runs(found["made_from"])
@@ -170,7 +169,10 @@ class Lineage:
         if problem is None:
             edited = [name for name in self._files(step) if found["files"].get(name) != _sha256(self.base / name)]
             where, problem = (self.base / edited[0], "not what was written") if edited else (where, None)
-        return f"{where}: {problem}" if problem else None
+        return f"{where}: {problem}; {self._remedy(step)}" if problem else None
+
+    def _remedy(self, step: str) -> str:
+        return f"make it again: frl {step} SCENARIO.yaml{' --partial' * self.partial}, or run snakemake"
 
     def _problem_of_runs(self, made_from: Record) -> str | None:
         if made_from.get("code") != _code("collect"):

@@ -130,7 +130,7 @@ class Jobs:
         return [*files(step, self.figures), record(step)]
 
     def products(self, part: str) -> list[str]:
-        """The report and every step's record: the last files of the scenario, or with "partial/" of its finished part."""
+        """The last files of the scenario, or with "partial/" of its finished part: report and records of the steps."""
         names = ["report.html", *(record(step) for step in self.steps)]
         return [f"{self.base}/{part}{name}" for name in names]
 
