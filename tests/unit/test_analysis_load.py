@@ -14,6 +14,7 @@ from frl.analysis import load
 from frl.analysis.curves import all_curves
 from frl.runs.paths import meta_path, run_paths
 from frl.runs.runner import run_one
+from frl.runs.store import Store
 from frl.scenario.scenario import Scenario
 from frl.training.recorder import COLUMNS
 
@@ -255,3 +256,43 @@ def test_runs_of_other_training_code_are_not_mixed_in(results: Path, tmp_path: P
     load.collect(SMALL, results, tmp_path / "part", partial=True)
     assert load.read_missing(tmp_path / "part")["seed"].tolist() == [0]
     assert len(load.read_runs(tmp_path / "part")) == 3
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def not_utf8(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"o", b"\xff", 1))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("place", [lambda path: path, meta_path], ids=["CSV", "meta"])
+@pytest.mark.parametrize("damage", [cut, not_utf8, empty, folder, gone])
+def test_an_unreadable_file_is_written_again_from_the_store(
+    results: Path, tmp_path: Path, damage, place, capsys
+) -> None:
+    path = first_run(results)
+    whole = path.read_bytes(), meta_path(path).read_bytes()
+    load.collect(SMALL, results, tmp_path / "before", partial=False)
+    damage(place(path))
+    if damage is not gone:
+        with pytest.raises(load.DataError, match=r"seed0.*remove it, and it is trained again"):
+            load.collect(SMALL, results, tmp_path / "base", partial=False)
+    Store(results).put(json.loads(whole[1])["digest"], *whole)
+    load.collect(SMALL, results, tmp_path / "base", partial=False)
+    assert "written again from the store" in capsys.readouterr().err
+    assert (path.read_bytes(), meta_path(path).read_bytes()) == whole
+    assert (tmp_path / "base/curves.csv").read_bytes() == (tmp_path / "before/curves.csv").read_bytes()
