@@ -1,0 +1,50 @@
+"""Published runs are accepted whatever code made them: so the present code must make them again, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from frl.runs.provenance import LIBRARIES, library_versions
+from frl.runs.reproduce import reproduce
+from frl.runs.store import Store
+from frl.training import NUMERICS_VERSION
+
+ARCHIVES = sorted((Path(__file__).parents[2] / "results/published").glob("*/runs.tar.xz"))
+CHECKED = 2
+
+
+def promised(meta: dict) -> bool:
+    """Whether the present code promises this run's bytes."""
+    made = [f"{name} {meta['versions'][name].split('+')[0]}" for name in LIBRARIES]
+    return meta["numerics_version"] == NUMERICS_VERSION and made == library_versions()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Path]:
+    """The published runs of this NUMERICS_VERSION that are trained soonest."""
+    results = tmp_path_factory.mktemp("published")
+    store = Store(results)
+    for archive in ARCHIVES:
+        store.import_(archive)
+    entries = [entry for digest in store.digests() if (entry := store.get(digest))]
+    metas = [(json.loads(meta), meta, table) for table, meta in entries]
+    cost = {id(facts): facts["env_steps_total"] + facts["eval_steps"] for facts, _, _ in metas}
+    found = sorted((one for one in metas if promised(one[0])), key=lambda one: cost[id(one[0])])[:CHECKED]
+    for number, (_, meta, table) in enumerate(found):
+        (results / f"{number}.csv").write_bytes(table)
+        (results / f"{number}.meta.json").write_bytes(meta)
+    return [results / f"{number}.csv" for number in range(len(found))]
+
+
+def test_there_are_published_runs_to_check(runs):
+    """After NUMERICS_VERSION was raised: publish runs of the new version."""
+    assert len(runs) == CHECKED, f"no two runs of NUMERICS_VERSION {NUMERICS_VERSION} in {[*map(str, ARCHIVES)]}"
+
+
+@pytest.mark.parametrize("number", range(CHECKED))
+def test_a_published_run_is_made_again(runs, number):
+    outcome = reproduce(runs[number])
+    assert outcome.agrees, outcome.message
