@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from frl.spec import SERVERS, RunSpec
-from frl.training import NUMERICS_VERSION
 from frl.training.loop import train
+from frl.training.numerics import NUMERICS_VERSION
 
 FILE = Path(__file__).with_name("traces.json")
 COLUMNS = (

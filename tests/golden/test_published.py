@@ -10,7 +10,7 @@ import pytest
 from frl.runs.provenance import LIBRARIES, library_versions
 from frl.runs.reproduce import reproduce
 from frl.runs.store import Store
-from frl.training import NUMERICS_VERSION
+from frl.training.numerics import NUMERICS_VERSION
 
 ARCHIVES = sorted((Path(__file__).parents[2] / "results/published").glob("*/runs.tar.xz"))
 CHECKED = 2

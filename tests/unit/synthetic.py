@@ -23,7 +23,7 @@ from frl.runs.store import checksum, dump_meta
 from frl.runs.validity import run_digest
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
-from frl.training import NUMERICS_VERSION
+from frl.training.numerics import NUMERICS_VERSION
 from frl.training.recorder import COLUMNS
 
 STEPS = 100_000

@@ -19,7 +19,7 @@ from frl.runs.provenance import LIBRARIES, library_versions
 from frl.runs.runner import make
 from frl.runs.store import Meta, StoreError, verify
 from frl.spec import RunSpec
-from frl.training import NUMERICS_VERSION
+from frl.training.numerics import NUMERICS_VERSION
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
 """Columns that no rounding reaches where a task's length is fixed: equal on every processor."""

@@ -16,7 +16,7 @@ from frl.runs import provenance
 from frl.runs.paths import run_paths
 from frl.runs.store import Meta, Store, StoreError, key_of_published, settings_key, verify
 from frl.spec import RunSpec
-from frl.training import NUMERICS_VERSION
+from frl.training.numerics import NUMERICS_VERSION
 
 State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
 

@@ -2,7 +2,4 @@
 
 from frl.training import numerics
 
-NUMERICS_VERSION = 3
-"""Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
-
 numerics.set_up()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
-from frl.training import NUMERICS_VERSION, kept
+from frl.training import kept
 from frl.training import normalizer as observations
 from frl.training.adam import Adam
 from frl.training.agent import Agents, Work
@@ -20,6 +20,7 @@ from frl.training.clock import Clock
 from frl.training.critic import Critic
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
+from frl.training.numerics import NUMERICS_VERSION
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
 
