@@ -21,7 +21,7 @@ SHOW := awk '/ Downloading .* [MG]B/ || /^(Building|Installing)/ { print substr(
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done
 
-.PHONY: help setup demo test test-slurm lock clean
+.PHONY: help setup demo test test-long test-slurm lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -61,6 +61,9 @@ test: $(READY) ## format, lint, types, workflow and tests
 	snakefmt --check workflow; \
 	snakemake --lint; \
 	pytest
+
+test-long: $(READY) ## the tests that take too long for `make test` (wide fuzzing)
+	@PATH="$(BIN):$$PATH" pytest -m long
 
 test-slurm: $(READY) ## test the cluster profiles on a throw-away Slurm (apt install slurm-wlm; as root)
 	@$(PIP) -e ".[dev,cluster]" -c requirements.lock | $(SHOW)

@@ -31,13 +31,23 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
     return spec
 
 
+def _note(scenario: Scenario) -> None:
+    """Say what will be other than asked for."""
+    from frl.scenario.feasible import notes
+
+    for note in notes(scenario.runs()):
+        print(f"frl: note: {note}", file=sys.stderr)
+
+
 def train(arguments: argparse.Namespace) -> None:
+    from frl.runs.memory import refuse_what_cannot_fit
     from frl.runs.progress import Progress
     from frl.runs.runner import run_one, run_paths
 
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
     every = _checkpoint_every(arguments.checkpoint_every)
+    refuse_what_cannot_fit(spec)
     with Progress(spec.run_id) as progress:
         shown = None if arguments.quiet else progress
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
@@ -68,6 +78,7 @@ def runs(arguments: argparse.Namespace) -> None:
     from frl.runs.runner import state
 
     scenario = _scenario(arguments)
+    _note(scenario)
     states: Counter[str] = Counter()
     for spec in scenario.runs():
         now = state(spec, arguments.results, scenario.name)
@@ -88,6 +99,7 @@ def plan(arguments: argparse.Namespace) -> None:
     if arguments.cores < 1:
         raise SpecError(f"--cores = {arguments.cores}: must be 1 or more")
     scenario = _scenario(arguments)
+    _note(scenario)
     for line in plan(list(scenario.runs()), arguments.results, scenario.name, arguments.cores).lines():
         print(line)
 

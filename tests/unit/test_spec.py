@@ -26,7 +26,7 @@ SCENARIO = {
     ],
     "seeds": [0, 1],
     "thresholds": {"Swimmer": "30 return", "Hopper": "1000 return"},
-    "run": {"steps_per_agent": 1000},
+    "run": {"steps_per_agent": 10_000},
 }
 
 

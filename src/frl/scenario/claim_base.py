@@ -6,14 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from frl import spec
 from frl.training.servers.base import Settings
 
 Role = Literal["confirmatory", "exploratory"]
-Agents = Annotated[int, Field(ge=1)]
-Number = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Agents = spec.Count
+Finite = spec.Number
+Number = spec.Positive
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if len(text.strip().splitlines()) > 1:
+        raise ValueError("must be one line")
+    return text.strip()
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+Line = Annotated[Text, AfterValidator(_one_line)]
 
 
 def _listed(value: Any) -> Any:
@@ -41,11 +58,11 @@ class ClaimBase(Settings):
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,20}$")]
     """Short name, used once."""
-    title: str
+    title: Line
     """A few words."""
-    statement: str
+    statement: Line
     """The claim in a sentence."""
-    source: str
+    source: Line
     """Where it is claimed."""
     environment: str
     """The MuJoCo task that it is about."""
