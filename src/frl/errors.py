@@ -60,14 +60,17 @@ def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
     if kind in ("int_type", "int_parsing") and isinstance(item["input"], str | float) and loc[-1] != "[key]":
         what = "text" if isinstance(item["input"], str) else "a number with a fraction or exponent"
         return f"should be an integer; this is {what}, write it as in 1_000_000"
+    if kind == "too_short":
+        return f"needs at least {item['ctx']['min_length']} entry"
     if kind == "string_pattern_mismatch" and loc[-1] == "name":
         return "should be lower-case letters, digits, - and _, a letter or digit first"
     plain = {
+        "int_type": "should be an integer",
         "missing": "required, but not given",
         "bool_type": "should be true or false",
         "float_type": "should be a number, as in 0.5",
         "dict_type": "should be keys with values, as in {key: value}",
-        "string_type": "should be text; a number or true needs quotes to be text",
+        "string_type": "should be text (a number needs quotes to be text)",
         "tuple_type": "should be a list, as in [1, 2]",
         "model_type": "should be keys with values, as in {key: value}",
         "model_attributes_type": "should be keys with values, as in {key: value}",

@@ -47,11 +47,11 @@ EXTREME: list[Any] = [
 def _seed_documents() -> list[dict[str, Any]]:
     """Committed scenarios, short of seeds, each with its claims inside."""
     documents = []
-    for path in (CONFIG / "quick.yaml", CONFIG / "swimmer.yaml", CONFIG / "communication.yaml"):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name in ("quick", "config", "swimmer", "communication"):
+        document = yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))
         document["claims"] = yaml.safe_load((CONFIG / document["claims"]).read_text(encoding="utf-8"))
         document["seeds"] = document["seeds"][:2]
-        del document["trials"]
+        document.pop("trials", None)
         documents.append(document)
     return documents
 
@@ -83,9 +83,9 @@ def places(node: Any) -> Iterator[tuple[Any, Any]]:
 
 @st.composite
 def mistaken(draw: st.DrawFn) -> dict[str, Any]:
-    """A committed scenario with one to four changes."""
+    """A committed scenario with one to three changes."""
     document = copy.deepcopy(draw(st.sampled_from(DOCUMENTS)))
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(1, 3))):
         change(draw, document)
     return document
 
@@ -97,14 +97,15 @@ def change(draw: st.DrawFn, document: dict[str, Any]) -> None:
         return
     container, key = choices[draw(st.integers(0, len(choices) - 1))]
     value = container[key]
-    match draw(st.sampled_from(["delete", "extreme", "extreme", "scale", "wrap", "text", "double", "move", "add", "add"])):
+    match draw(
+        st.sampled_from(["delete", "extreme", "scale", "scale", "wrap", "text", "double", "move", "add", "add"])
+    ):
         case "delete":
             del container[key]
         case "extreme":
             container[key] = copy.deepcopy(draw(st.sampled_from(EXTREME)))
         case "scale":
-            if isinstance(value, int | float):
-                container[key] = value * draw(st.sampled_from([-1, 0, 0.5, 2, 3, 100, 10**6, 10**12, 1e300, 1e-300]))
+            container[key] = scaled(draw, value)
         case "wrap":
             container[key] = draw(st.sampled_from([[value], {"x": value}, [value, value], {key: value}]))
         case "text":
@@ -119,10 +120,22 @@ def change(draw: st.DrawFn, document: dict[str, Any]) -> None:
             other[there] = copy.deepcopy(value)
         case "add":
             group, name, default = draw(st.sampled_from(SETTINGS))
-            new = draw(st.sampled_from([default, *EXTREME]))
-            owner = document.get("run")
+            new = draw(st.one_of(st.sampled_from(EXTREME), st.just(scaled(draw, default))))
+            owner = draw(st.sampled_from([document.get("run"), container]))
             if isinstance(owner, dict):
                 owner[group] = {name: new} if name else new
+
+
+def scaled(draw: st.DrawFn, value: Any) -> Any:
+    """A number as many times as large; of a list its entries; anything else as it is."""
+    if isinstance(value, list):
+        return [scaled(draw, each) for each in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    factor = draw(
+        st.sampled_from([-1, 0, 0.001, 0.1, 0.5, 2, 3, 10, 100, 10**4, 10**6, 10**12, 1e-20, 1e20, 1e-300, 1e300])
+    )
+    return round(value * factor) if isinstance(value, int) and abs(factor) < 1e18 else value * factor
 
 
 SNIPPETS = [
@@ -168,7 +181,8 @@ def accepted_and_runnable_or_refused(path: Path) -> None:
     assert code in (0, 2)
     assert len(said) < 10_000
     if code == 2:
-        assert said.startswith(f"frl: error: {path.parent}/"), said
+        assert said.startswith("frl: error: "), said
+        assert str(path.parent) in said.splitlines()[0]
         return
     assert called("plan", str(path), "--results", results)[0] == 0, said
     scenario = load_scenario(path)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_origin
 
 import numpy as np
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from frl.errors import SpecError
 from frl.scenario.loading import load_scenario
 from frl.scenario.scenario import Scenario, merge
-from frl.spec import RunSpec
+from frl.spec import SERVERS, CriticSpec, RunSpec
+from frl.training.servers.base import ServerSettings
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {
@@ -114,8 +117,8 @@ def test_methods_of_one_algorithm_differ_by_name(tmp_path):
 
 def test_later_settings_of_a_method_win(tmp_path):
     """run < server < set < overrides; an override finds a method by its name and by its algorithm."""
-    run = {"steps_per_agent": 1000, "server": {"step_size": 1.0}, "critic": {"epochs": 3, "minibatches": 3}}
-    sets = {"server": {"momentum": 0.3}, "critic": {"epochs": 4, "minibatches": 4}, "steps_per_agent": 2000}
+    run = {"steps_per_agent": 10_000, "server": {"step_size": 1.0}, "critic": {"epochs": 3, "minibatches": 3}}
+    sets = {"server": {"momentum": 0.3}, "critic": {"epochs": 4, "minibatches": 4}, "steps_per_agent": 20_000}
     given = methods({}, {"name": "x", "server": {"step_size": 2.0, "momentum": 0.4}, "set": sets})
     overrides = [
         {"where": {"method": ["x"]}, "set": {"critic": {"epochs": 5}}},
@@ -125,7 +128,7 @@ def test_later_settings_of_a_method_win(tmp_path):
     plain, x = (scenario.resolve("Hopper", name, 2, 0) for name in ("afedpg", "x"))
     assert (plain.server.step_size, plain.critic.epochs, plain.critic.minibatches) == (1.0, 3, 3)
     assert (x.server.step_size, x.server.momentum) == (2.0, 0.3)
-    assert (x.critic.epochs, x.critic.minibatches, x.steps_per_agent) == (5, 4, 2000)
+    assert (x.critic.epochs, x.critic.minibatches, x.steps_per_agent) == (5, 4, 20_000)
     assert plain.normalizer.clip == x.normalizer.clip == 6.0
 
 
@@ -210,7 +213,7 @@ BAD = {
         {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reinforce"}}},
         ["critic.mode", "sampling.trajectories"],
     ),
-    "a float as number of steps": ({"run": {"steps_per_agent": "1e6"}}, ["'1e6'", "text", "1_000_000"]),
+    "a float as number of steps": ({"run": {"steps_per_agent": 1e6}}, ["1000000.0", "exponent", "1_000_000"]),
     "a name for keys": ({"run": {"steps_per_agent": 5, "critic": "none"}}, ["critic = 'none'", "{key: value}"]),
     "a fleet's key": (
         {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "sigma": 2}}},
@@ -221,6 +224,40 @@ BAD = {
         ["(Swimmer, afedpg, N = 1), to which overrides 0 apply: server.learning_rate = 1: unknown key"],
     ),
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
+    "name of no method beside one": (
+        {"overrides": [{"where": {"method": ["afedpg", "afedgp"]}, "set": {}}]},
+        ["overrides.0.where.method = 'afedgp': touches no run", "a3c (N = 2)"],
+    ),
+    "algorithm that is not there": (
+        {"overrides": [{"where": {"algorithm": ["a3c", "fedpg"]}, "set": {}}]},
+        ["overrides.0.where.algorithm = 'fedpg'"],
+    ),
+    "environment that is not there": (
+        {"overrides": [{"where": {"environment": ["Hopper", "Ant"]}, "set": {}}]},
+        ["overrides.0.where.environment = 'Ant'"],
+    ),
+    "N that is not there": (
+        {"overrides": [{"where": {"n_agents": [2, 3]}, "set": {}}]},
+        ["overrides.0.where.n_agents = 3"],
+    ),
+    "N that the method has not": (
+        {"overrides": [{"where": {"algorithm": ["a3c"], "n_agents": [1, 2]}, "set": {}}]},
+        ["overrides.0.where.n_agents = 1"],
+    ),
+    "no title": ({"title": ""}, ["title = ''", "must not be empty"]),
+    "a title of two lines": ({"title": "a\nb"}, ["title = 'a\\nb'", "one line"]),
+    "a label of two lines": (
+        {"figures": {"sample_complexity": {"afedpg": "A\nB"}}},
+        ["figures.sample_complexity.afedpg", "one line"],
+    ),
+    "text as a flag": (
+        {"run": {"steps_per_agent": 10_000, "estimator": {"standardize": "off"}}},
+        ["estimator.standardize = 'off'", "true or false"],
+    ),
+    "a threshold that overflows": (
+        {"thresholds": {"Swimmer": f"{'9' * 400} return", "Hopper": "1 return"}},
+        ["Swimmer", "100 return"],
+    ),
     "infinite": (
         {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "ratio": float("inf")}}},
         ["ratio", "finite"],
@@ -235,6 +272,32 @@ def test_bad_input_names_key_value_and_what_is_allowed(tmp_path, case):
         load_scenario(write(tmp_path, **changes))
     for word in words:
         assert word in str(error.value)
+
+
+def numbers(model: type[BaseModel], key: str = "") -> Iterator[str]:
+    """Dotted keys of every setting that is a number with a fraction, below a model."""
+    for name, field in model.model_fields.items():
+        parts = [field.annotation]
+        for part in parts:  # grows
+            parts += get_args(part)
+            if part is float and get_origin(field.annotation) is not tuple:
+                yield f"{key}{name}"
+            if isinstance(part, type) and issubclass(part, BaseModel) and part is not ServerSettings:
+                yield from numbers(part, f"{key}{name}.")
+
+
+FLOATS = sorted({*numbers(RunSpec), *(f"{a} server.{key}" for a, s in SERVERS.items() for key in numbers(s.Settings))})
+FLEETS = {"ratio": "straggler", "sigma": "lognormal"}
+
+
+@pytest.mark.parametrize("key", FLOATS)
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), True, "1"])
+def test_numbers_are_finite_and_numbers(key, value):
+    algorithm, key = key.split() if " " in key else ("afedpg", key)
+    group, name = key.split(".")
+    settings = {name: value} | ({"kind": FLEETS.get(name, "constant")} if group == "fleet" else {})
+    with pytest.raises(ValidationError, match=name):
+        RunSpec.model_validate({**RUN, "algorithm": algorithm, group: settings})
 
 
 def test_yaml_executes_nothing(tmp_path):
@@ -254,7 +317,7 @@ def test_unreadable_files(tmp_path):
     with pytest.raises(SpecError, match="mapping"):
         load_scenario(tmp_path / "list.yaml")
     (tmp_path / "twice.yaml").write_text("name: a\ncritic: {mode: none}\nname: b\n")
-    with pytest.raises(SpecError, match="'name' is given twice"):
+    with pytest.raises(SpecError, match="twice.yaml: line 3: key 'name' is given twice"):
         load_scenario(tmp_path / "twice.yaml")
     (tmp_path / "number.yaml").write_text("3: 4\n")
     with pytest.raises(SpecError, match="3 = 3: Keys should be strings"):
@@ -265,6 +328,46 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(SpecError, match="not valid YAML"):
         load_scenario(tmp_path / "broken.yaml")
+
+
+def test_paths_that_snakemake_cannot_take(tmp_path):
+    folder = tmp_path / "a{b}"
+    folder.mkdir()
+    with pytest.raises(SpecError, match="Snakemake takes no path with '{'; rename it"):
+        load_scenario(write(folder))
+    with pytest.raises(SpecError, match="Snakemake takes no path with"):
+        load_scenario(write(tmp_path, claims="a\tb"))
+
+
+def test_trials_that_are_no_csv(tmp_path):
+    (tmp_path / "tried.csv").write_text("a\n" + "x" * 200_000)
+    with pytest.raises(SpecError, match="tried.csv: the trials are no CSV"):
+        load_scenario(write(tmp_path, trials="tried.csv"))
+
+
+def test_nothing_behind_the_colon_means_nothing(tmp_path):
+    method = {"algorithm": "afedpg", "n_agents": [1], "server": None, "set": None, "name": None}
+    run = {"steps_per_agent": 10_000, "critic": None, "policy": {"hidden": [8]}}
+    empty = write(tmp_path, figures=None, overrides=None, methods=[method], run=run)
+    plain = load_scenario(empty)
+    assert (plain.figures, plain.overrides, plain.methods[0].server) == ({}, (), {})
+    assert next(plain.runs()).critic == CriticSpec()
+    over = [{"where": {}, "set": None}, {"where": {}, "set": {"policy": None}}]
+    same = load_scenario(write(tmp_path, methods=[method], run=run, overrides=over))
+    assert next(same.runs()).policy.hidden == (8,)
+    with pytest.raises(SpecError, match="steps_per_agent: required"):
+        load_scenario(write(tmp_path, methods=[method], run=None))
+
+
+def test_long_values_and_many_mistakes_are_cut(tmp_path):
+    """245 bytes of aliases once made a message of 53 MB."""
+    aliases = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]\n" for i in range(1, 5))
+    (tmp_path / "aliases.yaml").write_text(f"a0: &a0 [x, x]\n{aliases}")
+    for changes in (None, {"title": ["x" * 10_000] * 100}, {f"{'k' * 500}{i}": i for i in range(1000)}):
+        with pytest.raises(SpecError) as error:
+            load_scenario(tmp_path / "aliases.yaml" if changes is None else write(tmp_path, **changes))
+        assert len(str(error.value)) < 20_000
+    assert "and 980 more" in str(error.value)
 
 
 def test_seeds_of_a_scenario_share_everything_else():

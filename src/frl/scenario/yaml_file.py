@@ -42,7 +42,8 @@ def read_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
     except ConstructorError as error:
-        raise YAMLFileError(_at(error, error.problem)) from None
+        said = (error.problem or "").replace("could not determine a constructor for the tag", "not allowed: the tag")
+        raise YAMLFileError(_at(error, said.replace(_TAG, "!!"))) from None
     except yaml.MarkedYAMLError as error:
         said = ": ".join(" ".join(part.split()) for part in (error.context, error.problem) if part)
         raise YAMLFileError(_at(error, f"not valid YAML: {said}")) from None
@@ -52,9 +53,9 @@ def read_yaml(text: str) -> Any:
         raise YAMLFileError(f"not valid YAML: {' '.join(str(error).split())[:200]}") from None
 
 
-def _at(error: yaml.MarkedYAMLError, said: str | None) -> str:
+def _at(error: yaml.MarkedYAMLError, said: str) -> str:
     mark = error.problem_mark or error.context_mark
-    return f"{f'line {mark.line + 1}: ' if mark else ''}{(said or '')[:300]}"
+    return f"{f'line {mark.line + 1}: ' if mark else ''}{said[:300]}"
 
 
 class _Loader(yaml.SafeLoader):

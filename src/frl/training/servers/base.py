@@ -22,7 +22,7 @@ Array = NDArray[Any]
 class Settings(BaseModel):
     """Base of every settings model: frozen, unknown keys refused, help text in the string under a field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ServerSettings(Settings):
