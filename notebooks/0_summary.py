@@ -32,3 +32,6 @@ show.summary(scenario, base)
 
 # %%
 show.cautions(scenario, base)
+
+# %%
+show.power(scenario)

@@ -73,14 +73,14 @@ show.figure(
     "Right: the share of the bias of Vanilla's direction that the lookahead removes in theory (agents equally fast).",
 )
 
-# %% [markdown] tags=["figure-heterogeneity"]
+# %% [markdown] tags=["figure-fleets"]
 # ## More and less equal agents
 
-# %% tags=["figure-heterogeneity"]
+# %% tags=["figure-fleets"]
 show.figure(
     scenario,
     base,
-    "heterogeneity",
+    "fleets",
     "Simulated time in which FedPG's mean return reaches the threshold over AFedPG's, against slowest over fastest "
     "agent. FedPG was trained once and re-timed for each fleet: what it learns does not depend on how long it waits.",
 )

@@ -27,10 +27,13 @@ The workflow runs these commands for a whole scenario: snakemake --cores 2 --con
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used."""
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used, 130 Ctrl-C."""
     arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)
+    except KeyboardInterrupt:
+        print("frl: stopped", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `frl runs ... | head`
     except OSError as error:
@@ -65,14 +68,30 @@ def parser() -> argparse.ArgumentParser:
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
+    power = "simulate the chance of each verdict on the primary claims, from tuning times"
+    _add_scenario_command(subparsers, "power", commands.power, power)
+    _add_analysis(subparsers)
+    publish = _add_scenario_command(
+        subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
+    )
+    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
+    _add_others(subparsers)
+    return top
+
+
+Subparsers = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     analysis = {
         "collect": (commands.collect, "join the runs into curves.csv, runs.csv and missing.csv"),
         "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
         "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "verdict": (
             commands.verdict,
-            "judge each claim that the scenario names (tables/verdict.csv, .md, .html)",
+            "judge each claim that the scenario names (verdicts.json, and tables/verdict.csv, .md, .html)",
         ),
+        "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
         "report": (commands.report, "render the notebooks into one report.html that needs no network"),
         "trials": (
             commands.trials,
@@ -98,15 +117,6 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
             )
-    publish = _add_scenario_command(
-        subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
-    )
-    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
-    _add_others(subparsers)
-    return top
-
-
-Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]

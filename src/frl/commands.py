@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from frl.runs.lineage import Lineage
     from frl.scenario.scenario import Scenario
     from frl.spec import RunSpec
 
@@ -41,8 +41,9 @@ def _note(scenario: Scenario) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     from frl.runs.memory import refuse_what_cannot_fit
+    from frl.runs.paths import run_paths
     from frl.runs.progress import Progress
-    from frl.runs.runner import run_one, run_paths
+    from frl.runs.runner import run_one
 
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
@@ -75,7 +76,7 @@ def _checkpoint_every(given: str | None) -> float:
 def runs(arguments: argparse.Namespace) -> None:
     from collections import Counter
 
-    from frl.runs.runner import state
+    from frl.runs.validity import state
 
     scenario = _scenario(arguments)
     _note(scenario)
@@ -86,10 +87,11 @@ def runs(arguments: argparse.Namespace) -> None:
         print(f"{now:<10}{spec.run_id}")
     print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
     if scenario.claims is not None:
-        from frl.verdicts.judge import absent
+        from frl.verdicts.judge import parts_of
 
-        if said := absent(scenario):
-            print(f"frl: note: {said} Their methods, N or environment are not here.", file=sys.stderr)
+        if absent := dict.fromkeys(claim.id for claim, _, cells in parts_of(scenario) if cells is None):
+            names = ", ".join(absent)
+            print(f"frl: note: claims with a method, N or environment that is not here: {names}", file=sys.stderr)
 
 
 def plan(arguments: argparse.Namespace) -> None:
@@ -104,56 +106,83 @@ def plan(arguments: argparse.Namespace) -> None:
         print(line)
 
 
-def _base(arguments: argparse.Namespace, scenario: Scenario) -> Path:
-    base: Path = arguments.results / scenario.name
-    return base / "partial" if arguments.partial else base
+def _lineage(arguments: argparse.Namespace, **report: Any) -> Lineage:
+    from frl.runs.lineage import Lineage
+    from frl.runs.paths import base_of
+
+    scenario = _scenario(arguments)
+    return Lineage(scenario, base_of(arguments.results, scenario.name, arguments.partial), arguments.partial, **report)
 
 
 def collect(arguments: argparse.Namespace) -> None:
     from frl.analysis import load
 
-    scenario = _scenario(arguments)
-    load.collect(scenario, arguments.results, _base(arguments, scenario), arguments.partial)
+    of = _lineage(arguments)
+    load.collect(of.scenario, arguments.results, of.base, arguments.partial)
 
 
 def figures(arguments: argparse.Namespace) -> None:
     from frl.report.figures import draw
 
-    scenario = _scenario(arguments)
-    draw.draw(scenario, _base(arguments, scenario))
+    of = _lineage(arguments)
+    with of.step("figures"):
+        draw.draw(of.scenario, of.base)
 
 
 def tables(arguments: argparse.Namespace) -> None:
     from frl.report.tables import summary
 
-    scenario = _scenario(arguments)
-    summary.write(scenario, _base(arguments, scenario))
+    of = _lineage(arguments)
+    with of.step("tables"):
+        summary.write(of.scenario, of.base)
 
 
 def verdict(arguments: argparse.Namespace) -> None:
     from frl.report.tables import verdict
+    from frl.verdicts import judge
+    from frl.verdicts.words import headline
 
-    scenario = _scenario(arguments)
-    print(verdict.write(scenario, _base(arguments, scenario)))
+    of = _lineage(arguments)
+    with of.step("verdict"):
+        verdicts = judge.write(of.scenario, of.base)
+        verdict.write(verdicts, of.base)
+    print(headline(verdicts))
+
+
+def power(arguments: argparse.Namespace) -> None:
+    from frl.verdicts.power import of_scenario
+
+    print(of_scenario(_scenario(arguments)).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+
+
+def times(arguments: argparse.Namespace) -> None:
+    from frl.analysis.load import read_curves
+    from frl.verdicts.power import tuning_times
+
+    of = _lineage(arguments)
+    of.require("collect")
+    found = tuning_times(of.scenario, read_curves(of.base))
+    print(found.to_csv(index=False, lineterminator="\n"), end="")
 
 
 def report(arguments: argparse.Namespace) -> None:
     from frl.report import page
 
-    scenario = _scenario(arguments)
-    page.render(scenario, _base(arguments, scenario), arguments.notebooks, arguments.code)
+    of = _lineage(arguments, notebooks=arguments.notebooks, code=arguments.code)
+    with of.step("report"):
+        page.render(of.scenario, of.base, arguments.notebooks, arguments.code)
 
 
 def trials(arguments: argparse.Namespace) -> None:
     from frl.analysis.load import read_curves
     from frl.report import trials
 
-    scenario = _scenario(arguments)
-    base, file = _base(arguments, scenario), arguments.keep
-    if file is not None and file.exists() and not (base / "curves.csv").exists():
+    of, file = _lineage(arguments), arguments.keep
+    if file is not None and file.exists() and not (of.base / "curves.csv").exists():
         table = trials.kept(file)  # what was published, say
     else:
-        table = trials.tried(scenario, read_curves(base))
+        of.require("collect")
+        table = trials.tried(of.scenario, read_curves(of.base))
         table = table if file is None else trials.keep(table, file)
     for line in trials.ranking(table):
         print(line)

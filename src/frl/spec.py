@@ -36,6 +36,9 @@ SERVERS: dict[str, type[Server]] = {
 EnvironmentName = Literal["Swimmer", "Hopper", "Walker2d", "Humanoid", "HalfCheetah", "Ant"]
 ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
 
+RUN_ID = "{environment}/{method}/n{n_agents}/seed{seed}"
+"""Path of a run below ``results/<scenario>/runs``, without suffix."""
+
 # strict: neither "5" nor true is a number, neither "off" nor 0 a flag
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -138,7 +141,7 @@ class HeterogeneitySpec(Settings):
     @property
     def any(self) -> bool:
         """Whether the agents differ at all."""
-        return self != HeterogeneitySpec()
+        return any(getattr(self, name) != (1.0, 1.0) for name in type(self).model_fields)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -309,8 +312,8 @@ class RunSpec(Settings):
 
     @property
     def run_id(self) -> str:
-        """Path of the run below ``results/<scenario>/runs``, without suffix."""
-        return f"{self.environment}/{self.method}/n{self.n_agents}/seed{self.seed}"
+        """What the run is called in its scenario, and where its files are (:data:`RUN_ID`)."""
+        return RUN_ID.format(environment=self.environment, method=self.method, n_agents=self.n_agents, seed=self.seed)
 
     @property
     def env_steps_budget(self) -> int:

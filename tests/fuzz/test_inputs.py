@@ -40,18 +40,22 @@ EXTREME: list[Any] = [
     1e-30, 1e9, 1e300, 1e308, -1e308, math.inf, -math.inf, math.nan, "", " ", "x", "off", "010", "1e3", "1:30",
     "2024-01-01", "é", "\u2028", "a\nb", "a{b}", "{}", "|$_\\", "\U0001f600", "x" * 5000, "Swimmer", "Hopper", "afedpg",
     "fedpg", "a3c", "lapg", "straggler", "lognormal", "none", "local", "waiting_gain", "/", "..", ".", "~",
-    [], [[]], [None], {}, {"": 1}, {1: 2}, {"kind": "linear"}, [1, 1], [1, 2, 4], ["afedpg", "afedpg"], list(range(300)),
+    [], [[]], [None], {}, {"": 1}, {1: 2}, {"kind": "linear"}, [1, 1], [1, 2, 4],
+    ["afedpg", "afedpg"], list(range(300)),
 ]  # fmt: skip
 
 
 def _seed_documents() -> list[dict[str, Any]]:
     """Committed scenarios, short of seeds, each with its claims inside."""
     documents = []
-    for name in ("quick", "config", "swimmer", "communication"):
-        document = yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))
+    for path in sorted(CONFIG.glob("*.yaml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not {"methods", "claims"} <= document.keys():
+            continue
         document["claims"] = yaml.safe_load((CONFIG / document["claims"]).read_text(encoding="utf-8"))
         document["seeds"] = document["seeds"][:2]
         document.pop("trials", None)
+        document.pop("tuning_times", None)
         documents.append(document)
     return documents
 
@@ -90,6 +94,9 @@ def mistaken(draw: st.DrawFn) -> dict[str, Any]:
     return document
 
 
+CHANGES = ["delete", "extreme", "scale", "scale", "wrap", "text", "double", "move", "add", "add"]
+
+
 def change(draw: st.DrawFn, document: dict[str, Any]) -> None:
     """Delete, replace, scale, wrap, write as text, double, move or add one thing in the document."""
     choices = list(places(document))
@@ -126,23 +133,25 @@ def change(draw: st.DrawFn, document: dict[str, Any]) -> None:
                 owner[group] = {name: new} if name else new
 
 
+FACTORS = [-1, 0, 0.001, 0.1, 0.5, 2, 3, 10, 100, 10**4, 10**6, 10**12, 1e-20, 1e20, 1e-300, 1e300]
+
+
 def scaled(draw: st.DrawFn, value: Any) -> Any:
     """A number as many times as large; of a list its entries; anything else as it is."""
     if isinstance(value, list):
         return [scaled(draw, each) for each in value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    factor = draw(
-        st.sampled_from([-1, 0, 0.001, 0.1, 0.5, 2, 3, 10, 100, 10**4, 10**6, 10**12, 1e-20, 1e20, 1e-300, 1e300])
-    )
+    factor = draw(st.sampled_from(FACTORS))
     return round(value * factor) if isinstance(value, int) and abs(factor) < 1e18 else value * factor
 
 
 SNIPPETS = [
-    "name: mini\n", "title: t\n", "seeds: [0]\n", "run: {steps_per_agent: 100_000}\n", "- ", ": ", "? ", "&a ", "*a", "<<: *a",
-    "!!int ", "!!binary ", "!!python/name:os.system", "%YAML 1.1\n---\n", "---\n", "...\n", "|\n ", ">-\n ", "'", '"', "\\", "\\ud800",
-    "\\U00110000", "[", "]", "{", "}", ", ", "\n", "\n  ", "\t", "#", "0x", "0o7", "1_0", "010", "1:30", ".inf", "~", "\x00", "\ufeff", "\r",
-    "2001-01-01", "9" * 50, "methods:\n  - {algorithm: afedpg, n_agents: [1]}\n", "environments: [Swimmer]\n", "thresholds: {Swimmer: 1 return}\n",
+    "name: mini\n", "title: t\n", "seeds: [0]\n", "run: {steps_per_agent: 100_000}\n", "environments: [Swimmer]\n",
+    "methods:\n  - {algorithm: afedpg, n_agents: [1]}\n", "thresholds: {Swimmer: 1 return}\n", "- ", ": ", "? ", "&a ",
+    "*a", "<<: *a", "!!int ", "!!binary ", "!!python/name:os.system", "%YAML 1.1\n---\n", "---\n", "...\n", "|\n ",
+    ">-\n ", "'", '"', "\\", "\\ud800", "\\U00110000", "[", "]", "{", "}", ", ", "\n", "\n  ", "\t", "#", "0x", "0o7",
+    "1_0", "010", "1:30", ".inf", "~", "\x00", "\ufeff", "\r", "2001-01-01", "9" * 50,
 ]  # fmt: skip
 
 

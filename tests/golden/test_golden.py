@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from frl.spec import SERVERS, RunSpec
-from frl.training.loop import NUMERICS_VERSION, train
+from frl.training import NUMERICS_VERSION
+from frl.training.loop import train
 
 FILE = Path(__file__).with_name("traces.json")
 COLUMNS = (

@@ -18,13 +18,16 @@ import numpy as np
 import pytest
 
 from frl.cli import main
-from frl.runs.checkpoints import STOPPED, Keeper
+from frl.runs.checkpoints import Keeper
 from frl.runs.files import write_atomically
-from frl.runs.runner import csv_bytes, run_digest, run_one, run_paths
+from frl.runs.paths import run_paths
+from frl.runs.runner import run_one
 from frl.runs.store import Store
+from frl.runs.validity import run_digest
 from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS, RunSpec
 from frl.training import checkpoint, loop
+from frl.training.execute import csv_bytes
 from frl.training.loop import Training, train
 
 SCENARIO = """
@@ -340,7 +343,8 @@ def catches_sigterm(process):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
-def test_sigterm_writes_a_checkpoint_and_exits_with_its_code(scenario):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_signal_writes_a_checkpoint_and_the_run_exits_with_its_code(scenario, number):
     run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
     path = Keeper(scenario.parent, run_digest(run), 1).path
     process = subprocess.Popen(
@@ -350,10 +354,11 @@ def test_sigterm_writes_a_checkpoint_and_exits_with_its_code(scenario):
     )
     while not catches_sigterm(process):
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, said = process.communicate()
-    assert process.returncode == STOPPED
-    assert "stopped" in said
+    assert process.returncode == 128 + number
+    assert said.splitlines()[-1].startswith("frl: stopped; ")
+    assert "Traceback" not in said
     assert path.exists()
     again = subprocess.run(command(scenario, "Hopper", "afedpg"), check=True, capture_output=True, text=True)
     assert "resumed at" in again.stderr

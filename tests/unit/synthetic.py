@@ -8,26 +8,53 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from frl.analysis import waiting
-from frl.runs.runner import run_digest
+from frl.analysis import load, waiting
+from frl.report.figures import draw
+from frl.report.tables import summary, verdict
+from frl.runs.lineage import Lineage
 from frl.runs.store import checksum, dump_meta
+from frl.runs.validity import run_digest
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
 from frl.training.recorder import COLUMNS
 
-POSTER_CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config" / "claims.yaml").read_text(encoding="utf-8"))
 STEPS = 100_000
 POINTS = 20
 GRADIENT_BYTES = 19_000
 PACE = {"afedpg": 1.0, "fedpg": 0.8, "async_pg": 0.6, "a3c": 0.35, "lapg": 0.7, "random_skip": 0.5}
 SYNCHRONOUS = ("fedpg", "lapg", "random_skip")
+
+
+def claim(name: str, role: str = "exploratory", **more: Any) -> dict[str, Any]:
+    """A claim about the time to a return of 60; what `more` does not say is that of a ratio in samples."""
+    alone, eight = ({"method": "afedpg", "n_agents": n} for n in (1, 8))
+    of_ratio = {"test": "ratio", "per": "samples", "pairs": [{"slower": alone, "faster": eight}]}
+    about = {"title": "t", "statement": f"What {name} says.", "source": "poster", "environment": "Swimmer"}
+    numbers = {"threshold": 60, "horizon": STEPS, "margin": 1.25}
+    return {"id": name, "role": role, **about, **numbers, **({} if "test" in more else of_ratio), **more}
+
+
+def sooner(*slower: str, n_agents: int = 4) -> dict[str, Any]:
+    """Keys of a claim that AFedPG is sooner than these."""
+    fast = {"method": "afedpg", "n_agents": n_agents}
+    pairs = [{"slower": {"method": name, "n_agents": n_agents}, "faster": fast} for name in slower]
+    return {"test": "ratio", "per": "time", "pairs": pairs, "horizon": 190}
+
+
+CLAIMS = {
+    "claims": [
+        claim("P1", "primary"), claim("P2", "primary", **sooner("fedpg")),
+        claim("S", "secondary", **sooner("async_pg")),
+        claim("E4", **sooner("fedpg", "async_pg", "a3c")), claim("E8", **sooner("fedpg", n_agents=8)),
+    ]
+}  # fmt: skip
 
 
 def scenario(
@@ -40,7 +67,7 @@ def scenario(
 ) -> Scenario:
     """A small scenario of the poster's shape; `methods` are the values of N of each algorithm, or spelled out.
 
-    `more` are other keys of a scenario; it has the poster's claims unless they say otherwise.
+    `more` are other keys of a scenario; it has `CLAIMS` unless they say otherwise.
     """
     methods = methods or {"afedpg": (1, 2, 4, 8), "fedpg": (4,), "async_pg": (4,), "a3c": (4,)}
     if isinstance(methods, dict):
@@ -54,7 +81,7 @@ def scenario(
         seeds=seeds,
         thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
         run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS, "episodes": episodes}},
-        **{"claims": POSTER_CLAIMS, **more},
+        **{"claims": CLAIMS, **more},
     )
 
 
@@ -183,9 +210,26 @@ def write_run(results: Path, of: Scenario, spec: RunSpec, **options: Any) -> Pat
     return path
 
 
+def build(results: Path, of: Scenario) -> Lineage:
+    """Everything of a scenario from its runs, with a page of nothing for a report; what it was made from."""
+    base = results / of.name
+    load.collect(of, results, base, partial=False)
+    lineage = Lineage(of, base)
+    makers: dict[str, Callable[[], object]] = {
+        "figures": lambda: draw.draw(of, base),
+        "tables": lambda: summary.write(of, base),
+        "verdict": lambda: verdict.write(of, base),
+        "report": lambda: (base / "report.html").write_text("<html>"),
+    }
+    for step in lineage.steps[1:]:
+        with lineage.step(step):
+            makers[step]()
+    return lineage
+
+
 def write_files(path: Path, table: str, facts: dict[str, Any]) -> None:
     """Write a CSV and its meta file with the checksum that fits them."""
-    facts = {**facts, "checksum": checksum(table.encode(), facts)}
+    facts = {**facts, "checksum": checksum(table.encode(), {k: v for k, v in facts.items() if k != "checksum"})}
     path.write_text(table, encoding="utf-8")
     path.with_name(f"{path.stem}.meta.json").write_bytes(dump_meta(facts))
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from frl.analysis import load
 from frl.analysis.curves import TIME, all_curves
 from frl.analysis.names import DISPLAY, curve_name
+from frl.errors import SpecError
 from frl.report.figures import complexity, diagrams, effects, style
 from frl.report.figures.draw import draw as draw_all
 from frl.scenario.products import figure_names
@@ -245,7 +246,12 @@ def effects_scenario(*ratios: float, alphas: tuple[float, ...] = (0.1, 0.2, 0.5)
         for r in ratios
     ]
     methods = [*pairs, {"algorithm": "fedpg", "n_agents": (8,)}, *fleets]
-    return synthetic.scenario(methods=methods, seeds=tuple(range(6)))
+    both = [{"with_lookahead": f"afedpg-a{a}", "without": f"async_pg-a{a}"} for a in alphas]
+    claims = [synthetic.claim("L", test="lookahead", pairs=both, n_agents=8)]
+    if ratios:
+        faster = [*(f"afedpg-r{r}" for r in ratios), f"afedpg-a{alphas[0]}"]
+        claims.append(synthetic.claim("F", test="fleets", faster=faster, slower="fedpg", n_agents=8))
+    return synthetic.scenario(methods=methods, seeds=tuple(range(6)), claims={"claims": claims})
 
 
 def test_effects_are_drawn_for_the_runs_that_are_there(tmp_path: Path) -> None:
@@ -253,36 +259,37 @@ def test_effects_are_drawn_for_the_runs_that_are_there(tmp_path: Path) -> None:
     base = tmp_path / scenario.name
     synthetic.write_all(tmp_path, scenario)
     load.collect(scenario, tmp_path, base, partial=False)
+    with pytest.raises(SpecError, match="judge the claims first"):
+        draw_all(scenario, base)
+    judge.write(scenario, base)
     draw_all(scenario, base)
     names = {path.stem for path in (base / "figures").iterdir()}
-    assert (
-        names == {"sample_complexity", "time_complexity", "lookahead", "heterogeneity"} == set(figure_names(scenario))
-    )
+    assert names == {"sample_complexity", "time_complexity", "lookahead", "fleets"} == set(figure_names(scenario))
     assert figure_names(effects_scenario(alphas=(0.2, 0.5))) == ["sample_complexity", "time_complexity", "lookahead"]
 
 
 def test_effect_of_the_lookahead() -> None:
     scenario = effects_scenario()
-    judged = judge.judge(scenario, synthetic.frame(scenario))
+    verdicts = judge.judge(scenario, synthetic.frame(scenario))
     with style.paper_style():
-        left, right = effects.lookahead(scenario, judged).axes
-    assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "0.2", "0.5", "all"]
+        left, right = effects.lookahead(scenario, verdicts).axes
+    assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "0.2", "0.5"]
     assert [text.get_text() for text in right.texts] == ["56.2 %", "36.4 %", "12.5 %"]
-    assert sum(len(_x(line)) for line in left.get_lines() if line.get_label() == "single seeds") == 4 * 6
+    drawn = [_y(line)[0] for line in left.get_lines() if line.get_marker() == "o"]
+    assert drawn == pytest.approx([one.effect.value for one in verdicts.parts if one.effect])
     assert left.get_title(loc="left") == "Swimmer-v4  (N = 8, 6 seeds)"
 
 
 def test_effect_of_unequal_fleets() -> None:
     scenario = effects_scenario(1, 10)
-    frame = synthetic.frame(scenario)
-    low = frame.assign(eval_return_mean=frame["eval_return_mean"].where(frame["method"] != "fedpg", 50.0))
-    for data, marker in ((frame.assign(eval_return_mean=frame["eval_return_mean"] * 2), "o"), (low, "^")):
-        with style.paper_style():
-            (panel,) = effects.heterogeneity(scenario, judge.judge(scenario, data)).axes
-        assert [str(line.get_marker()) for line in panel.get_lines()].count(marker) == 3
-        (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
-        assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
-        assert np.asarray(theory.get_ydata())[[0, -1]] == pytest.approx([1, 8.875])
+    verdicts = judge.judge(scenario, synthetic.frame(scenario))
+    with style.paper_style():
+        (panel,) = effects.fleets(scenario, verdicts).axes
+    (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
+    assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
+    assert _y(theory)[[0, -1]] == pytest.approx([1, 8.875])
+    places = sorted(_x(line)[0] for line in panel.get_lines() if line.get_marker() == "o")
+    assert places == [1, 4, 10]  # and not the growth over all
 
 
 def test_an_effect_of_one_fleet_shows_its_closed_form_and_its_own_seeds() -> None:
@@ -291,25 +298,29 @@ def test_an_effect_of_one_fleet_shows_its_closed_form_and_its_own_seeds() -> Non
     others = ["afedpg-r1", "afedpg-a0.1"]
     some = frame[~frame["method"].isin(others) & ((frame["method"] != "afedpg-r10") | (frame["seed"] < 5))]
     with style.paper_style():
-        (panel,) = effects.heterogeneity(scenario, judge.judge(scenario, some)).axes
+        (panel,) = effects.fleets(scenario, judge.judge(scenario, some)).axes
     (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
     assert theory.get_marker() == "_"
-    assert panel.get_title(loc="left") == "Swimmer-v4  (N = 8, 5 seeds)"
+    assert panel.get_title(loc="left") == "Swimmer-v4  (N = 8, 5–6 seeds)"
 
 
 def test_an_effect_without_runs_says_so() -> None:
     scenario = effects_scenario(1, 10)
     frame = synthetic.frame(scenario)
-    judged = judge.judge(scenario, frame[frame["method"] == "afedpg"])
-    for draw in (effects.lookahead, effects.heterogeneity):
+    verdicts = judge.judge(scenario, frame[frame["method"] == "afedpg"])
+    for draw in (effects.lookahead, effects.fleets):
         with style.paper_style():
-            panel = draw(scenario, judged).axes[0]
+            panel = draw(scenario, verdicts).axes[0]
         assert [text.get_text() for text in panel.texts] == ["no finished run to draw"]
         assert not panel.get_lines()
 
 
 def _x(line: Line2D) -> NDArray[np.float64]:
     return np.asarray(line.get_xdata(), dtype=np.float64)
+
+
+def _y(line: Line2D) -> NDArray[np.float64]:
+    return np.asarray(line.get_ydata(), dtype=np.float64)
 
 
 def test_a_diverged_run_is_drawn_and_explained() -> None:

@@ -17,6 +17,7 @@ from frl.report import show
 from frl.report.figures import draw
 from frl.report.tables import summary, verdict
 from frl.runs.files import write_csv
+from frl.scenario.products import TABLES
 from frl.scenario.scenario import Scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -106,7 +107,7 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
     for absent in ("What the lookahead adds", "Uploading only what has changed", "The variance multiplier"):
         assert absent not in page  # the scenario has no such figure
     assert page.index("of the claims judged") < page.index('id="Background"')
-    for name in summary.NAMES:
+    for name in TABLES:
         assert f'id="table-{name}"' in page
 
 
@@ -176,6 +177,9 @@ def test_notebooks_are_prose_and_calls(analysed: tuple[Scenario, Path]) -> None:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert not re.search(r"^\s*(def|for|if|while|class)\b", code, re.MULTILINE)
     assert not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    sources = {cell.metadata["source_file"] for cell in notebook.cells} - {"parameters"}
+    assert len(sources) > 3
+    assert all(name[0].isdigit() for name in sources), "the report is made of the numbered notebooks alone"
 
 
 def test_a_failing_cell_is_named_and_the_notebook_kept(analysed: tuple[Scenario, Path], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from frl.analysis.quantity import Quantity
 from frl.report import settings
 from frl.report.tables import summary
 from frl.report.tables.table import Column, Table, read_fragment
+from frl.scenario.products import TABLES
 from frl.scenario.scenario import Scenario
 
 NAN = float("nan")
@@ -72,7 +73,7 @@ def test_every_table_in_every_form_and_twice_the_same(tmp_path: Path) -> None:
     base = collected(tmp_path, scenario)
     summary.write(scenario, base)
     files = {path.name: path.read_bytes() for path in (base / "tables").iterdir()}
-    assert set(files) == {f"{name}.{kind}" for name in summary.NAMES for kind in ("csv", "md", "html")}
+    assert set(files) == {f"{name}.{kind}" for name in TABLES for kind in ("csv", "md", "html")}
     summary.write(scenario, base)
     assert files == {path.name: path.read_bytes() for path in (base / "tables").iterdir()}
 

@@ -12,6 +12,8 @@ from frl.runs.provenance import SRC, imported_names, module_file
 FLOORS = (
     "frl.cli",
     "frl.commands",
+    "frl.face",
+    "frl.theory",
     "frl.report",
     "frl.verdicts",
     "frl.analysis",

@@ -76,7 +76,7 @@ def no_locks(monkeypatch):
 
 def test_a_file_system_without_locks_guards_nothing_and_refuses_nothing(tmp_path, no_locks):
     assert take(tmp_path / "lock") is None
-    hold(tmp_path / "lock")
+    hold(tmp_path / "lock", "why")
     with alone(tmp_path / "lock", "x"), alone(tmp_path / "lock", "x"):
         pass
 
@@ -149,7 +149,7 @@ def test_locks_stay_where_it_cannot_be_known_who_lives(tmp_path, holder, no_lock
 
 def test_what_is_held_to_the_end_says_whether_the_end_was_orderly(tmp_path):
     imports = "import sys; from pathlib import Path; from frl.runs.locks import hold; "
-    code = f"{imports}hold(Path(sys.argv[1])); exec(sys.argv[2])"
+    code = f"{imports}hold(Path(sys.argv[1]), 'why'); exec(sys.argv[2])"
     for end, left in (("pass", ""), ("import os; os.kill(os.getpid(), 9)", "process ")):
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "lock"), end], check=False)
         assert (tmp_path / "lock").read_text().startswith(left)

@@ -13,8 +13,10 @@ import pytest
 
 from frl.cli import main
 from frl.runs import plan, provenance
+from frl.runs.files import write_atomically
+from frl.runs.paths import progress_path
 from frl.runs.plan import Speed
-from frl.runs.runner import run_one, run_paths
+from frl.runs.runner import run_one
 from frl.runs.watch import Watch
 from frl.scenario.loading import load_scenario
 from frl.spec import RunSpec
@@ -110,8 +112,8 @@ def test_the_speed_of_a_new_kind_is_measured(scenario, capsys, tmp_path):
 
 
 def test_a_run_that_cannot_start_is_reported_by_the_measurement(scenario):
-    broken = next(scenario.runs()).model_copy(update={"environment": "Moonwalker"})
-    with pytest.raises(ChildProcessError, match="Moonwalker"):
+    broken = next(scenario.runs()).model_copy(update={"algorithm": "moonwalk"})
+    with pytest.raises(ChildProcessError, match="moonwalk"):
         plan.calibrate(broken, processes=1)
 
 
@@ -149,47 +151,59 @@ def test_any_number_of_cores_may_be_asked_for(scenario, tmp_path, known):
     assert plan.plan(list(scenario.runs()), tmp_path, "small", cores=sys.maxsize).cores == 4
 
 
-def test_watch_adds_finished_runs_and_the_logs_of_those_under_way(scenario, tmp_path):
+def test_watch_adds_finished_runs_and_those_under_way(scenario, tmp_path):
     now = [0.0]
     first, second, third, fourth = scenario.runs()
-    base = tmp_path / "small"
 
-    def log(spec, text):
-        path = base / "logs" / "train" / f"{spec.run_id}.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
+    def write(spec, total=0, begun=0, outcome=None, started="now"):
+        facts = {"started": started, "outcome": outcome, "env_steps_begun": begun, "env_steps_total": total}
+        facts["env_steps_budget"] = spec.env_steps_budget
+        write_atomically(progress_path(spec, tmp_path, "small"), json.dumps(facts))
 
-    def finish(spec):
-        path = run_paths(spec, tmp_path, "small")[0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("what is in it does not matter here")
-        return path
-
-    old_log = log(third, "x: 999 of 1,280 steps (78%), return 3.0\n")  # of a start that was stopped
-    old_run = finish(fourth)  # made by other settings: it will be made again
-    for path in (old_log, old_run):
-        os.utime(path, (1, 1))
+    write(third, 999, started="before")  # of a start that was killed
+    write(fourth, 1280, outcome="trained", started="before")  # by other settings: it will be made again
     watch = Watch(scenario.runs(), tmp_path, "small", clock=lambda: now[0])
     now[0] = 10.0
     assert "0 of 4 runs, 0.00 of 0.00 M steps (0%), 0 steps/s, time to go not known yet" in watch.line()
-    finish(first)
-    log(second, "a: 64 of 640 steps (10%)\na: 320 of 640 steps (50%), return 1.0\n")
+    write(first, 640, outcome="trained")
+    write(second, 320)
     now[0] = 20.0
     line = watch.line()
     assert "1 of 4 runs" in line
     assert "(25%), 48 steps/s, 1 min to go" in line  # 960 steps in 20 s, 2,880 left
-    finish(second)
-    log(second, "restored: b\n")  # of the 640 now done none was made
-    log(third, "frl: resumed at 1,000 steps from x\na: 1,050 of 1,280 steps (82%)\n")  # and 50 of these
+    write(second, 640, outcome="restored")  # of the 640 now done none was made
+    write(third, 1050, begun=1000)  # and 50 of these
     now[0] = 30.0
     assert watch.steps() == 640 + 640 + 1050
     line = watch.line()
     assert "2 of 4 runs" in line
     assert f"{(640 + 50) / 30:.0f} steps/s" in line
-    finish(third), finish(fourth)
+    write(third, 1280, begun=1000, outcome="trained")
+    write(fourth, 1280, outcome="trained")
     assert watch.steps() == 3840
     assert "4 of 4 runs" in watch.line()
+
+
+def test_a_run_says_in_a_file_how_far_it_is(scenario, tmp_path):
+    spec = next(scenario.runs())
+    path = progress_path(spec, tmp_path, "small")
+    seen = []
+    assert (
+        run_one(spec, tmp_path, "small", progress=lambda facts: seen.append(json.loads(path.read_bytes()))) == "trained"
+    )
+    assert seen[0]["outcome"] is None
+    assert seen[0]["process"].startswith(f"{os.getpid()} on ")
+    last = json.loads(path.read_bytes())
+    assert (last["outcome"], last["env_steps_begun"], last["env_steps_total"]) == ("trained", 0, 640)
+    run_one(spec, tmp_path, "small")
+    assert json.loads(path.read_bytes())["outcome"] == "present"
+
+
+def test_a_full_disk_does_not_stop_a_run_that_cannot_say_how_far_it_is(scenario, tmp_path):
+    spec = next(scenario.runs())
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "progress").write_text("a file where a folder should be")
+    assert run_one(spec, tmp_path, "small") == "trained"
 
 
 def test_watch_speaks_until_the_last_run(scenario, tmp_path):

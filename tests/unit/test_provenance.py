@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from frl.runs import provenance
-from frl.runs.provenance import SRC, closure, code_digest, imported_names, stripped
-from frl.spec import SERVERS
+from frl.runs.provenance import SRC, closure, code_digest, executed_modules, stripped
+from frl.spec import SERVERS, RunSpec
+from frl.training import checkpoint
+from frl.training.execute import execute
+from frl.training.loop import Training
 
 
 @pytest.fixture
@@ -46,30 +49,96 @@ def test_closure_of_an_absent_module_is_an_error(tree):
         closure(tree, ["pkg.core.absent"], "pkg.core")
 
 
+def test_a_closure_does_not_follow_what_is_opaque(tree):
+    found = closure(tree, ["pkg.core.loop"], "pkg", opaque=("pkg.core.a", "pkg"))
+    assert set(found) == {"pkg.core", "pkg.core.loop", "pkg.core.b", "pkg.other"}
+
+
+SMALL = {
+    "environment": "Hopper",
+    "n_agents": 2,
+    "seed": 7,
+    "steps_per_agent": 64,
+    "policy": {"hidden": (4,)},
+    "critic": {"hidden": (4,)},
+    "sampling": {"lanes": 4, "segment_steps": 8},
+    "evaluation": {"points": 2, "episodes": 2},
+}
+KINDS = [
+    {},
+    {"heterogeneity": {"gear": (0.5, 2.0)}, "fleet": {"kind": "lognormal"}},
+    {"sampling": {"trajectories": 2, "lanes": 4}, "link": {"uplink_bytes_per_s": 1e6}},
+]
+
+
+def of_the_package(path: str) -> bool:
+    return path.startswith(str(SRC / "frl"))
+
+
 @pytest.mark.parametrize("algorithm", SERVERS)
-def test_closure_is_what_python_really_imports(algorithm):
-    """Modules of frl.training that are loaded by importing loop and server, without frl.spec's list of servers."""
-    server = SERVERS[algorithm].__module__
-    found = set(closure(SRC, ["frl.training.loop", server], "frl.training"))
-    code = f"import sys, frl.training.loop, {server}; print(*[m for m in sys.modules if m.startswith('frl.training')])"
-    loaded = set(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+def test_a_run_executes_nothing_of_the_package_that_its_digest_does_not_cover(algorithm):
+    """Each function called while a run is trained, saved and resumed is in a file of the closure, or named."""
+    called: set[tuple[str, str]] = set()
+
+    def note(frame, event, argument):
+        if event == "call" and of_the_package(frame.f_code.co_filename):
+            called.add((frame.f_code.co_filename, frame.f_code.co_name))
+
+    specs = [RunSpec.model_validate({**SMALL, **more, "algorithm": algorithm}) for more in KINDS]
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        for spec in specs:
+            execute(spec)
+        training = Training(specs[0])
+        training.begin()
+        _, state = checkpoint.read(checkpoint.save(training, {}))
+        checkpoint.restore(Training(specs[0]), state)
+    finally:
+        sys.setprofile(before)
+    covered = {str(path) for path in executed_modules(algorithm).values()}
+    outside = {(path, name) for path, name in called if path not in covered and not name.startswith("<")}
+    spec_file = str(SRC / "frl/spec.py")
+    assert {path for path, _ in outside} <= {spec_file}, "executed, but not in the code digest"
+    assert {name for _, name in outside} <= set(provenance.SPEC_FUNCTIONS)
+    assert len(called) > 50
+
+
+def test_a_training_process_loads_only_what_its_digest_covers():
+    """And its closure is what Python really imports; beside it there are the spec and its list of servers."""
+    code = (
+        "import sys, frl.training.execute, frl.training.checkpoint; print(*[m for m in sys.modules if m[:3] == 'frl'])"
     )
-    bases = {base.__module__ for base in SERVERS[algorithm].__mro__}  # RandomSkip is LAPG with another rule
-    others = {cls.__module__ for cls in SERVERS.values()} - bases
-    assert found - loaded == set()
-    assert loaded - found <= others
-    assert not found & others, "an algorithm's digest must not depend on another's server"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    for algorithm, server in SERVERS.items():
+        found = set(executed_modules(algorithm))
+        bases = {base.__module__ for base in server.__mro__}  # RandomSkip is LAPG with another rule
+        others = {cls.__module__ for cls in SERVERS.values()} - bases
+        assert found <= loaded
+        assert loaded - found - others == {"frl", "frl.spec", "frl.errors"}
+        assert not found & others, "an algorithm's digest must not depend on another's server"
 
 
-def test_training_imports_nothing_of_the_analysis():
-    """From frl only frl.training and, for types and settings, frl.spec: else an edit elsewhere would go unnoticed."""
+def test_importing_frl_decides_nothing():
+    """So its own module, the library's face, need not be in a digest."""
+    code = (
+        "import os, sys; before = dict(os.environ); import frl;"
+        "print(before == dict(os.environ), *({'numpy', 'torch', 'frl.training'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]
+
+
+def test_edits_of_rooms_that_no_run_enters_retrain_nothing():
     for algorithm in SERVERS:
-        for name, path in closure(SRC, ["frl.training.loop", SERVERS[algorithm].__module__], "frl.training").items():
-            outside = {
-                n for n in imported_names(path, name) if n.startswith("frl.") and not n.startswith("frl.training")
-            }
-            assert all(n == "frl.spec" or n.startswith("frl.spec.") for n in outside), f"{name} imports {outside}"
+        rooms = {".".join(name.split(".")[:2]) for name in executed_modules(algorithm)}
+        assert rooms == {"frl.training"}
+
+
+def test_what_mkl_is_told_is_in_the_digest():
+    path = executed_modules("afedpg")["frl.training"]
+    assert "MKL_CBWR" in stripped(path)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +165,8 @@ def test_code_digest_differs_between_algorithms_and_knows_the_seed_streams():
     digests = [code_digest(algorithm) for algorithm in SERVERS]
     assert len(set(digests)) == len(SERVERS)
     assert all(len(digest) == 64 for digest in digests)
-    assert "spawn_key" in provenance.spec_streams()
-    assert "n_agents * self.steps_per_agent" in provenance.spec_streams()
+    assert "spawn_key" in provenance.spec_functions()
+    assert "n_agents * self.steps_per_agent" in provenance.spec_functions()
 
 
 def test_code_digest_covers_library_versions_but_not_the_build(monkeypatch):

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 import synthetic
 
-from frl.analysis import load
 from frl.errors import SpecError
-from frl.report.figures import draw
 from frl.report.publish import publish
-from frl.report.tables import summary
-from frl.runs.runner import run_paths
+from frl.runs.paths import run_paths
 from frl.runs.store import Store
 
 
@@ -21,12 +18,11 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     scenario = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 2)})
     base = tmp_path / scenario.name
     synthetic.write_all(tmp_path, scenario)
-    load.collect(scenario, tmp_path, base, partial=False)
-    draw.draw(scenario, base)
-    summary.write(scenario, base)
+    synthetic.build(tmp_path, scenario)
+    (base / "report.html").unlink()
     with pytest.raises(SpecError, match=r"report\.html is not there"):
         publish(scenario, tmp_path)
-    (base / "report.html").write_text("<html>")
+    synthetic.build(tmp_path, scenario)
     written = publish(scenario, tmp_path)
     target = tmp_path / "published" / scenario.name
     assert sorted(written) == sorted(path for path in target.rglob("*") if path.is_file())

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from frl.cli import main
+from frl.runs.paths import run_paths
 from frl.runs.reproduce import ReproduceError, first_difference, reproduce
-from frl.runs.runner import run_one, run_paths
+from frl.runs.runner import run_one
 from frl.runs.store import checksum, dump_meta
 from frl.spec import RunSpec
 
@@ -74,14 +75,22 @@ def test_another_processor_is_another_draw_with_the_same_clock(run):
     assert "line 4, sim_time_s: 7.0 before" in outcome.message
 
 
+def test_other_code_of_the_same_numerics_has_to_give_the_same_bytes(run, capsys):
+    edit(run, digest="0" * 64, code_digest="1" * 64)
+    assert main(["reproduce", str(run)]) == 0
+    assert "identical, byte for byte" in capsys.readouterr().out
+
+
 def test_what_cannot_be_made_again_is_refused(run, capsys):
-    edit(run, digest="0" * 64)
-    assert main(["reproduce", str(run)]) == 2
-    assert "other training code" in capsys.readouterr().err
     meta = json.loads(run.with_name(f"{run.stem}.meta.json").read_text())
-    edit(run, spec={**meta["spec"], "a_setting_of_the_past": 1})
-    assert main(["reproduce", str(run)]) == 2
-    assert "other training code" in capsys.readouterr().err
+    for other in (
+        {"numerics_version": 0},
+        {"versions": {**meta["versions"], "torch": "1.0"}},
+        {"spec": {**meta["spec"], "a_setting_of_the_past": 1}},
+    ):
+        edit(run, **{**meta, **other})
+        assert main(["reproduce", str(run)]) == 2
+        assert "made by other numerics or libraries" in capsys.readouterr().err
     run.write_bytes(run.read_bytes() + b"x")
     with pytest.raises(ReproduceError, match="checksum"):
         reproduce(run)

@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 import frl.training.loop
+from frl.runs.paths import run_paths
 from frl.runs.progress import Progress
-from frl.runs.runner import RunError, csv_bytes, run_digest, run_one, run_paths, state
+from frl.runs.runner import RunError, run_one
 from frl.runs.store import Store, verify
+from frl.runs.validity import run_digest, state
 from frl.spec import RunSpec
+from frl.training.execute import csv_bytes
 
 SPEC = RunSpec(environment="Swimmer", algorithm="afedpg", n_agents=2, seed=3, steps_per_agent=100)
 
@@ -72,6 +75,7 @@ def test_meta_data_say_what_made_the_run(tmp_path, trained):
     assert meta["versions"]["mujoco"] == "3.4.0"
     assert meta["peak_memory_mb"] > 10
     assert {"code_digest", "git", "cpu", "platform", "started", "wall_time_s", "env_steps_per_s"} <= set(meta)
+    assert meta["mkl_cbwr"] == "COMPATIBLE"
 
 
 def test_damaged_and_stale_files_are_known_and_repaired(tmp_path, trained):
@@ -206,7 +210,7 @@ def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
 
 def test_bytes_do_not_depend_on_the_maker_of_the_processor():
     """MKL, torch's library for exp, would take instructions by who made the processor, or as the environment says."""
-    code = "import torch, frl; print(torch.linspace(-3, 3, 1000).exp().numpy().tobytes().hex())"
+    code = "import torch, frl.training; print(torch.linspace(-3, 3, 1000).exp().numpy().tobytes().hex())"
     values = set()
     for branch in ("AVX512", "AVX2", "AUTO"):
         environment = {**os.environ, "MKL_CBWR": branch}

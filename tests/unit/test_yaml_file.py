@@ -1,4 +1,4 @@
-"""What YAML means here: version 1.2's values, merge keys, a line for each mistake, and nothing that grows without end."""
+"""What YAML means here: version 1.2's values, merge keys, a line for each mistake, nothing that grows without end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_merge_keys_give_what_is_not_given_again():
 def test_aliases_do_not_multiply_without_end():
     """Ten lines, 10^10 values."""
     lines = ["l0: &l0 [1]"] + [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 11)]
-    with pytest.raises(YAMLFileError, match="^line 6: more than 100,000 values"):
+    with pytest.raises(YAMLFileError, match=r"^line 6: more than 100,000 values"):
         read_yaml("\n".join(lines))
 
 

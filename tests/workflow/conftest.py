@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from frl.runs.runner import run_digest
 from frl.runs.store import Store, checksum, dump_meta
+from frl.runs.validity import run_digest
 from frl.scenario.loading import load_scenario
 from frl.scenario.scenario import Scenario
 

@@ -1,25 +1,21 @@
 rule collect:
     input:
         wanted_runs,
-        scenario=ancient(SCENARIO_FILE),
     output:
-        curves=f"{BASE}/{{part}}curves.csv",
-        runs=f"{BASE}/{{part}}runs.csv",
-        missing=f"{BASE}/{{part}}missing.csv",
+        others("collect"),
     log:
-        f"{BASE}/{{part}}logs/collect.log",
+        at("logs/collect.log"),
     benchmark:
-        f"{BASE}/{{part}}benchmarks/collect.jsonl"
+        at("benchmarks/collect.jsonl")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        partial=partial_flag,
-        finished=finished_runs,
-        version=version("frl.analysis.load", claims=False),
+        scenario=JOBS.file,
+        partial=lambda wildcards: "--partial" if wildcards.part else "",
     message:
-        "Collect the runs into {output.curves}"
+        "Collect the runs into {output[0]}"
     shell:
-        "frl collect {input.scenario:q} {params.partial} > {log} 2>&1"
+        "frl collect {params.scenario:q} {params.partial} > {log} 2>&1"

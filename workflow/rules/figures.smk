@@ -1,37 +1,30 @@
 rule figures:
     input:
-        curves=rules.collect.output.curves,
-        runs=rules.collect.output.runs,
-        missing=rules.collect.output.missing,
-        scenario=ancient(SCENARIO_FILE),
+        after("figures"),
     output:
         *[
             report(
-                f"{BASE}/{{part}}figures/{name}.svg",
+                at(f"figures/{name}.svg"),
                 caption=f"../report/{name}.rst",
                 category="Figures",
                 labels={"figure": name.replace("_", " ")},
             )
-            for name in FIGURES
+            for name in JOBS.figures
         ],
-        *[
-            f"{BASE}/{{part}}figures/{name}.{kind}"
-            for name in FIGURES
-            for kind in ("pdf", "png")
-        ],
+        *others("figures", ".svg"),
     log:
-        f"{BASE}/{{part}}logs/figures.log",
+        at("logs/figures.log"),
     benchmark:
-        f"{BASE}/{{part}}benchmarks/figures.jsonl"
+        at("benchmarks/figures.jsonl")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        partial=partial_flag,
-        version=version("frl.report.figures.draw"),
+        scenario=JOBS.file,
+        partial=lambda wildcards: "--partial" if wildcards.part else "",
     message:
         "Draw the figures"
     shell:
-        "frl figures {input.scenario:q} {params.partial} > {log} 2>&1"
+        "frl figures {params.scenario:q} {params.partial} > {log} 2>&1"

@@ -1,31 +1,28 @@
 rule report:
     input:
-        collected=rules.collect.output,
-        figures=rules.figures.output,
-        tables=rules.tables.output,
-        notebooks=NOTEBOOKS,
-        scenario=ancient(SCENARIO_FILE),
+        after("report"),
     output:
         report(
-            f"{BASE}/{{part}}report.html",
+            at("report.html"),
             caption="../report/report.rst",
             category="Report",
             labels={"page": "report"},
         ),
+        *others("report", ".html"),
     log:
-        f"{BASE}/{{part}}logs/report.log",
+        at("logs/report.log"),
     benchmark:
-        f"{BASE}/{{part}}benchmarks/report.jsonl"
+        at("benchmarks/report.jsonl")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        partial=partial_flag,
-        notebooks=lambda wildcards, input: str(Path(input.notebooks[0]).parent),
-        version=version(trials=True),
+        scenario=JOBS.file,
+        partial=lambda wildcards: "--partial" if wildcards.part else "",
+        notebooks=JOBS.notebooks,
     message:
-        "Run the notebooks and render {output}"
+        "Run the notebooks and render {output[0]}"
     shell:
-        "frl report {input.scenario:q} {params.partial} --notebooks {params.notebooks:q} > {log} 2>&1"
+        "frl report {params.scenario:q} {params.partial} --notebooks {params.notebooks:q} > {log} 2>&1"

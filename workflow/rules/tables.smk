@@ -1,37 +1,30 @@
 rule tables:
     input:
-        curves=rules.collect.output.curves,
-        runs=rules.collect.output.runs,
-        missing=rules.collect.output.missing,
-        scenario=ancient(SCENARIO_FILE),
+        after("tables"),
     output:
         *[
             report(
-                f"{BASE}/{{part}}tables/{name}.html",
+                at(f"tables/{name}.html"),
                 caption=f"../report/{name}.rst",
                 category="Tables",
                 labels={"table": name.replace("_", " ")},
             )
             for name in TABLES
         ],
-        *[
-            f"{BASE}/{{part}}tables/{name}.{kind}"
-            for name in TABLES
-            for kind in ("csv", "md")
-        ],
+        *others("tables", ".html"),
     log:
-        f"{BASE}/{{part}}logs/tables.log",
+        at("logs/tables.log"),
     benchmark:
-        f"{BASE}/{{part}}benchmarks/tables.jsonl"
+        at("benchmarks/tables.jsonl")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        partial=partial_flag,
-        version=version("frl.report.tables.summary", claims=False),
+        scenario=JOBS.file,
+        partial=lambda wildcards: "--partial" if wildcards.part else "",
     message:
         "Write the tables"
     shell:
-        "frl tables {input.scenario:q} {params.partial} > {log} 2>&1"
+        "frl tables {params.scenario:q} {params.partial} > {log} 2>&1"

@@ -1,26 +1,26 @@
-# No input makes a run out of date, only its digest does: settings, the training code that its algorithm imports, and
-# library versions. Snakemake deletes both outputs before a rerun; `frl train` restores them from results/.store/ if the
-# same run was ever finished.
+# Only its digest makes a run out of date: settings, the training code that its algorithm imports, and library versions.
+# Snakemake deletes both outputs before a rerun; `frl train` restores them from results/.store/ if the same run was ever
+# finished.
 rule train:
     input:
-        scenario=ancient(SCENARIO_FILE),
+        lambda wildcards: settle(),
     output:
-        csv=f"{BASE}/runs/{RUN}.csv",
-        meta=f"{BASE}/runs/{RUN}.meta.json",
+        *[f"{BASE}/{name}" for name in RUN_FILES],
     log:
-        f"{BASE}/logs/train/{RUN}.log",
+        f"{BASE}/{LOG}",
     benchmark:
-        f"{BASE}/benchmarks/train/{RUN}.jsonl"
+        f"{BASE}/{BENCHMARK}"
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=memory_mb,
-        runtime=runtime_minutes,
+        mem_mb=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[1],
+        runtime=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[0],
     params:
-        digest=planned_digest,
+        scenario=JOBS.file,
+        digest=lambda wildcards: run_digest(JOBS.spec(wildcards)),
     message:
         "Train {wildcards.method} on {wildcards.environment}, N = {wildcards.n_agents}, seed {wildcards.seed}"
     shell:
-        "frl train {input.scenario:q} --environment {wildcards.environment} --method {wildcards.method}"
+        "frl train {params.scenario:q} --environment {wildcards.environment} --method {wildcards.method}"
         " --n-agents {wildcards.n_agents} --seed {wildcards.seed} --expect-digest {params.digest} > {log} 2>&1"

@@ -1,28 +1,27 @@
 rule verdict:
     input:
-        curves=rules.collect.output.curves,
-        scenario=ancient(SCENARIO_FILE),
+        after("verdict"),
     output:
         report(
-            f"{BASE}/{{part}}tables/verdict.html",
+            at("tables/verdict.html"),
             caption="../report/verdict.rst",
             category="Verdict",
             labels={"table": "verdict"},
         ),
-        *[f"{BASE}/{{part}}tables/verdict.{kind}" for kind in ("csv", "md")],
+        *others("verdict", ".html"),
     log:
-        f"{BASE}/{{part}}logs/verdict.log",
+        at("logs/verdict.log"),
     benchmark:
-        f"{BASE}/{{part}}benchmarks/verdict.jsonl"
+        at("benchmarks/verdict.jsonl")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        partial=partial_flag,
-        version=version("frl.report.tables.verdict"),
+        scenario=JOBS.file,
+        partial=lambda wildcards: "--partial" if wildcards.part else "",
     message:
         "Judge the claims"
     shell:
-        "frl verdict {input.scenario:q} {params.partial} > {log} 2>&1"
+        "frl verdict {params.scenario:q} {params.partial} > {log} 2>&1"

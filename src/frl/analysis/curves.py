@@ -135,3 +135,18 @@ def _run(rows: pd.DataFrame, axis: str) -> Run:
     returns = rows["eval_return_mean"].to_numpy(dtype=np.float64)
     finite = np.isfinite(returns)
     return Run(int(rows["seed"].iloc[0]), rows[axis].to_numpy(dtype=np.float64)[finite], returns[finite], diverged_at)
+
+
+def mean_height(curves: Curves, end: float) -> Array:
+    """Area under each seed's curve from its start to `end`, divided by that length: (S,), in units of return.
+
+    Raises:
+        ValueError: if `end` lies beyond the curve (nothing is extrapolated).
+    """
+    if not curves.x[0] < end <= curves.x[-1] * (1 + 1e-12):
+        raise ValueError(f"end = {end}: the curve covers {curves.x[0]} to {curves.x[-1]} {curves.axis}")
+    inside = curves.x < end
+    x = np.append(curves.x[inside], end)
+    at_end = [np.interp(end, curves.x, row) for row in curves.returns_SG]
+    y_SG = np.column_stack([curves.returns_SG[:, inside], at_end])
+    return np.asarray(np.trapezoid(y_SG, x, axis=1) / (end - x[0]))

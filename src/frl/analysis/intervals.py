@@ -20,43 +20,10 @@ from frl.analysis.quantity import Array, Quantity
 
 LEVEL = 0.95
 RESAMPLES = 100_000  # of single numbers: other seeds of the resampling move an interval's ends by 1 % of its width
-CURVE_RESAMPLES = 20_000  # of whole curves, for bands and crossings
+CURVE_RESAMPLES = 20_000  # of whole curves, for bands
 MIN_SEEDS = 3  # fewer: no interval at all
 MIN_BOOTSTRAP = 5  # fewer: Student's t instead of the bootstrap
 _SEED = 20250424  # of all resampling, so that a figure or table drawn twice is the same
-
-
-def p_above(value: Quantity, bound: float, n: int) -> float:
-    """p-value, twice the one-sided one, of the hypothesis that the truth is at or below `bound`.
-
-    Read back from the 95 % interval (Altman and Bland 2011, "How to obtain the P value from a confidence interval"):
-    the interval's lower end lies t quantiles below the value, `bound` proportionally more or fewer. So p is below
-    0.05 exactly if the interval excludes the bound, and its tail, unlike that of the resamples, has no end. It is 1
-    where the interval lies above the value, which a resampled one may.
-
-    Args:
-        value: a measurement with its interval, on a scale on which it is roughly normal (the logarithm of a ratio).
-        bound: on the same scale.
-        n: seeds.
-
-    Returns:
-        1 without an interval.
-    """
-    if not value.has_interval or value.low > value.value:
-        return 1.0
-    distance, half = value.value - bound, value.value - value.low
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.float64(distance) / half * stats.t.ppf((1 + LEVEL) / 2, n - 1)
-    return 1.0 if np.isnan(t) else float(min(1.0, 2 * stats.t.sf(t, n - 1)))
-
-
-def holm(p: list[float]) -> list[float]:
-    """p-values adjusted for testing all of them (Holm 1979), in the order given."""
-    adjusted, worst = [0.0] * len(p), 0.0
-    for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        worst = max(worst, min(1.0, (len(p) - rank) * p[index]))
-        adjusted[index] = worst
-    return adjusted
 
 
 @lru_cache(maxsize=8)
@@ -95,23 +62,6 @@ def mean_quantity(values_S: Array) -> Quantity:
     """Mean over seeds of one number a seed, (S,), with its interval."""
     mean, low, high = mean_interval(values_S[:, None], resamples=RESAMPLES)
     return Quantity(float(mean[0]), float(low[0]), float(high[0]))
-
-
-def ratio_of_means(numerator_S: Array, denominator_S: Array) -> Quantity:
-    """Ratio of two means over the same seeds, (S,) each, with its percentile interval from resampling them jointly.
-
-    Read at expanded levels. nan if the denominator's mean is not positive; no interval below `MIN_BOOTSTRAP` seeds.
-    """
-    if denominator_S.mean() <= 0:
-        return Quantity(float("nan"), relation="?")
-    value = float(numerator_S.mean() / denominator_S.mean())
-    n = len(numerator_S)
-    if n < MIN_BOOTSTRAP:
-        return Quantity(value)
-    weights_BS, tail = resample_weights(n, RESAMPLES), expanded_tail(n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio_B = (weights_BS @ numerator_S) / (weights_BS @ denominator_S)
-    return Quantity(value, *(float(np.quantile(ratio_B, level)) for level in (tail, 1 - tail)))  # type: ignore[arg-type]
 
 
 def expanded_tail(n: int, level: float = LEVEL) -> float:

@@ -7,7 +7,6 @@ from the store, or refused by name, instead of bending a curve.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from frl.runs.files import write_atomically, write_csv
-from frl.runs.runner import restore, run_digest
-from frl.runs.store import StoreError, verify
+from frl.runs.lineage import Lineage
+from frl.runs.paths import run_paths
+from frl.runs.runner import restore
+from frl.runs.store import Meta
+from frl.runs.validity import Found, Unfit, read
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
-
-Meta = dict[str, Any]
 
 _BEFORE_METHOD = COLUMNS.index("algorithm") + 1
 CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:])
@@ -78,22 +78,18 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
         DataError: if a file is damaged and not in the store, or if runs are missing and `partial` is false.
     """
     bodies: list[str] = []
+    metas: dict[str, Meta] = {}
     facts: list[dict[str, object]] = []
     missing: list[tuple[object, ...]] = []
     for spec in scenario.runs():
-        path = results / scenario.name / "runs" / f"{spec.run_id}.csv"
         try:
-            reason = _checked(path, spec)
-        except DataError as error:
-            if not restore(spec, results, scenario.name):
-                raise DataError(f"{error}; remove it, and it is trained again") from None
-            print(f"frl: {error}: written again from the store", file=sys.stderr)
-            reason = _checked(path, spec)
-        if reason:
-            missing.append((*(getattr(spec, key) for key in MISSING_COLUMNS[:-1]), reason))
+            found = _found(spec, results, scenario.name)
+        except Unfit as unfit:
+            missing.append((*(getattr(spec, key) for key in MISSING_COLUMNS[:-1]), str(unfit)))
             continue
-        bodies.append(_with_method(path.read_text(encoding="utf-8"), spec.method))
-        facts.append(_flat(spec, _read_meta(path)))
+        bodies.append(_with_method(found.table.decode(), spec.method))
+        facts.append(_flat(spec, found.meta))
+        metas[spec.run_id] = found.meta
     if missing and not partial:
         raise DataError(_missing_message(scenario, missing))
     if not facts:
@@ -101,18 +97,39 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
     write_atomically(base / "curves.csv", ",".join(CURVES_COLUMNS) + "\n" + "".join(bodies))
     write_csv(base / "runs.csv", pd.DataFrame(facts))
     write_csv(base / "missing.csv", pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
+    Lineage(scenario, base, partial).collected(metas, [str(run_id) for *_, run_id, _ in missing])
 
 
-def _checked(path: Path, spec: RunSpec) -> str | None:
-    """Why there is no run of `spec` at `path`, or None if there is and every check passes.
+def _found(spec: RunSpec, results: Path, scenario: str) -> Found:
+    """The run of `spec`, checked; written again from the store if its files are not what they should be.
 
     Raises:
-        DataError: if there is one, and it is damaged.
+        Unfit: if there is none, or one of other settings or code.
+        DataError: if there is one, it is damaged, and the store does not have it.
     """
-    if reason := _absent(path, spec):
-        return reason
-    read_run(path, spec)
-    _verify(path)
+    path = run_paths(spec, results, scenario)[0]
+    try:
+        found = read(spec, results, scenario)
+    except Unfit as unfit:
+        complaint = _complaint(path, spec) or f"{path}: {unfit}"
+        if not restore(spec, results, scenario):
+            if unfit.state != "damaged":
+                raise
+            raise DataError(f"{complaint}; remove it, and it is trained again") from None
+        print(f"frl: {complaint}: written again from the store", file=sys.stderr)
+        found = read(spec, results, scenario)
+    check_run(path, found.table, spec)
+    return found
+
+
+def _complaint(path: Path, spec: RunSpec) -> str | None:
+    """What is wrong with a run's CSV, as far as that can be seen in it."""
+    try:
+        check_run(path, path.read_bytes(), spec)
+    except OSError:
+        return None
+    except DataError as error:
+        return str(error)
     return None
 
 
@@ -128,43 +145,6 @@ def _missing_message(scenario: Scenario, missing: list[tuple[object, ...]]) -> s
     return f"{scenario.name}: {len(missing)} runs are missing (--partial goes on without them):\n{shown}{more}"
 
 
-def _absent(path: Path, spec: RunSpec) -> str | None:
-    """Why the run at `path` cannot count as a run of `spec`, or None if it can."""
-    if not path.exists():
-        return "not run"
-    if not meta_path(path).exists():
-        return "no meta file"
-    meta = _read_meta(path)
-    if meta.get("spec") != json.loads(spec.to_json()):
-        return "made with other settings"
-    if meta.get("digest") != run_digest(spec):
-        return "made by other training code or libraries"
-    return None
-
-
-def _verify(path: Path) -> None:
-    """Compare a run's two files with the checksum written with them, so that no edited number is used."""
-    try:
-        verify(path.read_bytes(), meta_path(path).read_bytes())
-    except StoreError as error:
-        raise DataError(f"{path}: not what was written: {error}") from None
-
-
-def meta_path(path: Path) -> Path:
-    """The meta file beside a run's CSV."""
-    return path.with_name(f"{path.stem}.meta.json")
-
-
-def _read_meta(path: Path) -> Meta:
-    try:
-        meta = json.loads(meta_path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{meta_path(path)}: not valid JSON ({error})") from None
-    if not isinstance(meta, dict):
-        raise DataError(f"{meta_path(path)}: expected a mapping, got {type(meta).__name__}")
-    return meta
-
-
 def _flat(spec: RunSpec, meta: Meta) -> dict[str, object]:
     """One row of runs.csv."""
     row: dict[str, object] = {key: getattr(spec, key) for key in CURVES_COLUMNS[: len(IDENTITY) + 1]}
@@ -176,13 +156,16 @@ def _flat(spec: RunSpec, meta: Meta) -> dict[str, object]:
     return row
 
 
-def read_run(path: Path, spec: RunSpec) -> pd.DataFrame:
-    """Read and check one run's CSV: columns, types, identity, axes, end of the run.
+def check_run(path: Path, table: bytes, spec: RunSpec) -> pd.DataFrame:
+    """Read and check the content of one run's CSV: columns, types, identity, axes, end of the run.
 
     Raises:
         DataError: names the file, and the line where that is known.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = table.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text: {error}") from None
     if not text.endswith("\n"):
         raise DataError(f"{path}: truncated: the last line has no end")
     header = text.split("\n", 1)[0]

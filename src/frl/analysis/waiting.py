@@ -10,16 +10,25 @@ from frl.analysis.quantity import Array
 from frl.spec import LognormalFleet, RunSpec
 from frl.training.clock import relative_times
 
+NEVER_TERMINATES = ("Swimmer", "HalfCheetah")
+"""Environments whose every episode has 1,000 steps."""
+
+
+class NoRetiming(ValueError):
+    """A method's times on another fleet cannot be told from its runs; the message says why."""
+
+
+def task_steps(spec: RunSpec) -> int:
+    """Environment steps of one task; one of whole episodes is counted as if each had 1,000."""
+    sampling = spec.sampling
+    return sampling.trajectories * 1000 if sampling.trajectories else sampling.lanes * sampling.segment_steps
+
 
 def task_seconds(spec: RunSpec) -> Array:
-    """Mean simulated compute time of one task for every agent, seconds, (N,). Communication is not counted.
-
-    A task of whole episodes is counted as if each had 1,000 environment steps.
-    """
-    sampling, fleet = spec.sampling, spec.fleet
-    steps = sampling.trajectories * 1000 if sampling.trajectories else sampling.lanes * sampling.segment_steps
+    """Mean simulated compute time of one task for every agent, seconds, (N,). Communication is not counted."""
+    fleet = spec.fleet
     factor = np.array(relative_times(fleet, spec.n_agents))
-    return fleet.overhead_s + factor * fleet.seconds_per_1000_steps * steps / 1000
+    return fleet.overhead_s + factor * fleet.seconds_per_1000_steps * task_steps(spec) / 1000
 
 
 def round_seconds(spec: RunSpec) -> float:
@@ -64,16 +73,17 @@ def retime(rows: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:
         spec: of that method, with the other fleet.
 
     Raises:
-        ValueError: if the tasks' times are not known beforehand: lognormal fleets, links that take time, tasks of whole
-            episodes; or if the rows have another number of agents.
+        NoRetiming: if the tasks' times are not known beforehand: lognormal fleets, links that take time, tasks of whole
+            episodes where an episode may end early; or if the rows have another number of agents.
     """
     link = spec.link
-    if isinstance(spec.fleet, LognormalFleet) or spec.sampling.trajectories is not None:
-        raise ValueError("retime: needs tasks of a known and constant length")
+    uneven = spec.sampling.trajectories is not None and spec.environment not in NEVER_TERMINATES
+    if isinstance(spec.fleet, LognormalFleet) or uneven:
+        raise NoRetiming("re-timing needs tasks of a known and constant length")
     if link.uplink_bytes_per_s is not None or link.downlink_bytes_per_s is not None or link.latency_s:
-        raise ValueError("retime: needs messages that take no time")
+        raise NoRetiming("re-timing needs messages that take no time")
     if (rows["n_agents"] != spec.n_agents).any():
-        raise ValueError(f"retime: needs rows with {spec.n_agents} agents")
+        raise NoRetiming(f"re-timing needs rows with {spec.n_agents} agents")
     arrival = np.concatenate([[0.0], np.sort(task_seconds(spec))])
     rounds, rest = np.divmod(rows["uploads"].to_numpy(), spec.n_agents)
     return rows.assign(sim_time_s=rounds * round_seconds(spec) + arrival[rest])

@@ -19,7 +19,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
 from frl.report.mathml import MathRenderer
 from frl.runs.files import write_atomically
-from frl.scenario.products import ALL_FIGURES, figure_names
+from frl.scenario.products import ALL_FIGURES, NOTEBOOKS, figure_names
 from frl.scenario.scenario import Scenario
 
 # nbformat and nbconvert say that they are typed, but their functions carry no annotations.
@@ -41,7 +41,7 @@ def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> 
     Args:
         scenario: what the report is about.
         base: folder with the collected tables, figures/ and tables/.
-        notebooks: folder of jupytext percent notebooks, taken in order of name.
+        notebooks: folder of jupytext percent notebooks; those whose name begins with a digit are taken, in order.
         show_code: show the code cells as well.
 
     Returns:
@@ -59,14 +59,14 @@ def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> 
 
 
 def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
-    """All notebooks as one, behind a hidden cell that defines `scenario` and `base`.
+    """The numbered notebooks as one, behind a hidden cell that defines `scenario` and `base`.
 
     That cell stands in for the notebooks' own cells tagged "parameters", whose defaults serve whoever opens one alone.
     Cells tagged "figure-NAME" are left out if the scenario has no such figure.
     """
-    paths = sorted(notebooks.glob("*.py"))
+    paths = sorted(notebooks.glob(NOTEBOOKS))
     if not paths:
-        raise ReportError(f"{notebooks}: no notebook (*.py) there")
+        raise ReportError(f"{notebooks}: no notebook ({NOTEBOOKS}) there")
     parameters = _new.new_code_cell(
         "from pathlib import Path\n\nfrom frl.scenario.scenario import Scenario\n\n"
         f"base = Path({str(base)!r})\n"

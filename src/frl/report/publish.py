@@ -7,12 +7,12 @@ from pathlib import Path
 from frl.analysis.load import read_runs
 from frl.errors import SpecError
 from frl.runs.files import write_atomically
-from frl.runs.runner import run_paths
-from frl.runs.store import Store, StoreError
+from frl.runs.lineage import Lineage
+from frl.runs.paths import base_of, run_paths
+from frl.runs.store import Store, mark_published
+from frl.scenario.products import figure_names, files, steps_of
 from frl.scenario.scenario import Scenario
-
-KEPT = ("report.html", "curves.csv", "runs.csv", "missing.csv", "figures/*.svg", "figures/*.pdf", "tables/*.csv")
-
+from frl.spec import RUN_ID
 
 ARCHIVE = "runs.tar.xz"
 
@@ -21,7 +21,8 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     """Copy report, collected curves, figures and tables to ``<results>/published/<scenario>``; the files written.
 
     Beside them `ARCHIVE` packs the runs (specification, curve, checksum: some kB each), so that they can be taken into
-    a store elsewhere and are never trained again (``frl store import``).
+    a store elsewhere and are never trained again (``frl store import``). The runs are marked as published, in the
+    store here too: from now on they are accepted whatever code made them, as long as NUMERICS_VERSION is the same.
 
     Args:
         scenario: whose results.
@@ -30,36 +31,42 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
 
     Raises:
         SpecError: if there is no report yet, or a run that it is made from is gone.
+        StaleError: if report, figures or tables were made from something else than the scenario is now.
     """
     target = results / "published" / scenario.name
-    base = results / scenario.name / "partial" if partial else results / scenario.name
+    base = base_of(results, scenario.name, partial)
     if not (base / "report.html").exists():
         raise SpecError(f"{base}/report.html is not there: build {'partial' if partial else 'the scenario'} first")
+    Lineage(scenario, base, partial).require("report")
     digests = _stored(scenario, results, base)
-    written = []
-    for pattern in KEPT:
-        for source in sorted(base.glob(pattern)):
-            written.append(target / source.relative_to(base))
-            write_atomically(written[-1], source.read_bytes())
-        for old in set(target.glob(pattern)) - set(written):  # of another report
-            old.unlink()
+    names = [name for step in steps_of(scenario) for name in files(step, figure_names(scenario)) if _kept(name)]
+    written = [target / name for name in names]
+    for name in names:
+        write_atomically(target / name, (base / name).read_bytes())
+    for old in {*target.glob("figures/*"), *target.glob("tables/*")} - set(written):  # of another report
+        old.unlink()
     Store(results).export(target / ARCHIVE, digests)
     return [*written, target / ARCHIVE]
 
 
+def _kept(name: str) -> bool:
+    """Whether a reader needs it: one form of a table, two of a figure."""
+    return name == "report.html" or name.endswith((".csv", ".svg", ".pdf"))
+
+
 def _stored(scenario: Scenario, results: Path, base: Path) -> list[str]:
-    """Digests of the runs that the report is made from; each of them is in the store when this returns.
+    """Digests of the runs that the report is made from; each is in the store, marked as published, when this returns.
 
     Raises:
         SpecError: if one is neither in the store nor beside the others.
     """
     store, runs = Store(results), read_runs(base)
     paths = {spec.run_id: run_paths(spec, results, scenario.name) for spec in scenario.runs()}
-    for row in runs.itertuples():
-        if store.get(row.digest) is None:
-            run_id = f"{row.environment}/{row.method}/n{row.n_agents}/seed{row.seed}"
-            try:
-                store.put(row.digest, *(path.read_bytes() for path in paths[run_id]))
-            except (KeyError, OSError, StoreError) as error:
-                raise SpecError(f"{run_id}: the run that the report is made from is gone ({error})") from None
+    for row in runs.to_dict("records"):
+        run_id, digest = RUN_ID.format(**row), row["digest"]
+        try:
+            entry = store.get(digest) or (paths[run_id][0].read_bytes(), paths[run_id][1].read_bytes())
+            store.put(digest, *mark_published(entry, scenario.name))
+        except (KeyError, OSError, ValueError) as error:
+            raise SpecError(f"{run_id}: the run that the report is made from is gone ({error})") from None
     return list(runs["digest"])

@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, coverage
-from frl.analysis.load import read_curves, read_missing, read_runs
+from frl.analysis.load import read_missing, read_runs
+from frl.analysis.quantity import shown
 from frl.report.figures import diagrams, style
 from frl.report.tables.table import fragment_of, read_fragment
 from frl.report.tables.verdict import SHORT
@@ -20,8 +21,9 @@ from frl.report.tables.verdict import table as verdict_table
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
-from frl.verdicts.judge import Judgement, headline, judge, waiting
-from frl.verdicts.rules import MEANING
+from frl.verdicts import words
+from frl.verdicts.power import of_scenario
+from frl.verdicts.record import Judgement, Verdicts, read
 
 SHOWN_MISSING = 20
 """More missing runs than this are folded."""
@@ -69,37 +71,43 @@ def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> 
     return Html(f"<details><summary>{html.escape(fold)}</summary>{text}</details>" if fold else text)
 
 
-def summary(scenario: Scenario, base: Path) -> Html:
-    """What the verdicts mean, and the verdict on every claim of the scenario, computed from the collected runs.
+ROLES = {
+    "primary": "Primary claims",
+    "secondary": "Secondary claims (not corrected for their number)",
+    "exploratory": "Exploratory claims (not corrected, thought of late or unable to decide)",
+}
 
-    Beside confirmatory claims the exploratory ones are folded.
+
+def summary(scenario: Scenario, base: Path) -> Html:
+    """What the verdicts mean, and the verdict on every claim of the scenario, as `frl verdict` judged them.
+
+    The claims of the first role that there are stand open, the others are folded.
     """
     if scenario.claims is None:
         return Html("<p>This scenario names no claims to judge.</p>")
-    judged = judge(scenario, read_curves(base))
-    decisive = [one for one in judged if one.claim.role == "confirmatory"]
-    others = [one for one in judged if one.claim.role != "confirmatory"]
-    kind = "confirmatory" if decisive else "exploratory"
-    shown = "".join(f"<li><i>{name}</i>: {html.escape(text)}</li>" for name, text in MEANING.items())
-    shown = f"<p>A part of a claim is</p><ul>{shown}</ul>{_verdicts(scenario, decisive or others, kind)}"
-    if decisive and others:
-        parts = f"{len(others)} part{'s' * (len(others) != 1)}"
-        shown += f"<details><summary>Exploratory claims ({parts})</summary>"
-        shown += _verdicts(scenario, others, "exploratory", "Not corrected for their number; columns as above.")
-        shown += "</details>"
-    shown += f"<p>{html.escape(waiting(judged))}</p>" if waiting(judged) else ""
-    return Html(f'<p class="frl-headline">{html.escape(headline(judged))}</p>{shown}')
+    verdicts = read(base)
+    parts = [one for one in verdicts.parts if one.reason.code != "not_in_scenario"]
+    meaning = "".join(f"<li><i>{name}</i>: {html.escape(text)}</li>" for name, text in words.MEANING.items())
+    shown = f"<p>A part of a claim is</p><ul>{meaning}</ul>"
+    for place, role in enumerate(dict.fromkeys(role for role in ROLES if any(one.role == role for one in parts))):
+        of_role = [one for one in parts if one.role == role]
+        text = _verdicts(verdicts, of_role, ROLES[role], "" if place == 0 else "Columns as above.")
+        fold = f"<details><summary>{ROLES[role]}: {len(of_role)} part{'s' * (len(of_role) != 1)}</summary>"
+        shown += text if place == 0 else f"{fold}{text}</details>"
+    waiting = words.waiting(verdicts)
+    shown += f"<p>{html.escape(waiting)}</p>" if waiting else ""
+    return Html(f'<p class="frl-headline">{html.escape(words.headline(verdicts))}</p>{shown}')
 
 
-def _verdicts(scenario: Scenario, judged: list[Judgement], kind: str, note: str = "") -> str:
+def _verdicts(verdicts: Verdicts, parts: list[Judgement], title: str, note: str = "") -> str:
     """Statements of claims and the table of verdicts on them, with a note other than the table's if one is given."""
-    stated = {one.claim.id: one.claim for one in judged}
+    stated = {one.claim: one for one in parts}
     said = "".join(
-        f"<li><b>{c.id}</b> {html.escape(c.statement)} <i>({html.escape(c.source)})</i></li>" for c in stated.values()
+        f"<li><b>{name}</b> {html.escape(one.statement)} <i>({html.escape(one.source)})</i></li>"
+        for name, one in stated.items()
     )
-    written = verdict_table(scenario, [one for one in judged if one.estimate], SHORT)
-    title = f"Verdicts on the {kind} claims"
-    written = replace(written, name=f"verdict-{kind}", title=title, note=note or written.note)
+    written = verdict_table(verdicts, parts, SHORT)
+    written = replace(written, name=f"verdict-{parts[0].role}", title=title, note=note or written.note)
     return f"<ul>{said}</ul>{fragment_of(written.html())}"
 
 
@@ -135,6 +143,21 @@ def incomplete(base: Path) -> Html:
     fold = f"{len(gone)} missing runs" if len(gone) > SHOWN_MISSING else None
     parts = [frame(gone, "No run is missing.", fold), heading, frame(diverged, "No run diverged.")]
     return Html("".join(parts))
+
+
+def power(scenario: Scenario) -> Html:
+    """What the judge could be expected to say, simulated from tuning runs; nothing where the scenario names none."""
+    if not scenario.tuning_times:
+        return Html()
+    found = of_scenario(scenario)
+    for column in found.columns[2:]:
+        found[column] = [shown(float(v), "ratio" if column == "ratio" else "share") for v in found[column]]
+    said = (
+        "<p>Before the runs: the chance of each verdict on each primary claim, simulated with this scenario's numbers "
+        "of seeds, if the truth is what the tuning runs show, no effect, or just the margin. The tuning runs are few, "
+        "so these are rough.</p>"
+    )
+    return Html(f"{said}{frame(found)}")
 
 
 def trials(scenario: Scenario) -> Html:

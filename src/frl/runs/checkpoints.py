@@ -6,6 +6,7 @@ replaced atomically and removed when the run is in the store.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -20,14 +21,14 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_info
 
-from frl.runs.files import write_atomically
+from frl.runs.files import remove, write_atomically
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.checkpoint import CheckpointError
 from frl.training.loop import Training
 
-STOPPED = 143
-"""Exit code of a run that was told to stop (SIGTERM) and has written its checkpoint; as the shell's 128 + 15."""
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+"""Signals at which a run writes its checkpoint and ends, with the shell's exit code 128 + signal: 143, 130 (Ctrl-C)."""
 
 
 class Keeper:
@@ -39,8 +40,9 @@ class Keeper:
         every_s: wall seconds between checkpoints.
 
     Attributes:
-        arithmetic: the vector instructions in use, which the last digits of a run depend on.
+        arithmetic: the vector instructions in use and what MKL was told, which the last digits of a run depend on.
         resumed: how often the run was resumed.
+        resumed_at: environment steps that its checkpoint held, this time.
         started: when its first process began, ISO 8601.
     """
 
@@ -49,10 +51,14 @@ class Keeper:
         self.digest = digest
         self.every_s = every_s
         blas = sorted({str(pool.get("architecture")) for pool in threadpool_info() if pool["user_api"] == "blas"})
-        self.arithmetic = {"blas": blas, "cpu_capability": torch.backends.cpu.get_cpu_capability()}
-        self.resumed = 0
+        self.arithmetic = {
+            "blas": blas,
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "mkl_cbwr": os.environ.get("MKL_CBWR"),
+        }
+        self.resumed = self.resumed_at = 0
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._stop = False
+        self._stop = 0  # the signal, once one has come
         self._before = {"wall_time_s": 0.0, "cpu_time_s": 0.0}  # of the processes that worked on it before
         self._began = self._saved = time.perf_counter()
         self._cpu_began = time.process_time()
@@ -82,7 +88,8 @@ class Keeper:
             print(f"frl: {self.path} cannot be used: {reason}; the run starts over", file=sys.stderr)
             self.remove()
             return None
-        print(f"frl: resumed at {training.recorder.env_steps_total:,} steps from {self.path}", file=sys.stderr)
+        self.resumed_at = training.recorder.env_steps_total
+        print(f"frl: resumed at {self.resumed_at:,} steps from {self.path}", file=sys.stderr)
         return training
 
     def keep(self, training: Training) -> None:
@@ -106,24 +113,30 @@ class Keeper:
         self._saved = time.perf_counter()
         if self._stop:
             print(f"frl: stopped; {kept}", file=sys.stderr)
-            raise SystemExit(STOPPED)
+            raise SystemExit(128 + self._stop)
 
     def remove(self) -> None:
         """The run is finished and kept elsewhere, or the checkpoint is of no use."""
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
 
     @contextmanager
     def on_terminate(self) -> Iterator[None]:
-        """While the context lasts, SIGTERM asks for a checkpoint instead of killing (in the main thread)."""
+        """While the context lasts, a signal of `STOPPING` asks for a checkpoint and does not kill (in the main thread).
+
+        A second Ctrl-C does not wait for it.
+        """
 
         def stop(number: int, frame: FrameType | None) -> None:
-            self._stop = True
+            if self._stop == signal.SIGINT == number:
+                raise KeyboardInterrupt
+            self._stop = number
 
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, stop)
+        before = {number: signal.signal(number, stop) for number in STOPPING}
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +31,19 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
     try:
         write_synced(temporary, content.encode() if isinstance(content, str) else content)
+        if path.is_dir():  # where a file of ours belongs there can be no folder of anybody's
+            remove(path)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

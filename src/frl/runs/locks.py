@@ -72,13 +72,16 @@ def _text(path: Path) -> str:
         return ""
 
 
-def hold(path: Path) -> None:
+def hold(path: Path, reason: str) -> None:
     """Lock `path` to the end of this process; what the file says then tells a process that ended from one killed.
 
     Raises:
-        Busy: if another process holds it.
+        Busy: if another process holds it; with the reason why that matters.
     """
-    file = take(path)
+    try:
+        file = take(path)
+    except Busy as busy:
+        raise Busy(f"{busy}: {reason}") from None
     if file is not None:
         atexit.register(file.truncate, 0)  # also keeps it open
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from frl.runs import provenance
 from frl.runs.memory import refuse_what_cannot_fit
-from frl.runs.runner import State, run_digest, state
+from frl.runs.validity import State, run_digest, state
 from frl.scenario import feasible
 from frl.spec import RunSpec
 

@@ -1,13 +1,82 @@
-"""How far a training run is: a bar on a terminal, a plain line now and then elsewhere (log files, clusters)."""
+"""How far a training run is: for people a bar on a terminal or a line now and then, for programs a small file."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import socket
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
+from frl.runs.files import write_atomically
+
 INTERVAL_S = 15.0
+FILE_INTERVAL_S = 5.0
+
+
+class ProgressFile:
+    """``<results>/<scenario>/progress/<run id>.json``, replaced atomically every `FILE_INTERVAL_S`.
+
+    Its keys: process, started (of this process' work on the run, ISO 8601), outcome (null while it goes on, then
+    present, restored or trained), env_steps_begun (what a checkpoint held), env_steps_total, env_steps_budget. It is
+    removed where the run fails or is stopped. That it cannot be written is no reason to stop.
+
+    Args:
+        path: the file.
+        budget: environment steps of the run.
+        begun: environment steps that a checkpoint held, once the run is under way.
+        also: who else is told.
+
+    Attributes:
+        outcome: to be set when the run is there.
+    """
+
+    def __init__(
+        self, path: Path, budget: int, begun: Callable[[], int], also: Callable[[dict[str, Any]], None] | None = None
+    ):
+        self.path = path
+        self.begun = begun
+        self.also = also
+        self.outcome: str | None = None
+        self.facts: dict[str, Any] = {
+            "process": f"{os.getpid()} on {socket.gethostname()}",
+            "started": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "outcome": None,
+            "env_steps_begun": 0,
+            "env_steps_total": 0,
+            "env_steps_budget": budget,
+        }
+        self._wrote = -INTERVAL_S
+
+    def __enter__(self) -> ProgressFile:
+        self._write()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.outcome:
+            self.facts |= {"outcome": self.outcome, "env_steps_total": self.facts["env_steps_budget"]}
+            self._write()
+        else:  # it failed or was stopped: nobody is at work on it
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+    def __call__(self, facts: dict[str, Any]) -> None:
+        """Callback for :func:`frl.training.loop.train`; see :class:`Progress`."""
+        self.facts |= {"env_steps_begun": self.begun(), "env_steps_total": facts["env_steps_total"]}
+        if time.monotonic() - self._wrote >= FILE_INTERVAL_S:
+            self._write()
+        if self.also is not None:
+            self.also(facts)
+
+    def _write(self) -> None:
+        self._wrote = time.monotonic()
+        with contextlib.suppress(OSError):
+            write_atomically(self.path, json.dumps(self.facts) + "\n")
 
 
 class Progress:

@@ -1,7 +1,7 @@
 """Where a result comes from: digests of the code that makes it, and the facts of machine and versions.
 
-The code digest is what decides a retraining. It covers what an
-algorithm's run executes and nothing else: comments, docstrings, figures and other algorithms' servers are not in it.
+The code digest is what decides a retraining. It covers what an algorithm's run executes and nothing else: comments,
+docstrings, figures and other algorithms' servers are not in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -21,24 +21,29 @@ from frl.spec import SERVERS
 
 SRC = Path(frl.__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "torch", "mujoco", "gymnasium")
-# The parts of frl.spec whose result enters the numbers; its help texts, checks and list of servers do not.
-SPEC_FUNCTIONS = ("stream", "env_steps_budget")
+SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any")
+"""What a run executes of frl.spec; its help texts, checks and list of servers do not enter the numbers."""
+OPAQUE = ("frl", "frl.spec")
+"""Modules that are not followed: importing frl decides nothing (a test says so); of frl.spec `SPEC_FUNCTIONS` do."""
 
 
 @cache
 def code_digest(algorithm: str) -> str:
     """Hex SHA-256 of the code and the library versions that make up a run of this algorithm.
 
-    Covers the import closure inside ``frl.training`` of ``frl.training.loop`` and of the algorithm's server module,
-    without comments, docstrings and other bare strings; the seed streams of frl.spec; the versions of `LIBRARIES`.
+    Covers every module of the package that training, checkpointing and the algorithm's server import, directly or not,
+    without comments, docstrings and other bare strings; `SPEC_FUNCTIONS` of frl.spec; the versions of `LIBRARIES`.
 
     Raises:
         KeyError: if the algorithm is unknown.
     """
-    modules = closure(SRC, ("frl.training.loop", SERVERS[algorithm].__module__), "frl.training")
-    return digest_of(
-        [*(f"{name} {stripped(path)}" for name, path in sorted(modules.items())), spec_streams(), *library_versions()]
-    )
+    return digest_of([*_texts(executed_modules(algorithm)), spec_functions(), *library_versions()])
+
+
+def executed_modules(algorithm: str) -> dict[str, Path]:
+    """The modules of the package that a run of this algorithm executes, with their files, but for those `OPAQUE`."""
+    start = ("frl.training.execute", "frl.training.checkpoint", SERVERS[algorithm].__module__)
+    return closure(SRC, start, "frl", OPAQUE)
 
 
 @cache
@@ -49,26 +54,30 @@ def analysis_digest(*names: str) -> str:
         names: modules that the step begins with, e.g. ``frl.report.figures.draw``; none means the whole package.
     """
     package = SRC / "frl"
-    modules = closure(SRC, names or _every_module(package), "frl")
+    modules = closure(SRC, names, "frl", OPAQUE[:1]) if names else _every_module(package)
     data = sorted(  # styles, reference curves
         path
         for path in package.rglob("*")
-        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix not in (".py", ".pyi") and "__pycache__" not in path.parts
     )
     return digest_of(
         [
-            *(f"{name} {stripped(path)}" for name, path in sorted(modules.items())),
+            *_texts(modules),
             *(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in data),
         ]
     )
 
 
-def _every_module(package: Path) -> list[str]:
-    """Dotted names of all modules of the package."""
-    return sorted(
-        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+def _every_module(package: Path) -> dict[str, Path]:
+    """Dotted names of all modules of the package, with their files."""
+    return {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): path
         for path in package.rglob("*.py")
-    )
+    }
+
+
+def _texts(modules: dict[str, Path]) -> list[str]:
+    return [f"{name} {_stripped_once(path)}" for name, path in sorted(modules.items())]
 
 
 def digest_of(parts: Iterable[str]) -> str:
@@ -85,7 +94,7 @@ def library_versions() -> list[str]:
 # Import closure
 
 
-def closure(src: Path, start: Iterable[str], package: str) -> dict[str, Path]:
+def closure(src: Path, start: Iterable[str], package: str, opaque: Container[str] = ()) -> dict[str, Path]:
     """The modules inside `package` that importing `start` executes, with their files.
 
     Read from the source, nothing is imported: the packages' own ``__init__`` and imports inside functions count.
@@ -94,6 +103,7 @@ def closure(src: Path, start: Iterable[str], package: str) -> dict[str, Path]:
         src: folder that holds the top package.
         start: dotted names to begin with.
         package: dotted name of the package to stay in.
+        opaque: modules that are left out, and what they import is not followed.
 
     Raises:
         FileNotFoundError: if a module of `start` does not exist.
@@ -106,10 +116,10 @@ def closure(src: Path, start: Iterable[str], package: str) -> dict[str, Path]:
     while todo:
         name = todo.pop()
         path = module_file(src, name)
-        if path is None or name in found or not f"{name}.".startswith(f"{package}."):
+        if path is None or name in found or name in opaque or not f"{name}.".startswith(f"{package}."):
             continue  # a name from a module, seen already, or outside
         found[name] = path
-        todo += [name.rpartition(".")[0], *imported_names(path, name)]
+        todo += [name.rpartition(".")[0], *_imported_once(path, name)]
     return found
 
 
@@ -140,8 +150,13 @@ def stripped(path: Path) -> str:
     return _strip(ast.parse(path.read_bytes()))
 
 
-def spec_streams() -> str:
-    """The functions of :class:`frl.spec.RunSpec` that numbers depend on, stripped like :func:`stripped`."""
+# A file is parsed once a process for all digests: they are the most that the workflow does before its first job.
+_imported_once = cache(imported_names)
+_stripped_once = cache(stripped)
+
+
+def spec_functions() -> str:
+    """`SPEC_FUNCTIONS`, stripped like :func:`stripped`."""
     tree = ast.parse((SRC / "frl/spec.py").read_bytes())
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in SPEC_FUNCTIONS]
     return "\n".join(_strip(function) for function in functions)

@@ -14,9 +14,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from frl.runs.checkpoints import Keeper
-from frl.runs.runner import make, run_digest
+from frl.runs.paths import meta_path
+from frl.runs.provenance import LIBRARIES, library_versions
+from frl.runs.runner import make
 from frl.runs.store import Meta, StoreError, verify
 from frl.spec import RunSpec
+from frl.training import NUMERICS_VERSION
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
 """Columns that no rounding reaches where a task's length is fixed: equal on every processor."""
@@ -45,30 +48,32 @@ def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = No
         progress: see :func:`frl.training.loop.train`.
 
     Raises:
-        ReproduceError: if the files are damaged, or were made by other training code or libraries.
+        ReproduceError: if the files are damaged, or were made by other settings, libraries or NUMERICS_VERSION than
+            there are here. Code that differs in nothing else promises the same bytes: that is what is tried.
     """
     table, meta = _read(path)
     try:
         spec: RunSpec | None = RunSpec.model_validate(meta["spec"])
     except ValidationError:  # settings that this version does not have
         spec = None
-    if spec is None or (here := run_digest(spec)) != meta["digest"]:
+    made = [f"{name} {meta['versions'].get(name, '').split('+')[0]}" for name in LIBRARIES]
+    if spec is None or meta["numerics_version"] != NUMERICS_VERSION or made != library_versions():
         commit = (meta.get("git") or {}).get("commit")
         raise ReproduceError(
-            f"{path}: made by other training code or libraries ({meta.get('versions')}, commit {commit}); "
+            f"{path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
             "check that commit out and install its requirements.lock"
         )
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder), here, math.inf)
-        again, _ = make(spec, here, progress, keeper)
-        same_arithmetic = all(meta.get(name) == value for name, value in keeper.arithmetic.items())
+        keeper = Keeper(Path(folder), meta["digest"], math.inf)
+        again, _ = make(spec, meta["digest"], progress, keeper)
+        same_arithmetic = all(meta.get(name, value) == value for name, value in keeper.arithmetic.items())
     if again == table:
         return Outcome(True, "identical, byte for byte")
     difference = first_difference(table, again)
     if same_arithmetic:
         return Outcome(False, f"NOT identical, though this processor rounds in the same way: {difference}")
-    made = {name: meta.get(name) for name in keeper.arithmetic}
-    what = f"made with {made}, here {keeper.arithmetic}: another draw of the same seed, as expected ({difference})"
+    before = {name: meta.get(name) for name in keeper.arithmetic}
+    what = f"made with {before}, here {keeper.arithmetic}: another draw of the same seed, as expected ({difference})"
     comparable = spec.sampling.trajectories is None and b"diverged" not in table + again  # one draw may, another not
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
@@ -76,10 +81,9 @@ def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = No
 
 
 def _read(path: Path) -> tuple[bytes, Meta]:
-    meta_path = path.with_name(f"{path.stem}.meta.json")
     try:
         table = path.read_bytes()
-        return table, verify(table, meta_path.read_bytes())
+        return table, verify(table, meta_path(path).read_bytes())
     except FileNotFoundError as error:
         raise ReproduceError(f"{error.filename} is not there; a run is named by its CSV") from None
     except StoreError as error:

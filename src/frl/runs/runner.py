@@ -7,21 +7,21 @@ are in the meta data.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import platform
 import re
 import resource
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from frl.runs import provenance
 from frl.runs.files import write_atomically
 from frl.runs.locks import alone
-from frl.runs.store import Meta, Store, StoreError, checksum, dump_meta, verify
+from frl.runs.paths import progress_path, run_paths
+from frl.runs.progress import ProgressFile
+from frl.runs.store import Meta, Store, checksum, dump_meta
+from frl.runs.validity import Unfit, read, run_digest, stored
 from frl.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -29,44 +29,11 @@ if TYPE_CHECKING:
 
 CHECKPOINT_EVERY_S = 60.0
 
-State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
 Outcome = Literal["present", "restored", "trained"]
 
 
 class RunError(ValueError):
     """A run that must not start; the message says why."""
-
-
-def run_digest(spec: RunSpec) -> str:
-    """Hex SHA-256 of all that a run's numbers depend on: its settings, the code of its algorithm, the libraries."""
-    return spec.digest(provenance.code_digest(spec.algorithm))
-
-
-def run_paths(spec: RunSpec, results: Path, scenario: str) -> tuple[Path, Path]:
-    """The CSV and the meta file of a run."""
-    base = results / scenario / "runs" / spec.run_id
-    return base.with_name(f"{base.name}.csv"), base.with_name(f"{base.name}.meta.json")
-
-
-def state(spec: RunSpec, results: Path, scenario: str) -> State:
-    """Whether a run is there.
-
-    finished: whole, and made by these settings and this code; diverged: the same, and it ended early; stored: not
-    there but in the store, so it need not be trained again; else stale: made by other settings or other code; damaged:
-    not what was written; missing: not there.
-    """
-    digest = run_digest(spec)
-    found: State = "stale"
-    try:
-        table, facts = (path.read_bytes() for path in run_paths(spec, results, scenario))
-        meta = verify(table, facts)
-        if meta.get("digest") == digest:
-            return "diverged" if meta.get("status") == "diverged" else "finished"
-    except FileNotFoundError:
-        found = "missing"
-    except (OSError, StoreError):
-        found = "damaged"
-    return "stored" if Store(results).get(digest) is not None else found
 
 
 def run_one(
@@ -102,31 +69,34 @@ def run_one(
         )
     from frl.runs.checkpoints import Keeper
 
-    store, keeper = Store(results), Keeper(results, digest, checkpoint_every_s)
+    keeper = Keeper(results, digest, checkpoint_every_s)
+    file = progress_path(spec, results, scenario)
     # a workflow that was killed leaves its runs alive; what they make is taken instead of being made twice
-    with alone(keeper.path.with_suffix(".lock"), f"it trains {spec.run_id}"):
-        return _run_alone(spec, results, scenario, store, keeper, progress)
+    with (
+        ProgressFile(file, spec.env_steps_budget, lambda: keeper.resumed_at, progress) as shown,
+        alone(keeper.path.with_suffix(".lock"), f"it trains {spec.run_id}"),
+    ):
+        shown.outcome = _run_alone(spec, results, scenario, keeper, shown)
+        return shown.outcome
 
 
 def _run_alone(
-    spec: RunSpec,
-    results: Path,
-    scenario: str,
-    store: Store,
-    keeper: Keeper,
-    progress: Callable[[dict[str, Any]], None] | None,
+    spec: RunSpec, results: Path, scenario: str, keeper: Keeper, progress: Callable[[dict[str, Any]], None]
 ) -> Outcome:
-    digest, paths = keeper.digest, run_paths(spec, results, scenario)
-    if state(spec, results, scenario) in ("finished", "diverged"):
-        store.put(digest, paths[0].read_bytes(), paths[1].read_bytes())
+    store, paths = Store(results), run_paths(spec, results, scenario)
+    try:
+        found = read(spec, results, scenario)
+        store.put(found.meta["digest"], found.table, found.facts)
         keeper.remove()
         return "present"
+    except Unfit:
+        pass
     for folder in (paths[0].parent, store.root):
         folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
-    if (entry := store.get(digest)) is None:
+    if (entry := stored(spec, results)) is None:
         with keeper.on_terminate():
-            entry = make(spec, digest, progress, keeper)
-        store.put(digest, *entry)  # first, so that losing the files below loses nothing
+            entry = make(spec, keeper.digest, progress, keeper)
+        store.put(keeper.digest, *entry)  # first, so that losing the files below loses nothing
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
@@ -137,7 +107,7 @@ def _run_alone(
 
 def restore(spec: RunSpec, results: Path, scenario: str) -> bool:
     """Write a run's files again from the store; whether it is there."""
-    entry = Store(results).get(run_digest(spec))
+    entry = stored(spec, results)
     if entry is not None:
         _write(run_paths(spec, results, scenario), entry)
     return entry is not None
@@ -151,18 +121,12 @@ def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
 def make(
     spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeper
 ) -> tuple[bytes, bytes]:
-    """CSV and meta bytes of a run trained now (or from the keeper's checkpoint), on one thread; nothing is written."""
-    import torch
-    from threadpoolctl import threadpool_limits
+    """CSV and meta bytes of a run trained now (or from the keeper's checkpoint); nothing is written."""
+    from frl.training.execute import execute
 
-    from frl.training.loop import train
-
-    torch.set_num_threads(1)
     source = provenance.git()  # before training: the tree may change meanwhile
-    with threadpool_limits(1):  # a run is one thread: its bytes must not depend on how many cores there are
-        result = train(spec, progress, keeper)
+    table, result = execute(spec, progress, keeper)
     spent = keeper.spent()
-    table = csv_bytes(result.rows)
     steps = int(result.facts["env_steps_total"])
     meta: Meta = {
         "spec": spec.model_dump(mode="json"),
@@ -197,35 +161,3 @@ def peak_memory_mb() -> float:
     except (OSError, IndexError):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, others KiB
-
-
-def csv_bytes(rows: Iterable[dict[str, object]]) -> bytes:
-    """The rows as CSV: the shortest digits that give the same float back, empty for absent, lines end in LF.
-
-    Raises:
-        ValueError: if there is no row, or the rows' keys differ.
-    """
-    rows = list(rows)
-    if not rows:
-        raise ValueError("a run without any row")
-    columns = list(rows[0])
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        if list(row) != columns:
-            raise ValueError(f"columns differ between rows: {sorted(set(row) ^ set(columns))}")
-        writer.writerow([_cell(value) for value in row.values()])
-    return text.getvalue().encode()
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):  # numpy's float64 is one, whose own repr reads np.float64(...)
-        return repr(float(value))
-    if hasattr(value, "item"):  # another numpy scalar
-        return _cell(value.item())
-    return str(value)

@@ -2,7 +2,9 @@
 
 Snakemake deletes declared outputs before a rerun; the store is no output, so nothing that was computed gets lost:
 a failed rerun, a reverted edit or a second scenario with the same run take the finished run from here.
-An entry is the run's CSV and its meta JSON, whose ``checksum`` covers both.
+An entry is the run's CSV and its meta JSON, whose ``checksum`` covers both. A published run's meta JSON says so (key
+``published``: the scenario that it was published with); such a run is also found by its settings and NUMERICS_VERSION,
+whatever code made it: ``<results>/.store/published/<key[:2]>/<key>`` names its digest.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from frl.runs.files import write_synced
+from frl.runs.files import remove, write_atomically, write_synced
 
 Meta = dict[str, Any]
 NAMES = ("run.csv", "meta.json")
@@ -36,6 +38,20 @@ def checksum(csv: bytes, meta: Meta) -> str:
     """Hex SHA-256 over the CSV and everything in the meta data but the checksum itself."""
     rest = json.dumps({key: value for key, value in meta.items() if key != "checksum"}, sort_keys=True)
     return hashlib.sha256(csv + b"\0" + rest.encode()).hexdigest()
+
+
+def settings_key(settings: str, numerics_version: int) -> str:
+    """Hex SHA-256 of a run's settings (:meth:`frl.spec.RunSpec.to_json`) and of the version of its numerics."""
+    return hashlib.sha256(f"{settings}\nnumerics {numerics_version}".encode()).hexdigest()
+
+
+def mark_published(entry: tuple[bytes, bytes], scenario: str) -> tuple[bytes, bytes]:
+    """The run with a meta file that says with which scenario it was published; one that is published stays as it is."""
+    meta = json.loads(entry[1])
+    if not meta.get("published"):
+        meta = {**{key: value for key, value in meta.items() if key != "checksum"}, "published": scenario}
+        meta["checksum"] = checksum(entry[0], meta)
+    return entry[0], dump_meta(meta)
 
 
 def dump_meta(meta: Meta) -> bytes:
@@ -98,24 +114,44 @@ class Store:
             return None
         return csv, meta
 
+    def published(self, key: str) -> tuple[bytes, bytes] | None:
+        """CSV and meta bytes of a published run of these settings (:func:`settings_key`), whatever code made it."""
+        try:
+            digest = self._pointer(key).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        entry = self.get(digest) if DIGEST.fullmatch(digest) else None
+        return entry if entry and key_of_published(json.loads(entry[1])) == key else None
+
+    def _pointer(self, key: str) -> Path:
+        return self.root / "published" / key[:2] / key
+
     def put(self, digest: str, csv: bytes, meta: bytes) -> None:
-        """Keep a finished run; a whole entry that is already there stays.
+        """Keep a finished run; a whole entry that is already there stays, unless this one is published and it is not.
 
         Raises:
             StoreError: if checksum or digest do not fit.
             OSError: if it cannot be written (disk full); nothing half-written is left under the digest.
         """
-        verify(csv, meta, digest)
+        key = key_of_published(verify(csv, meta, digest))
+        if not self._has(digest, published=bool(key)):
+            self._replace(digest, csv, meta)
+        if key and self.published(key) is None:
+            write_atomically(self._pointer(key), f"{digest}\n")
+
+    def _has(self, digest: str, published: bool) -> bool:
+        entry = self.get(digest) if self.folder(digest).exists() else None
+        return entry is not None and (not published or bool(json.loads(entry[1]).get("published")))
+
+    def _replace(self, digest: str, csv: bytes, meta: bytes) -> None:
         folder = self.folder(digest)
-        if folder.exists() and self.get(digest) is not None:
-            return
         temporary = self.root / f".tmp-{socket.gethostname()}-{os.getpid()}-{digest[:12]}"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         try:
             for name, content in zip(NAMES, (csv, meta), strict=True):
                 write_synced(temporary / name, content)
-            shutil.rmtree(folder, ignore_errors=True)  # a damaged entry
+            remove(folder)  # a damaged entry, or one that is not published
             folder.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(folder)
         except OSError:
@@ -178,6 +214,13 @@ class Store:
         for digest, (csv, meta) in entries.items():
             self.put(digest, csv, meta)
         return len(entries)
+
+
+def key_of_published(meta: Meta) -> str:
+    """What a published run is found by; empty for another."""
+    if not meta.get("published"):
+        return ""
+    return settings_key(json.dumps(meta.get("spec"), sort_keys=True), meta.get("numerics_version", 0))
 
 
 def _read_archive(archive: Path) -> dict[str, tuple[bytes, bytes]]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import json
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from frl.runs.paths import progress_path
 from frl.runs.plan import duration
-from frl.runs.runner import run_paths
 from frl.spec import RunSpec
 
 INTERVAL_S = 30.0
-_STEPS = re.compile(rb": ([0-9,]+) of [0-9,]+ steps")
-_GIVEN = re.compile(rb"^(restored|present): ", re.MULTILINE)
-_RESUMED = re.compile(rb"resumed at ([0-9,]+) steps")
+Facts = dict[str, Any]
 
 
 class Watch:
-    """Reads what is on disk, so that it does not matter where jobs run: finished runs, and running jobs' logs.
+    """Reads the runs' progress files (:class:`frl.runs.progress.ProgressFile`), wherever the jobs run.
 
     Args:
         specs: the runs that are to be made now.
@@ -34,45 +32,34 @@ class Watch:
     def __init__(
         self, specs: Iterable[RunSpec], results: Path, scenario: str, clock: Callable[[], float] = time.monotonic
     ):
-        logs = results / scenario / "logs" / "train"
         self.clock = clock
-        self.open = {
-            run_paths(spec, results, scenario)[0]: (logs / f"{spec.run_id}.log", spec.env_steps_budget)
-            for spec in specs
-        }
-        self.runs = len(self.open)
-        self.budget = sum(steps for _, steps in self.open.values())
+        budgets = {progress_path(spec, results, scenario): spec.env_steps_budget for spec in specs}
+        # what an earlier start left says nothing: only what is written from now on counts
+        self.open = {path: _read(path) for path in budgets}
+        """By file of a run that is not finished: what it said at the beginning."""
+        self.runs = len(budgets)
+        self.budget = sum(budgets.values())
         self.finished_steps = 0
         self.given: dict[Path, int] = {}
-        """By log: steps that were there already, of a checkpoint or of the store."""
-        # a file of an earlier start says nothing: only what is written from now on counts
-        self.stale = {path: path.stat().st_mtime_ns for path in self._files() if path.exists()}
+        """By file: steps that were there already, of a checkpoint or of the store."""
         self.history = deque([(clock(), 0)], maxlen=20)
         """(time, steps made) of the last lines."""
-
-    def _files(self) -> list[Path]:
-        return [*self.open, *(log for log, _ in self.open.values())]
-
-    def _new(self, path: Path) -> bool:
-        try:
-            return path.stat().st_mtime_ns != self.stale.get(path)
-        except FileNotFoundError:
-            return False
 
     def steps(self) -> int:
         """Environment steps of the runs finished and under way."""
         under_way = 0
-        for path, (log, budget) in list(self.open.items()):
-            text = log.read_bytes() if self._new(log) else b""
-            if resumed := _RESUMED.search(text):
-                self.given[log] = _number(resumed)
-            if self._new(path):
-                if _GIVEN.search(text):
-                    self.given[log] = budget
-                self.finished_steps += budget
+        for path, before in list(self.open.items()):
+            facts = _read(path)
+            if facts is None or facts == before:
+                continue
+            self.given[path] = facts["env_steps_begun"]
+            if facts["outcome"] in ("present", "restored", "trained"):
+                if facts["outcome"] != "trained":
+                    self.given[path] = facts["env_steps_budget"]
+                self.finished_steps += facts["env_steps_budget"]
                 del self.open[path]
-            elif found := _STEPS.findall(text[-2000:]):
-                under_way += min(int(found[-1].replace(b",", b"")), budget)
+            else:
+                under_way += min(facts["env_steps_total"], facts["env_steps_budget"])
         return self.finished_steps + under_way
 
     def line(self) -> str:
@@ -98,5 +85,10 @@ class Watch:
         threading.Thread(target=speak, name="progress", daemon=True).start()
 
 
-def _number(match: re.Match[bytes]) -> int:
-    return int(match[1].replace(b",", b""))
+def _read(path: Path) -> Facts | None:
+    """What a progress file says; None if there is none."""
+    try:
+        facts: Facts = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and "outcome" in facts else None

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from frl import spec
 from frl.training.servers.base import Settings
 
-Role = Literal["confirmatory", "exploratory"]
+Role = Literal["primary", "secondary", "exploratory"]
+Per = Literal["samples", "time", "uploads", "uplink_bytes", "total_bytes"]
+"""What is counted until the threshold: environment steps per agent, simulated seconds, and uploads, bytes up or bytes
+of both directions per agent."""
 Agents = spec.Count
 Finite = spec.Number
 Number = spec.Positive
+Factor = Annotated[Finite, Field(gt=1)]
 
 
 def _not_blank(text: str) -> str:
@@ -44,12 +48,28 @@ Need = tuple[tuple[str, ...], int]
 """The names of a method, as in `Methods`, and N."""
 
 
+class ArmOf(Settings):
+    """One arm of a comparison: all seeds of a method with N agents."""
+
+    method: Methods
+    n_agents: Agents
+
+    @property
+    def need(self) -> Need:
+        """As a :class:`Part` has it."""
+        return self.method, self.n_agents
+
+
 @dataclass(frozen=True)
 class Part:
-    """One comparison of a claim: what it is called, and the runs it needs. `joint` parts sum up the others."""
+    """One comparison of a claim: what it is called, the arms it needs, in the order of its test, and what is claimed.
+
+    `number`: the claimed number; None where only a direction is claimed. `joint` parts sum up the others.
+    """
 
     label: str
     needs: tuple[Need, ...]
+    number: float | Literal["waiting_gain"] | None = None
     joint: bool = False
 
 
@@ -67,8 +87,22 @@ class ClaimBase(Settings):
     environment: str
     """The MuJoCo task that it is about."""
     role: Role
-    """confirmatory: its p-values are corrected together with those of all confirmatory claims; exploratory: not."""
+    """primary: corrected for the number of primary claims of its environment and family; secondary and exploratory: not
+    corrected, but judged by the same wide interval; exploratory ones were thought of late, or cannot decide."""
+    family: str = ""
+    """Primary claims of one environment that belong together; empty where an environment has one family."""
+    threshold: Finite
+    """Return to reach."""
+    horizon: Number
+    """Where times to it are censored, in the unit of what is counted; fixed before the runs."""
 
     def parts(self) -> Iterator[Part]:
         """The comparisons that the claim consists of."""
         raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _a_primary_claim_is_one_direction(self) -> ClaimBase:
+        parts = list(self.parts())
+        if self.role == "primary" and (len(parts) > 1 or parts[0].number is not None):
+            raise ValueError("role = 'primary': such a claim has one part, and claims a direction, not a number")
+        return self

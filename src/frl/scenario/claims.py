@@ -1,116 +1,45 @@
-"""What is claimed: the models of a claims file, one for each test, and what of it a scenario can judge.
+"""What is claimed: the models of a claims file, one for each test.
 
-A claims file lists claims of the poster and the paper. Each names one of a closed list of tests (:data:`Claim`) with
-the numbers that it needs; :mod:`frl.verdicts.judge` judges them. Every model is frozen and refuses unknown keys.
+A claims file lists claims of the poster and the papers. Each names one of a closed list of tests (:data:`Claim`) with
+the numbers that it needs; :mod:`frl.verdicts.judge` judges them. All are about how long it takes to a return
+(:mod:`frl.analysis.thresholds`). Every model is frozen and refuses unknown keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from frl.scenario.claim_base import Agents, ClaimBase, Finite, Methods, Number, Part
-from frl.scenario.communication_claims import NonInferiority, Saving, Superiority
+from frl.scenario.claim_base import Agents, ArmOf, ClaimBase, Factor, Finite, Methods, Number, Part, Per
 from frl.training.servers.base import Settings
 
-if TYPE_CHECKING:
-    pass
+
+class Pair(Settings):
+    """Two arms, of which one is claimed to be faster."""
+
+    slower: ArmOf
+    faster: ArmOf
+    number: Number | Literal["waiting_gain"] | None = None
+    """The claimed ratio; waiting_gain: what not waiting gives in closed form on the slower arm's fleet; empty: the
+    claim is only that the ratio exceeds 1."""
 
 
-class Trend(ClaimBase):
-    """Return rises with N at equal samples per agent."""
+class Ratio(ClaimBase):
+    """What the slower arm needs to the threshold, over what the faster one needs."""
 
-    test: Literal["trend"]
-    method: Methods
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=3)]
-    """The values of N to compare, ascending."""
-    margin: Number
-    """Smallest effect that matters, in mean return per doubling of N."""
-
-    def parts(self) -> Iterator[Part]:
-        yield Part(f"N = {', '.join(map(str, self.n_agents))}", tuple((self.method, n) for n in self.n_agents))
-
-
-class SampleSpeedup(ClaimBase):
-    """Samples per agent that one agent needs to reach the threshold, over what each of N needs."""
-
-    test: Literal["sample_speedup"]
-    method: Methods
-    numbers: Annotated[dict[Agents, Number], Field(min_length=1)]
-    """For each N the claimed speed-up over N = 1."""
-    threshold: Finite
-    """Return to reach."""
-    margin: Number
-    """Relative: 0.25 accepts number / 1.25 to number x 1.25."""
+    test: Literal["ratio"]
+    per: Per
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    margin: Factor
+    """Smallest ratio that matters; of a claimed number: number / margin to number x margin counts as it."""
 
     def parts(self) -> Iterator[Part]:
-        for n in self.numbers:
-            yield Part(f"N = {n}", ((self.method, 1), (self.method, n)))
-
-
-class FinalReturn(ClaimBase):
-    """Return at the end of the budget."""
-
-    test: Literal["final_return"]
-    method: Methods
-    numbers: Annotated[dict[Agents, Finite], Field(min_length=1)]
-    """For each N the claimed return."""
-    margin: Number
-    """Relative: 0.1 accepts 90 to 110 % of the number."""
-
-    def parts(self) -> Iterator[Part]:
-        for n in self.numbers:
-            yield Part(f"N = {n}", ((self.method, n),))
-
-
-class TimeRatio(ClaimBase):
-    """Simulated time that the slower method needs to reach the threshold, over what the faster one needs."""
-
-    test: Literal["time_ratio"]
-    faster: Methods
-    slower: Methods
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
-    numbers: dict[Agents, Number] | Literal["waiting_gain"] = {}
-    """For each N the claimed ratio; waiting_gain: what not waiting gives in closed form on the scenario's fleet; empty:
-    the claim is only that the ratio exceeds 1."""
-    threshold: Finite
-    """Return to reach."""
-    margin: Number
-    """Relative: 0.25 accepts number / 1.25 to number x 1.25."""
-
-    @model_validator(mode="after")
-    def _a_number_for_each(self) -> TimeRatio:
-        if isinstance(self.numbers, dict) and self.numbers and set(self.numbers) != set(self.n_agents):
-            raise ValueError(f"numbers: need one for each N of n_agents = {list(self.n_agents)}, or none")
-        return self
-
-    def parts(self) -> Iterator[Part]:
-        for n in self.n_agents:
-            yield Part(f"N = {n}", ((self.slower, n), (self.faster, n)))
-
-
-class Order(ClaimBase):
-    """The order of the methods by return at equal simulated time, over the times that all of them reach."""
-
-    test: Literal["order"]
-    methods: Annotated[tuple[Methods, ...], Field(min_length=2)]
-    """Best first."""
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=1)]
-    margin: Number
-    """Smallest difference that matters, in mean return."""
-
-    def parts(self) -> Iterator[Part]:
-        for n in self.n_agents:
-            needs = tuple((names, n) for names in self.methods)
-            for better, worse in zip(self.methods, self.methods[1:], strict=False):
-                # all are needed: they say up to which time the pair is compared
-                first = [(better, n), (worse, n)]
-                rest = tuple(need for need in needs if need not in first)
-                yield Part(f"{better[0]} > {worse[0]}, N = {n}", (*first, *rest))
-            if len(self.methods) > 2:
-                yield Part(f"whole order, N = {n}", needs, joint=True)
+        for pair in self.pairs:
+            slow, fast = pair.slower, pair.faster
+            label = f"{slow.method[0]}, N = {slow.n_agents} over {fast.method[0]}, N = {fast.n_agents}"
+            yield Part(label, (slow.need, fast.need), pair.number)
 
 
 class LookaheadPair(Settings):
@@ -121,93 +50,76 @@ class LookaheadPair(Settings):
 
 
 class Lookahead(ClaimBase):
-    """What the lookahead adds to the mean return, all else equal."""
+    """Samples per agent that the method without the lookahead needs, over those with it, all else equal."""
 
     test: Literal["lookahead"]
+    per: Literal["samples"] = "samples"
     pairs: Annotated[tuple[LookaheadPair, ...], Field(min_length=1)]
     """One pair for each momentum weight alpha."""
     n_agents: Agents
-    margin: Number
-    """Smallest difference that matters, in mean return."""
+    margin: Factor
+    """Smallest ratio that matters."""
 
     def parts(self) -> Iterator[Part]:
-        n = self.n_agents
-        needs = [((pair.with_lookahead, n), (pair.without, n)) for pair in self.pairs]
-        for need in needs:
-            yield Part(need[0][0][0], need)
-        if len(needs) > 1:
-            yield Part("all together", tuple(need for pair in needs for need in pair), joint=True)
+        for pair in self.pairs:
+            needs = ((pair.without, self.n_agents), (pair.with_lookahead, self.n_agents))
+            yield Part(f"{pair.with_lookahead[0]}, N = {self.n_agents}", needs)
 
 
-class Heterogeneity(ClaimBase):
-    """The time ratio against t_max / t_min: the slower method is trained once and re-timed for every fleet."""
+class Fleets(ClaimBase):
+    """The time ratio on more and less equal fleets, against the closed form of not waiting.
 
-    test: Literal["heterogeneity"]
+    The slower method, which waits, is trained once and re-timed for every fleet. The horizon is in its environment
+    steps per agent, and so, in simulated seconds, as much longer as its rounds are on a less equal fleet.
+    """
+
+    test: Literal["fleets"]
+    per: Literal["time"] = "time"
     faster: Annotated[tuple[Methods, ...], Field(min_length=1)]
     """One asynchronous method for each fleet."""
     slower: Methods
     """The synchronous method, trained on any of the fleets."""
     n_agents: Agents
-    threshold: Finite
-    """Return to reach."""
-    margin: Number
-    """Relative, about the closed form: 0.25 accepts 1 / 1.25 to 1.25 times it."""
+    margin: Factor
+    """About the closed form: closed form / margin to closed form x margin counts as it."""
+    growth_margin: Number = 0.2
+    """Of how the ratio grows, the slope of its logarithm against the closed form's: what is this close to 1 counts."""
 
     def parts(self) -> Iterator[Part]:
+        n = self.n_agents
         for names in self.faster:
-            yield Part(names[0], ((self.slower, self.n_agents), (names, self.n_agents)))
+            yield Part(names[0], ((self.slower, n), (names, n)), "waiting_gain")
         if len(self.faster) > 2:
-            needs = tuple((names, self.n_agents) for names in self.faster)
-            yield Part("all fleets together", ((self.slower, self.n_agents), *needs), joint=True)
+            needs = ((self.slower, n), *((names, n) for names in self.faster))
+            yield Part("growth over all fleets", needs, 1.0, joint=True)
 
 
-class ScalingExponent(ClaimBase):
-    """b in samples per agent to the threshold ~ N^-b."""
+class Exponent(ClaimBase):
+    """b in time to the threshold ~ N^-b."""
 
-    test: Literal["scaling_exponent"]
-    method: Methods
-    n_agents: Annotated[tuple[Agents, ...], Field(min_length=3)]
-    threshold: Finite
-    """Return to reach."""
-    number: Finite
-    """The claimed exponent; 1 is linear speed-up."""
+    test: Literal["exponent"]
+    per: Literal["samples", "time"] = "samples"
+    arms: Annotated[tuple[ArmOf, ...], Field(min_length=3)]
+    """One for each N, each N's own best settings or the same for all."""
+    number: Finite | None = None
+    """The claimed exponent, 1 is linear speed-up; empty: the claim is only that it exceeds 0."""
     margin: Number
-    """Absolute: accepts number - margin to number + margin."""
+    """Smallest exponent that matters; of a claimed number: number - margin to number + margin counts as it."""
+
+    @field_validator("arms")
+    @classmethod
+    def _one_for_each_n(cls, arms: tuple[ArmOf, ...]) -> tuple[ArmOf, ...]:
+        counts = [arm.n_agents for arm in arms]
+        if twice := [n for n in counts if counts.count(n) > 1]:
+            raise ValueError(f"two arms have n_agents = {twice[0]}; one for each N")
+        return arms
 
     def parts(self) -> Iterator[Part]:
-        yield Part(f"N = {', '.join(map(str, self.n_agents))}", tuple((self.method, n) for n in self.n_agents))
+        label = f"N = {', '.join(str(arm.n_agents) for arm in self.arms)}"
+        yield Part(label, tuple(arm.need for arm in self.arms), self.number)
 
 
-class PerfectScaling(ClaimBase):
-    """Mean return of N agents less that of one agent that takes all their samples itself; 0 is perfect scaling."""
-
-    test: Literal["perfect_scaling"]
-    method: Methods
-    controls: Annotated[dict[Agents, Methods], Field(min_length=1)]
-    """For each N the method with one agent and N times the samples."""
-    margin: Number
-    """Smallest difference that matters, in mean return."""
-
-    def parts(self) -> Iterator[Part]:
-        for n, control in self.controls.items():
-            yield Part(f"N = {n}", ((self.method, n), (control, 1)))
-
-
-Claim = Annotated[
-    Trend
-    | SampleSpeedup
-    | FinalReturn
-    | TimeRatio
-    | Order
-    | Lookahead
-    | Heterogeneity
-    | ScalingExponent
-    | PerfectScaling
-    | NonInferiority
-    | Saving
-    | Superiority,
-    Field(discriminator="test"),
-]
+Claim = Annotated[Ratio | Lookahead | Fleets | Exponent, Field(discriminator="test")]
 
 
 class Claims(Settings):

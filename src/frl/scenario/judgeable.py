@@ -6,7 +6,7 @@ from frl.scenario.claim_base import ClaimBase, Need
 from frl.scenario.feasible import SYNCHRONOUS
 from frl.spec import ENVIRONMENTS, SERVERS, RunSpec
 
-RE_TIMED = {"heterogeneity": "slower"}
+RE_TIMED = {"fleets": "slower"}
 """Tests that re-time a method's runs for another fleet, and the claim's key that names the method."""
 
 Cells = dict[tuple[str, int], RunSpec]

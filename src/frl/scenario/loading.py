@@ -17,15 +17,22 @@ from frl.training.servers.base import Settings
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
+_FILES = {
+    "claims": "a claims file, as in claims.yaml",
+    "trials": "a CSV, as in trials.csv",
+    "tuning_times": "a CSV, as `frl times` writes it",
+}
+
+
 def load_scenario(path: str | Path) -> Scenario:
-    """Read one scenario file, and the claims file and the trials that it names; nothing else is read or merged in.
+    """Read one scenario file and the claims file, the trials and the tuning times that it names, nothing else.
 
     Raises:
         SpecError: if a file is missing, no YAML mapping, or not a valid scenario, claims file or CSV.
     """
     path = Path(path)
     data = _read_yaml(path, "scenario")
-    for key, what in (("claims", "a claims file, as in claims.yaml"), ("trials", "a CSV, as in trials.csv")):
+    for key, what in _FILES.items():
         if data.get(key) in (None, ""):
             data.pop(key, None)
         elif not isinstance(data[key], str):
@@ -33,8 +40,9 @@ def load_scenario(path: str | Path) -> Scenario:
             raise SpecError(f"{path}: {key}: should be the path of {what}, not a {type(data[key]).__name__}{hint}")
     if "claims" in data:
         data["claims"] = _validated(path.parent / data["claims"], "claims file", Claims)
-    if "trials" in data:
-        data["trials"] = _read_csv(path.parent / data["trials"], "trials")
+    for key, what in (("trials", "trials"), ("tuning_times", "tuning times")):
+        if key in data:
+            data[key] = _read_csv(path.parent / data[key], what)
     return _validated(path, "scenario", Scenario, data)
 
 

@@ -1,14 +1,50 @@
-"""What is built from a scenario's runs: the names of its figures and tables."""
+"""What is built from a scenario's runs: figures, tables and notebooks by name, and the files that each step writes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import get_args
 
 from frl.scenario.scenario import FigureName, Scenario, cells_of
 from frl.spec import SERVERS
 
-EFFECTS = ("lookahead", "heterogeneity")
+EFFECTS = ("lookahead", "fleets")
+NOTEBOOKS = "[0-9]*.py"
+"""The notebooks that the report is made of, in order of name; the others are for readers to start from."""
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), "uploads", *EFFECTS)
+
+TABLES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
+COLLECTED = ("curves.csv", "runs.csv", "missing.csv")
+FIGURE_KINDS = ("svg", "pdf", "png")
+TABLE_KINDS = ("html", "csv", "md")
+STEPS = ("collect", "verdict", "figures", "tables", "report")
+"""From the runs to the report, in order; each is a command of frl and a rule of the workflow."""
+
+
+def files(step: str, figures: Iterable[str] = ALL_FIGURES) -> list[str]:
+    """What the step writes, by paths from the scenario's folder.
+
+    Args:
+        step: one of `STEPS`.
+        figures: the names of the figures; all that there can be if not given.
+    """
+    return {
+        "collect": list(COLLECTED),
+        "figures": [f"figures/{name}.{kind}" for name in figures for kind in FIGURE_KINDS],
+        "tables": [f"tables/{name}.{kind}" for name in TABLES for kind in TABLE_KINDS],
+        "verdict": ["verdicts.json", *(f"tables/verdict.{kind}" for kind in TABLE_KINDS)],
+        "report": ["report.html"],
+    }[step]
+
+
+def record(step: str) -> str:
+    """What says what the step's files were made from (:mod:`frl.runs.lineage`), by its path from that folder."""
+    return f"provenance/{step}.json"
+
+
+def steps_of(scenario: Scenario) -> list[str]:
+    """The steps that the scenario has: without claims there is no verdict."""
+    return [step for step in STEPS if step != "verdict" or scenario.claims is not None]
 
 
 def figure_names(scenario: Scenario) -> list[str]:

@@ -115,6 +115,9 @@ class Scenario(Settings):
     trials: str = ""
     """What was tried to find the settings, for the report: a CSV, by its path from the scenario file; once read, its
     text."""
+    tuning_times: str = ""
+    """How long tuning runs took to the thresholds, for the power of the claims: a CSV that `frl times` writes, by its
+    path from the scenario file; once read, its text."""
     claims: Claims | None = None
     """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any run."""
     figures: dict[FigureName, Annotated[dict[MethodName, Line], Field(min_length=1)]] = {}

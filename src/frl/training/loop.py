@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
+from frl.training import NUMERICS_VERSION
 from frl.training import normalizer as observations
 from frl.training.agent import Agents, Work
 from frl.training.clock import Clock
@@ -21,9 +22,6 @@ from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
 from frl.training.servers.base import SharedState, Task
-
-NUMERICS_VERSION = 2
-"""Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
 
 EVALUATE_EVERY_S = 30.0
 """Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""

@@ -1,21 +1,73 @@
-"""An effect with its interval and what it is held against, and the collected data that it is computed from."""
+"""An effect with its uncertainty and what it is held against, and the collected data that it is computed from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from frl.analysis import names
-from frl.analysis.crossings import common_seeds, mean_height
-from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves, rows_of
-from frl.analysis.intervals import p_above
+from frl.analysis.curves import (
+    STEPS,
+    TIME,
+    TOTAL_BYTES,
+    UPLINK,
+    UPLOADS,
+    Cell,
+    Curves,
+    align,
+    rows_of,
+    with_total_bytes,
+)
 from frl.analysis.names import curve_name, display_name
 from frl.analysis.quantity import Array, Quantity
+from frl.analysis.thresholds import Arm, Contrast, arm_of, capped_area, contrast, seed_times, unreached
+from frl.scenario.claim_base import Per
 from frl.scenario.scenario import FigureName, Scenario
 from frl.spec import RunSpec
+from frl.verdicts.record import Notes, Reason
+
+AXES: dict[Per, str] = {
+    "samples": STEPS,
+    "time": TIME,
+    "uploads": UPLOADS,
+    "uplink_bytes": UPLINK,
+    "total_bytes": TOTAL_BYTES,
+}
+_FIGURES: dict[Per, FigureName] = {"samples": "sample_complexity", "time": "time_complexity"}
+"""Where the methods have the names by which a claim is shown; else in that of communication."""
+
+
+@dataclass(frozen=True)
+class ArmEstimate:
+    """One arm: the times of its seeds to the threshold, and what to know of its runs.
+
+    Attributes:
+        cell: environment, method and N.
+        label: what readers call it.
+        arm: its censored times.
+        capped_S: mean of min(return, threshold) up to the horizon, of each seed, in return.
+        diverged: runs that diverged; they hold their last return.
+        early: runs that ended before the horizon without getting to the threshold.
+        at_start: runs that are at the threshold before any training.
+    """
+
+    cell: Cell
+    label: str
+    arm: Arm
+    capped_S: Array
+    diverged: int
+    early: int
+    at_start: int
+
+    @property
+    def capped(self) -> Quantity:
+        """The mean over seeds of the capped area, with Student's t interval."""
+        return contrast([self.capped_S], [1.0]).quantity()
 
 
 @dataclass(frozen=True)
@@ -24,114 +76,101 @@ class Estimate:
 
     Attributes:
         label: which comparison.
-        effect: the effect in `unit`, with its 95 % interval.
-        unit: "return", "ratio", "exponent", "return per doubling" or "of the gain".
-        margin: smallest effect that matters, on the scale on which it is judged (the logarithm for ratios).
-        number: the claimed number, if there is one; without, the claim is that the effect exceeds `none`.
-        none: the effect if the method had none; None where that means nothing.
-        at_least: what the effect has to exceed, if it is not `none`: less in a claim of non-inferiority, more in one
-            of a saving by a factor.
-        p: twice the one-sided p-value of the claim's null hypothesis, if not the one read from the interval.
-        beside: what to know besides, in words.
-        at: where the effect belongs in a figure: alpha, or t_max / t_min.
-        theory: the closed form's value, for a figure.
-        each: the effect in every seed, for a figure.
-        flaw: why the comparison says nothing, in words; empty if it does.
+        unit: of the effect; a ratio is judged by its logarithm.
+        contrast: the effect on the scale on which it is judged, where no effect is 0.
+        margin: smallest effect that matters, or distance from a claimed number that counts as it, on that scale.
+        arms: what is compared, in the order of the claim's test.
+        number: the claimed number in `unit`; None where only a direction is claimed.
+        notes: what to know besides.
+        flaw: why the comparison says nothing; None if it does.
     """
 
     label: str
-    effect: Quantity
-    unit: str
+    unit: Literal["ratio", "exponent"]
+    contrast: Contrast
     margin: float
+    arms: tuple[ArmEstimate, ...]
     number: float | None = None
-    none: float | None = None
-    at_least: float | None = None
-    p: float | None = None
-    beside: str = ""
-    at: float = float("nan")
-    theory: float = float("nan")
-    each: tuple[float, ...] = ()
-    flaw: str = ""
+    notes: Notes = field(default_factory=Notes)
+    flaw: Reason | None = None
+
+    def scaled(self, value: float) -> float:
+        """A value in `unit` on the scale on which the effect is judged."""
+        return float(np.log(value)) if self.unit == "ratio" else value
 
     @property
-    def log(self) -> bool:
-        """Whether it is judged on the logarithmic scale."""
-        return self.unit == "ratio"
-
-    def scaled(self, value: float | None) -> float:
-        """A value on the scale on which the effect is judged; nan for none."""
-        if value is None:
-            return float("nan")
-        with np.errstate(divide="ignore"):
-            return float(np.log(value)) if self.log else value
-
-    @property
-    def bound(self) -> float | None:
-        """What the effect has to exceed."""
-        return self.none if self.at_least is None else self.at_least
-
-    @property
-    def judged(self) -> Quantity:
-        """The effect on that scale."""
-        e = self.effect
-        return Quantity(self.scaled(e.value), self.scaled(e.low), self.scaled(e.high), e.relation)
-
-    def p_value(self, n: int) -> float:
-        """p of "the effect is not above its bound", or, with a number, of "it is at least a margin away from it"."""
-        if self.p is not None:
-            return self.p
-        effect, mirrored = self.judged, _mirrored(self.judged)
-        if self.number is None:
-            return p_above(effect, self.scaled(self.bound), n)
-        number = self.scaled(self.number)  # two one-sided tests (Schuirmann 1987)
-        return max(p_above(effect, number - self.margin, n), p_above(mirrored, -number - self.margin, n))
-
-
-def _mirrored(q: Quantity) -> Quantity:
-    return Quantity(-q.value, -q.high, -q.low, q.relation)
+    def effect(self) -> Quantity:
+        """The effect in `unit`, with its interval."""
+        return self.contrast.quantity(exponential=self.unit == "ratio")
 
 
 @dataclass(frozen=True)
 class Data:
-    """The collected evaluation points of a scenario, aligned on either axis."""
+    """The collected evaluation points of a scenario."""
 
     scenario: Scenario
     frame: pd.DataFrame
 
     @cached_property
-    def steps(self) -> dict[Cell, Curves]:
-        """Against environment steps per agent."""
-        return all_curves(self.frame, STEPS)
+    def expected(self) -> Counter[Cell]:
+        """Seeds that the scenario has of each cell."""
+        return Counter((spec.environment, spec.method, spec.n_agents) for spec in self.scenario.runs())
 
     @cached_property
-    def time(self) -> dict[Cell, Curves]:
-        """Against simulated time."""
-        return all_curves(self.frame, TIME)
+    def seeds(self) -> Counter[Cell]:
+        """Seeds that were collected of each cell."""
+        runs = self.frame[["environment", "method", "n_agents", "seed"]].drop_duplicates()
+        return Counter((str(e), str(m), int(n)) for e, m, n, _ in runs.itertuples(index=False))
 
     def spec(self, cell: Cell) -> RunSpec:
         """The settings of a cell, with the first seed."""
         return self.scenario.resolve(*cell, self.scenario.seeds[0])
 
-    def name(self, method: str, figure: FigureName, n_agents: int | None = None) -> str:
-        """What the figure calls the method, with its N if given."""
-        key = names.shown(self.scenario, figure).get(method, method)
-        return display_name(key) if n_agents is None else curve_name(key, n_agents)
+    def name(self, cell: Cell, per: Per, with_n: bool = True) -> str:
+        """What readers call the cell's method, with its N: as in the figure of what is counted, else in any other."""
+        first: FigureName = _FIGURES.get(per, "communication")
+        shown = [names.shown(self.scenario, figure) for figure in (first, *self.scenario.figures)]
+        key = next((labels[cell[1]] for labels in shown if cell[1] in labels), cell[1])
+        return curve_name(key, cell[2]) if with_n else display_name(key)
 
     def rows(self, cell: Cell) -> pd.DataFrame:
         """The rows of a cell."""
         return rows_of(self.frame, cell)
 
+    def arm(
+        self, cell: Cell, per: Per, threshold: float, horizon: float, rows: pd.DataFrame | None = None
+    ) -> ArmEstimate:
+        """One arm's times to the threshold; `rows` are those of the cell if they are not as collected."""
+        curves = curves_per(self.rows(cell) if rows is None else rows, per)
+        early = int((unreached(curves, threshold) < horizon * (1 - 1e-9)).sum())
+        at_start = int((seed_times(curves, threshold) <= 0).sum())
+        return ArmEstimate(
+            cell, self.name(cell, per), arm_of(curves, threshold, horizon), capped_area(curves, threshold, horizon),
+            int(curves.diverged.sum()), early, at_start,
+        )  # fmt: skip
 
-def heights(end: float, *curves: Curves) -> Array:
-    """Mean height up to `end` of the seeds that all have: (len(curves), S), in return."""
-    seeds = common_seeds(*curves)
-    return np.stack([mean_height(c, end)[[c.seeds.index(seed) for seed in seeds]] for c in curves])
+
+def curves_per(rows: pd.DataFrame, per: Per) -> Curves:
+    """A cell's runs against what is counted; messages and bytes per agent, as samples are."""
+    axis = AXES[per]
+    rows = with_total_bytes(rows) if per == "total_bytes" else rows
+    if per not in ("samples", "time"):
+        rows = rows.assign(**{axis: rows[axis] / rows["n_agents"]})
+    return align(rows, axis)
 
 
-def other_differences(a: RunSpec, b: RunSpec, but: tuple[str, ...] = ()) -> str:
-    """Settings in which two runs differ, but for the algorithm, whose alpha builds the lookahead, and `but`."""
-    first, second = (spec.model_dump(mode="json", exclude={"algorithm", "seed", *but}) for spec in (a, b))
+def flaw_of(arms: tuple[ArmEstimate, ...]) -> Reason | None:
+    """What keeps the arms from being compared."""
+    if at_start := sum(one.at_start for one in arms):
+        return Reason(code="at_start", details={"runs": at_start})
+    if early := sum(one.early for one in arms):
+        return Reason(code="ended_early", details={"runs": early})
+    return None
+
+
+def other_differences(a: RunSpec, b: RunSpec) -> list[str]:
+    """Settings in which two runs differ, but for the algorithm and its alpha that builds the lookahead."""
+    first, second = (spec.model_dump(mode="json", exclude={"algorithm", "seed"}) for spec in (a, b))
     for settings in (first, second):
         settings.get("server", {}).pop("lookahead_alpha", None)
-    keys = [key for key in first if first[key] != second[key]]
-    return f"{a.method} and {b.method} differ in {', '.join(keys)} as well" if keys else ""
+    return [key for key in first if first[key] != second[key]]

@@ -1,121 +1,96 @@
 """The rules that turn an estimate into a verdict.
 
-In this order (:mod:`frl.verdicts.estimands` has the estimands, :mod:`frl.verdicts.judge` applies the first):
+A claim of a direction is judged by two one-sided tests of Welch, of "the effect is at most none" (a ratio of 1) and of
+"it is at least the smallest that matters" (the margin m):
 
-1. untested: runs of the part are missing, there are fewer than `MIN_BOOTSTRAP` seeds, the comparison is flawed, or
-   nothing bounds the effect.
-2. A bound (a censored crossing) is never "replicated". It can show that there is an effect (partly), or that there is
-   none or not the claimed one (not); else the part is untested.
-3. What the 95 % interval settles is settled, wide or not:
-   replicated: it lies above no effect and reaches an effect that matters (the margin), or above the bound that is
-   claimed, or within the margin around the claimed number; and p, corrected for all confirmatory parts (Holm), is at
-   most 0.05; partly: there is an effect, but not of the claimed size, or none that matters; not: the opposite effect,
-   or not the claimed number.
-4. untested: the smallest detectable effect exceeds the margin. It is half the interval's width: an effect of that
-   size is told from none by an experiment of this kind in about half of the cases.
-5. What is left was measured finely enough. partly: the interval overlaps the margin around the number and excludes no
-   effect, or settled the claim only before Holm's correction; not: it lies below the smallest effect that matters;
-   untested: it holds both no effect and one that matters.
+- replicated: above none, and not below m;
+- contradicted: below m, which is the opposite of the claim where the interval lies below none, and else too small to
+  matter; only where at least `ENOUGH` of the seeds of each arm got to the threshold, since stuck seeds pull a ratio
+  to 1;
+- inconclusive: anything else.
 
-"not" is not corrected for the number of parts: of 40 parts whose claim is true one is refuted by chance.
+Of a primary claim both p-values are corrected by Holm among the primary claims of its environment and family, at
+`ALPHA`. Any other is tested at `SINGLE`, which is Holm's first step with four claims and what the interval shows.
+
+A claimed number is judged by the interval alone: within the margin around it replicated, disjoint from that
+contradicted, else inconclusive, and so wherever more than `CENSORED` of the seeds of an arm did not get there.
+
+Without runs a claim is not run.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
-from frl.analysis.intervals import LEVEL, MIN_BOOTSTRAP
-from frl.analysis.quantity import shown as show
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from frl.analysis.quantity import Array
+from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.verdicts.estimate import Estimate
 
-REPLICATED, PARTLY, NOT, UNTESTED = "replicated", "partly", "not", "untested"
-VERDICTS = (REPLICATED, PARTLY, NOT, UNTESTED)
-MEANING = {
-    REPLICATED: "the 95 % interval lies on the claimed side, or within the margin around the claimed number, even "
-    "after correction for all confirmatory parts",
-    PARTLY: "an effect, but not shown to be of the claimed size, or not shown after the correction",
-    NOT: "the 95 % interval shows the opposite, or excludes the claimed number, or every effect that matters (not "
-    "corrected for the number of parts)",
-    UNTESTED: f"too few runs (below {MIN_BOOTSTRAP} seeds, or some missing), or an interval that does not tell",
-}
-ALPHA = 1 - LEVEL
+REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_RUN = "replicated", "contradicted", "inconclusive", "not run"
+VERDICTS = (REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_RUN)
+ALPHA = 0.025
+"""Level of a family of primary claims, on either side."""
+SINGLE = (1 - FAMILY_LEVEL) / 2
+"""Level of any other claim, on either side."""
+ENOUGH = 0.75
+CENSORED = 0.1
+MIN_SEEDS = 5
+"""Fewer seeds in an arm decide nothing."""
 
 
-def smallest_detectable(estimate: Estimate) -> float:
-    """Half the width of the interval, on the scale on which the effect is judged; inf if there is none."""
-    effect = estimate.judged
-    return (effect.high - effect.low) / 2 if effect.has_interval else float("inf")
+def holm(p: ArrayLike) -> Array:
+    """p-values adjusted for testing all on the last axis (Holm 1979), in the order given."""
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p, axis=-1)
+    steps = np.take_along_axis(p, order, axis=-1) * np.arange(p.shape[-1], 0, -1)
+    adjusted = np.minimum(1.0, np.maximum.accumulate(steps, axis=-1))
+    return np.asarray(np.take_along_axis(adjusted, np.argsort(order, axis=-1), axis=-1))
 
 
-def decide(estimate: Estimate, p: float) -> tuple[str, str]:
-    """Verdict and reason of rules 2 to 5, for an estimate of enough seeds; `p` is already corrected."""
-    effect = estimate.judged
-    if np.isnan(effect.value) or not effect.has_interval:
-        return UNTESTED, "the curves end before there is anything to compare"
-    shown = effect.low > estimate.scaled(estimate.bound)  # False without a bound
-    opposite = effect.high < min(estimate.scaled(estimate.bound), estimate.scaled(estimate.none))
-    fine = smallest_detectable(estimate) <= estimate.margin
-    if estimate.number is None:
-        return _decide_direction(estimate, p, shown, opposite, fine)
-    return _decide_number(estimate, p, shown, opposite, fine)
+def directions(above: ArrayLike, below: ArrayLike, enough: ArrayLike) -> NDArray[Any]:
+    """The verdict on each claim of a direction.
+
+    Args:
+        above: whether the effect was shown to exceed none.
+        below: whether it was shown to stay below the margin.
+        enough: whether `ENOUGH` seeds of each arm got to the threshold.
+    """
+    above, below = np.asarray(above), np.asarray(below)
+    return np.select([above & ~below, below & np.asarray(enough)], [REPLICATED, CONTRADICTED], INCONCLUSIVE)
 
 
-def _decide_direction(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
-    none, bound = show(estimate.none), show(estimate.bound)
-    some = estimate.judged.low > estimate.scaled(estimate.none)
-    if estimate.effect.relation != "=":
-        return _decide_bound(shown or some, opposite)
-    too_small = estimate.at_least is None and estimate.judged.high < estimate.scaled(estimate.none) + estimate.margin
-    if shown and too_small:
-        return PARTLY, f"the interval lies above {none}, but below the smallest effect that matters"
-    if shown and p <= ALPHA:
-        return REPLICATED, f"the interval lies above {bound}"
-    if opposite:
-        return NOT, f"the interval lies below {bound}: the opposite is the case"
-    if some and not shown:
-        return PARTLY, f"there is an effect, but not shown to exceed {bound}"
-    uncorrected = f"the interval lies above {bound}, but not after correction for all confirmatory parts"
-    if not fine:
-        return (
-            UNTESTED,
-            f"{uncorrected}, and {_TOO_WIDE}" if shown else f"the interval includes {bound}, but {_TOO_WIDE}",
-        )
-    if shown:
-        return PARTLY, uncorrected
-    if estimate.at_least is None and estimate.judged.high < estimate.scaled(estimate.none) + estimate.margin:
-        return NOT, f"the interval includes {bound}, and lies below the smallest effect that matters"
-    return UNTESTED, f"the interval includes both {bound} and what the claim promises"
+def decide(estimate: Estimate, p_above: float, p_below: float, level: float) -> tuple[str, str]:
+    """Verdict on an estimate without a flaw, and the code of the reason (:data:`frl.verdicts.words.REASONS`).
+
+    Args:
+        estimate: of the effect.
+        p_above, p_below: of the two tests of a direction, corrected where that is due.
+        level: at which they decide.
+    """
+    shares = [one.arm.share for one in estimate.arms]
+    if estimate.number is not None:
+        return _decide_number(estimate, estimate.number, shares)
+    above, below, enough = p_above <= level, p_below <= level, min(shares) >= ENOUGH
+    verdict = str(directions(above, below, enough))
+    if verdict == REPLICATED:
+        return verdict, "above"
+    if verdict == CONTRADICTED:
+        _, high = estimate.contrast.interval()
+        return verdict, "opposite" if high < 0 else "too_small"
+    return verdict, "stuck" if below else "open"
 
 
-def _decide_number(estimate: Estimate, p: float, shown: bool, opposite: bool, fine: bool) -> tuple[str, str]:
-    effect, number = estimate.judged, estimate.scaled(estimate.number)
-    low, high = number - estimate.margin, number + estimate.margin
-    band = f"the margin around {show(estimate.number)}"
-    outside = effect.low > high or effect.high < low
-    if opposite:
-        return NOT, f"the interval lies below {estimate.none:g}: the opposite is the case"
-    if outside:
-        return (PARTLY, f"there is an effect, but {band} is excluded") if shown else (NOT, f"{band} is excluded")
-    if effect.relation != "=":
-        return _decide_bound(shown, opposite)
-    inside = low <= effect.low and effect.high <= high
-    if inside and p <= ALPHA:
-        return REPLICATED, f"the interval lies within {band}"
-    if not fine:
-        what = f"lies above {estimate.none:g}" if shown else f"overlaps {band}"
-        return UNTESTED, f"the interval {what}, but {_TOO_WIDE}"
-    if inside:
-        return PARTLY, f"the interval lies within {band}, but not after correction for all confirmatory parts"
-    if shown or estimate.none is None:
-        return PARTLY, f"the interval overlaps {band} without lying within it"
-    return UNTESTED, f"the interval includes {estimate.none:g}, no effect, and overlaps {band}"
-
-
-_TOO_WIDE = "it is too wide to tell: the smallest detectable effect exceeds the margin"
-
-
-def _decide_bound(shown: bool, opposite: bool) -> tuple[str, str]:
-    censored = "a curve ended before it got there, so that only a bound is known"
-    if shown:
-        return PARTLY, f"there is an effect; {censored}"
-    return (NOT, f"not even the bound is on the claimed side; {censored}") if opposite else (UNTESTED, censored)
+def _decide_number(estimate: Estimate, number: float, shares: Sequence[float]) -> tuple[str, str]:
+    if min(shares) < 1 - CENSORED:
+        return INCONCLUSIVE, "censored"
+    low, high = estimate.contrast.interval()
+    claimed = estimate.scaled(number)
+    if claimed - estimate.margin <= low and high <= claimed + estimate.margin:
+        return REPLICATED, "within"
+    if high < claimed - estimate.margin or low > claimed + estimate.margin:
+        return CONTRADICTED, "outside"
+    return INCONCLUSIVE, "overlaps"

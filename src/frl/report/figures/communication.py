@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
-from frl.analysis.crossings import mean_height
-from frl.analysis.curves import STEPS, UPLINK, UPLOADS, Cell, Curves
+from frl.analysis.curves import STEPS, UPLINK, UPLOADS, Cell, Curves, mean_height
 from frl.analysis.intervals import mean_interval
 from frl.analysis.names import curve_name, display_name, shown
 from frl.analysis.quantity import Array

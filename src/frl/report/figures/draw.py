@@ -14,7 +14,7 @@ from frl.report.figures import communication, effects, style
 from frl.report.figures.complexity import sample_complexity, time_complexity
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
-from frl.verdicts.judge import judge
+from frl.verdicts.record import read
 
 
 def draw(scenario: Scenario, base: Path) -> None:
@@ -22,15 +22,16 @@ def draw(scenario: Scenario, base: Path) -> None:
 
     Args:
         scenario: names the panels, the curves and their order, and the claims.
-        base: folder that holds the collected curves.csv.
+        base: folder that holds the collected curves.csv and, if a figure shows claims, verdicts.json.
     """
     frame = read_curves(base)
     make: dict[str, Callable[[], Figure]] = {
         name: partial(of_runs, scenario, frame) for name, of_runs in _OF_RUNS.items()
     }
     names = figure_names(scenario)
-    judged = judge(scenario, frame) if set(names) & set(_OF_CLAIMS) else []
-    make |= {name: partial(of_claims, scenario, judged) for name, of_claims in _OF_CLAIMS.items()}
+    if set(names) & set(_OF_CLAIMS):
+        verdicts = read(base)
+        make |= {name: partial(of_claims, scenario, verdicts) for name, of_claims in _OF_CLAIMS.items()}
     with style.paper_style():
         for name in names:
             style.save(make[name](), base / "figures" / name)
@@ -43,4 +44,4 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame], Figure]] = {
     "uploads": communication.uploads,
     "variance_multiplier": communication.variance_multiplier,
 }
-_OF_CLAIMS = {"lookahead": effects.lookahead, "heterogeneity": effects.heterogeneity}
+_OF_CLAIMS = {"lookahead": effects.lookahead, "fleets": effects.fleets}

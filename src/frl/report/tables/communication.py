@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from frl.analysis.crossings import mean_crossing, ratio
+from frl.analysis import thresholds
 from frl.analysis.curves import UPLINK, UPLOADS, Cell, all_curves
 from frl.analysis.names import display_name, shown
+from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.analysis.uploads import EQUAL, Group, baseline, longest_skips, runs_of, silent, upload_shares
+from frl.report.tables.arms import arms_of
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
@@ -17,6 +19,7 @@ from frl.spec import SERVERS, RunSpec
 def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
     """Messages and bytes of a whole run, what they were with trajectories, and uploads to the threshold."""
     uplink, uploads = all_curves(frame, UPLINK), all_curves(frame, UPLOADS)
+    bytes_to, uploads_to = arms_of(scenario, uplink), arms_of(scenario, uploads)
     names = shown(scenario, "communication")
     rows: list[Row] = []
     for environment in scenario.environments:
@@ -32,12 +35,11 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
                     row["upload_share"] = float(np.nanmean(upload_shares(frame, cell)))
                     row["longest_skip"] = max(longest_skips(frame, cell))
                     row["silent"] = silent(frame, cell, getattr(spec.server, "window", 0))
-                level = scenario.threshold(environment)
-                row["uploads_to_threshold"] = mean_crossing(uploads[cell], level)
-                row["uplink_to_threshold"] = mean_crossing(one, level)
-                other = uplink.get(baseline(scenario, cell) or cell)
-                if method in names and other and other is not one:
-                    row["saving"] = ratio(other, one, level)
+                row["uploads_to_threshold"], row["uplink_to_threshold"] = uploads_to[cell].mean(), bytes_to[cell].mean()
+                row["reached"] = bytes_to[cell].share
+                other = bytes_to.get(baseline(scenario, cell) or cell)
+                if method in names and other and other is not bytes_to[cell]:
+                    row["saving"] = thresholds.ratio(other, bytes_to[cell])
             rows.append(row)
     columns = _columns(rows)
     keys = {column.key for column in columns}
@@ -73,6 +75,7 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
         Column("trajectory_bytes", "uplink if trajectories were sent", "bytes"),
         Column("uploads_to_threshold", "uploads to the threshold", "count", quantity=True),
         Column("uplink_to_threshold", "uplink to the threshold", "bytes", quantity=True),
+        Column("reached", "seeds that got there", "share"),
         Column("saving", "uplink of the baseline over its own, to the threshold", "ratio", quantity=True),
         Column("seeds", "seeds", "count"),
         Column("diverged", "diverged", "count"),
@@ -86,9 +89,9 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
 
 _NOTE = (
     "Whole runs, all agents together, mean over seeds; 1 MB is 10^6 bytes. If trajectories were sent: observations, "
-    "actions and rewards instead of gradients. To the threshold: sent by all agents when the mean return first reaches "
-    "the scenario's threshold; a run that has spent its budget of steps holds its last return. '> x' or '< x' is a "
-    "bound. In brackets: 95 % interval from resampling seeds."
+    "actions and rewards instead of gradients. To the threshold: sent by all agents until the return is at the "
+    "scenario's threshold; geometric mean over seeds, of which one that did not get there counts as the least that "
+    f"such a seed of the task had sent by its end. In brackets: Welch's {100 * FAMILY_LEVEL:g} % interval."
 )
 _NOTE_LAZY = (
     " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "

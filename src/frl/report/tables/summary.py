@@ -7,18 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frl.analysis import crossings, waiting
-from frl.analysis.crossings import mean_crossing, ratio, seed_median, share_above
+from frl.analysis import thresholds, waiting
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
 from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, interquartile_mean, mean_quantity
 from frl.analysis.load import read_curves, read_runs
 from frl.analysis.names import display_name, method_called, shown
 from frl.analysis.poster import poster_curve, reference
+from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.report.tables import communication
+from frl.report.tables.arms import arms_of
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
-
-NAMES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
 
 _WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
 _SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
@@ -27,16 +26,16 @@ _INTERVAL = (
     f"In brackets: 95 % confidence interval over seeds; Student's t with {MIN_SEEDS} to {MIN_BOOTSTRAP - 1} seeds, an "
     f"expanded BCa bootstrap with more, none with fewer than {MIN_SEEDS}."
 )
-_CROSSING = (
-    "A crossing is where the mean curve first reaches the level, linearly interpolated; '> x' or '< x' is a bound, "
-    "where a curve ends below the level or starts above it. In brackets: 95 % percentile interval, at expanded levels, "
-    "from resampling seeds, the same ones for every N and method (∞: resamples that never get there); none with fewer "
-    f"than {MIN_BOOTSTRAP} seeds, which leave too few different resamples."
+_TIMES = (
+    "Every seed's own time to the threshold, the first of two successive evaluations at or above it, interpolated; a "
+    "seed that took longer than the horizon, or never got there, counts as the horizon, which is where the shortest "
+    "run of the task ends that did not get there. Geometric means; in brackets Welch's "
+    f"{100 * FAMILY_LEVEL:g} % interval. Stuck seeds pull a ratio to 1."
 )
 
 
 def write(scenario: Scenario, base: Path) -> None:
-    """Write every table of `NAMES` below `base`/tables as CSV, Markdown and HTML.
+    """Write every table of :data:`frl.scenario.products.TABLES` below `base`/tables as CSV, Markdown and HTML.
 
     Args:
         scenario: order of the rows, thresholds and fleet.
@@ -47,7 +46,7 @@ def write(scenario: Scenario, base: Path) -> None:
 
 
 def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[Table]:
-    """The tables in the order of `NAMES`, from the collected curves and the facts of the runs."""
+    """The tables, in the order of `frl.scenario.products.TABLES`, of the collected curves and the facts of the runs."""
     steps, time = all_curves(frame, STEPS), all_curves(frame, TIME)
     return [
         final_return(scenario, steps),
@@ -88,7 +87,7 @@ def final_return(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
             row["interquartile_mean"] = float(interquartile_mean(final_S[:, None])[0])
             row["lowest"], row["highest"] = float(final_S.min()), float(final_S.max())
             row["threshold"] = scenario.threshold(cell[0])
-            row["share_above"] = share_above(one, scenario.threshold(cell[0]))
+            row["share_above"] = float((final_S >= scenario.threshold(cell[0])).mean())
         rows.append(row)
     columns = (
         *_WHO,
@@ -105,80 +104,80 @@ def final_return(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
 
 
 def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> Table:
-    """What it takes the mean curve to reach the threshold, on the axis of `curves`."""
+    """What it takes the seeds to reach the threshold, on the axis of `curves`."""
     samples = name == "samples_to_threshold"
-    rows = [_threshold_row(scenario, curves, cell, speedup=samples) for cell in _cells(scenario)]
+    timed = arms_of(scenario, curves)
+    rows = [_threshold_row(scenario, curves, timed, cell, speedup=samples) for cell in _cells(scenario)]
     what, format_ = ("steps per agent", "count") if samples else ("simulated seconds", "seconds")
     columns = (
         *_WHO,
         Column("threshold", "threshold (return)", "return"),
-        Column("crossing", what, format_, quantity=True),
+        Column("time", what, format_, quantity=True),
         *([Column("speedup", "speed-up over N = 1", "ratio", quantity=True)] if samples else []),
-        Column("seed_median", "median of seeds", format_, quantity=True),
-        Column("share_above", "seeds above at the end", "share"),
-        *_where_known((Column("poster", "poster", format_, quantity=True),), rows),
+        Column("reached", "seeds that got there", "share"),
+        Column("horizon", "horizon", format_),
+        Column("capped_area", "mean of min(return, threshold)", "return", quantity=True),
+        *_where_known((Column("poster", "poster", format_),), rows),
         *_SEEDS,
     )
-    note = f"{_CROSSING} Median of seeds: Kaplan-Meier, over the seeds' own first crossings."
+    note = f"{_TIMES} The mean of min(return, threshold) is that up to the horizon."
     if any(row.get("poster") for row in rows):
-        note += " Poster: the same crossing of its digitised mean curve."
+        note += " Poster: where its digitised mean curve crosses the threshold."
     title = "Environment steps per agent to the threshold" if samples else "Simulated time to the threshold"
     return Table(name, title, note, columns, rows)
 
 
-def _threshold_row(scenario: Scenario, curves: dict[Cell, Curves], cell: Cell, speedup: bool) -> Row:
-    environment, method, _ = cell
+def _threshold_row(
+    scenario: Scenario, curves: dict[Cell, Curves], timed: dict[Cell, thresholds.Arm], cell: Cell, speedup: bool
+) -> Row:
+    environment, method, n_agents = cell
     level, one = scenario.threshold(environment), curves.get(cell)
     row = _who(cell, one) | {"threshold": level}
     if one is None:
         return row
-    row |= {"crossing": mean_crossing(one, level), "seed_median": seed_median(one, level)}
-    row["share_above"] = share_above(one, level)
+    arm = timed[cell]
+    row |= {"time": arm.mean(), "reached": arm.share, "horizon": arm.horizon}
+    area_S = thresholds.capped_area(one, level, arm.horizon)
+    row["capped_area"] = thresholds.contrast([area_S], [1.0]).quantity()
     if (poster := reference(scenario, one)) is not None:
-        row["poster"] = mean_crossing(poster, level)
-    alone = curves.get((environment, method, 1))
-    if speedup and alone and one.n_agents > 1:
-        row["speedup"] = ratio(alone, one, level)
+        row["poster"] = float(thresholds.seed_times(poster, level)[0])
+    alone = timed.get((environment, method, 1))
+    if speedup and alone and n_agents > 1:
+        row["speedup"] = thresholds.ratio(alone, arm)
     return row
 
 
 def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
-    rows = []
+    rows, timed = [], arms_of(scenario, curves)
     for environment, method, n_agents in _cells(scenario):
         slower = method_called(scenario, "time_complexity", "fedpg", n_agents)
         if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
             continue
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
-        spec = scenario.resolve(environment, slower, n_agents, scenario.seeds[0])
-        row["waiting_gain"] = waiting.waiting_gain(spec)
-        slow, fast = (curves.get((environment, m, n_agents)) for m in (slower, method))
-        row["seeds"] = len(crossings.common_seeds(slow, fast)) if slow and fast else 0
+        row["waiting_gain"] = waiting.waiting_gain(scenario.resolve(environment, slower, n_agents, scenario.seeds[0]))
+        slow, fast = (timed.get((environment, m, n_agents)) for m in (slower, method))
+        row["seeds"] = min(len(slow.log_S), len(fast.log_S)) if slow and fast else 0
         if slow and fast:
-            row["to_final"] = ratio(slow, fast, None)
-            row["to_threshold"] = ratio(slow, fast, scenario.threshold(environment))
+            row |= {"ratio": thresholds.ratio(slow, fast), "reached": min(slow.share, fast.share)}
         poster = [poster_curve(environment, m, n_agents, TIME) for m in ("fedpg", "afedpg")]
         if poster[0] and poster[1]:
-            row["poster_to_final"] = ratio(poster[0], poster[1], None)
-            row["poster_to_threshold"] = ratio(poster[0], poster[1], scenario.threshold(environment))
+            times = [float(thresholds.seed_times(one, scenario.threshold(environment))[0]) for one in poster if one]
+            row["poster"] = times[0] / times[1]
         rows.append(row)
-    reference = (
-        Column("poster_to_final", "poster, to final", "ratio", quantity=True),
-        Column("poster_to_threshold", "poster, to threshold", "ratio", quantity=True),
-    )
     columns = (
         _WHO[0],
         _WHO[2],
-        Column("to_final", "to FedPG's final return", "ratio", quantity=True),
-        Column("to_threshold", "to the threshold", "ratio", quantity=True),
+        Column("ratio", "to the threshold", "ratio", quantity=True),
+        Column("reached", "seeds that got there (the fewer of both)", "share"),
         Column("threshold", "threshold (return)", "return"),
         Column("waiting_gain", "from waiting alone", "ratio"),
-        *_where_known(reference, rows),
+        *_where_known((Column("poster", "poster", "ratio"),), rows),
         _SEEDS[0],
     )
     note = (
-        f"Above 1: AFedPG is faster. {_FINAL} From waiting alone: t_max / N times the sum of 1 / t_i over the fleet, "
-        f"what not waiting for the slowest agent would give if every update were worth the same. {_CROSSING}"
+        "Above 1: AFedPG is faster. From waiting alone: t_max / N times the sum of 1 / t_i over the fleet, what not "
+        f"waiting for the slowest agent would give if every update were worth the same. {_TIMES}"
     )
     return Table("time_ratio", "Simulated time of FedPG over AFedPG", note, columns, rows)
 

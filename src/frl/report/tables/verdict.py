@@ -1,18 +1,13 @@
-"""The table of verdicts."""
+"""The table of verdicts, of what was judged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
-from frl.analysis.load import read_curves
-from frl.errors import SpecError
 from frl.report.tables.table import Column, Row, Table
-from frl.scenario.scenario import Scenario
-from frl.verdicts.judge import Judgement, absent, headline, judge
-from frl.verdicts.rules import MEANING
+from frl.verdicts import words
+from frl.verdicts.record import Judgement, Verdicts
 
 _COLUMNS = (
     Column("id", "claim"),
@@ -22,66 +17,55 @@ _COLUMNS = (
     Column("paper", "claimed", "number"),
     Column("ours", "ours", "number", quantity=True),
     Column("unit", "unit"),
-    Column("p", "p", "p"),
-    Column("p_holm", "p (Holm)", "p"),
-    Column("seeds", "seeds", "count"),
-    Column("detectable", "smallest detectable", "number"),
     Column("margin", "margin", "number"),
-    Column("above", "seeds at or above, at the end"),
+    Column("p_above", "p, no effect", "p"),
+    Column("p_below", "p, one that matters", "p"),
+    Column("seeds", "seeds"),
+    Column("arms", "needed to the threshold, and seeds that got there"),
     Column("evidence", "evidence"),
     Column("role", "role"),
     Column("source", "source"),
 )
-SHORT = ("id", "part", "verdict", "paper", "ours", "p_holm", "seeds", "above", "evidence")
+SHORT = ("id", "part", "verdict", "paper", "ours", "p_above", "p_below", "arms", "evidence")
 """Columns for a reader in a hurry."""
 
 
-def write(scenario: Scenario, base: Path) -> str:
-    """Write verdict.csv, .md and .html into `base`/tables, from the collected curves; returns the headline.
+def write(verdicts: Verdicts, base: Path) -> None:
+    """Write verdict.csv, .md and .html into `base`/tables."""
+    table(verdicts, verdicts.parts).write(base / "tables")
 
-    Raises:
-        SpecError: if the scenario names no claims.
+
+def table(verdicts: Verdicts, parts: Iterable[Judgement], columns: Iterable[str] | None = None) -> Table:
+    """Some judgements as a table.
+
+    Args:
+        verdicts: of which they are.
+        parts: its rows; those that are not part of the scenario are left to the note.
+        columns: some of the columns by their keys, for a page that explains verdicts.
     """
-    if scenario.claims is None:
-        raise SpecError(f"scenario {scenario.name!r} names no claims: give it a key, as in claims: claims.yaml")
-    judged = judge(scenario, read_curves(base))
-    table(scenario, judged).write(base / "tables")
-    return headline(judged)
-
-
-def table(scenario: Scenario, judged: list[Judgement], columns: Iterable[str] | None = None) -> Table:
-    """The judgements as a table; `columns`: some of its columns by their keys, for a page that explains verdicts."""
     chosen = tuple(c for c in _COLUMNS if columns is None or c.key in columns)
-    meaning = "" if columns else "".join(f"{name}: {text}. " for name, text in MEANING.items())
+    meaning = "" if columns else "".join(f"{name}: {text}. " for name, text in words.MEANING.items())
     note = (
-        f"{meaning}In brackets: 95 % interval over seeds. p: "
-        "twice the one-sided p-value of the claim's null hypothesis (no effect, or none beyond the number claimed as a "
-        "bound, or at least a margin away from the claimed number), below 0.05 where the interval excludes it; Holm: "
-        "corrected for all confirmatory parts. The p of a trend (Page) and of who is sooner (methods exchanged within "
-        "seeds) are those of exact tests and not the interval's. Smallest detectable: half the interval's width; for "
-        "ratios it and the margin are factors. Seeds at or above: share of seeds whose final return is at or above a "
-        f"return. Methods without a label in the figures have their name in the scenario file. {absent(scenario)}"
+        f"{meaning}A ratio is that of restricted geometric means, slower over faster: each seed's samples, time or "
+        f"bytes to the threshold, censored at the claim's horizon. In brackets: Welch's {100 * verdicts.level:g} % "
+        "interval. p, no effect: one-sided, of a ratio of at most 1 or an exponent of at most 0; p, one that matters: "
+        "of one of at least the margin. Both are corrected (Holm) for primary claims among those of a task, and decide "
+        f"at {verdicts.alpha:g}; others are not corrected, and are judged by the interval. The margin is a factor for "
+        f"ratios. {words.absent(verdicts)}"
     ).strip()
-    return Table("verdict", "Verdicts", note, chosen, [_row(one) for one in judged])
+    return Table(
+        "verdict", "Verdicts", note, chosen, [_row(one) for one in parts if one.reason.code != "not_in_scenario"]
+    )
 
 
 def _row(one: Judgement) -> Row:
-    row: Row = {
-        "id": one.claim.id, "statement": one.claim.statement, "part": one.label, "verdict": one.verdict,
-        "seeds": one.seeds, "above": one.above, "evidence": one.evidence, "role": one.claim.role,
-        "source": one.claim.source, "p": _known(one.p), "p_holm": _known(one.p_holm),
+    corrected = one.p_above_holm is not None
+    fewest, most = one.seeds
+    return {
+        "id": one.claim, "statement": one.statement, "part": one.part, "verdict": one.verdict, "paper": one.number,
+        "ours": one.effect.quantity if one.effect else None, "unit": one.unit, "margin": one.margin,
+        "p_above": one.p_above_holm if corrected else one.p_above,
+        "p_below": one.p_below_holm if corrected else one.p_below,
+        "seeds": str(most) if fewest == most else f"{fewest} to {most}", "arms": words.arms(one),
+        "evidence": words.evidence(one), "role": one.role, "source": one.source,
     }  # fmt: skip
-    if (e := one.estimate) is not None:
-        shown = (lambda v: float(np.exp(v))) if e.log else float
-        row |= {
-            "ours": e.effect,
-            "unit": e.unit,
-            "paper": e.number if e.at_least is None else e.at_least,
-            "margin": shown(e.margin),
-        }
-        row["detectable"] = shown(one.detectable) if np.isfinite(one.detectable) else None
-    return row
-
-
-def _known(p: float) -> float | None:
-    return None if np.isnan(p) else p

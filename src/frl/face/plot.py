@@ -1,0 +1,44 @@
+"""Curves of runs in a reader's own axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from frl.analysis.curves import Curves
+from frl.analysis.names import curve_name
+from frl.report.figures.style import agent_colours, method_colours, shade
+from frl.scenario.claim_base import Per
+
+LABELS: dict[Per, str] = {
+    "samples": "environment steps per agent",
+    "time": "simulated time (s)",
+    "uploads": "uploads per agent",
+    "uplink_bytes": "uploaded bytes per agent",
+    "total_bytes": "bytes per agent, both directions",
+}
+
+
+def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
+    """Every seed's own evaluations as a thin line, the median over seeds as a thick one; a cross marks a divergence."""
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    counts = sorted({curves.n_agents for curves in cells})
+    by_method, by_count = method_colours(curves.method for curves in cells), agent_colours(counts)
+    for curves in cells:
+        one_method = len(by_method) == 1
+        colour = by_count[curves.n_agents] if one_method else shade(by_method[curves.method], curves.n_agents, counts)
+        for run in curves.runs:
+            ax.plot(run.x, run.returns, color=colour, linewidth=0.7, alpha=0.4)
+            if np.isfinite(run.diverged_at):
+                ax.plot(run.diverged_at, run.returns[-1], "x", color=colour)
+        name = f"{curve_name(curves.method, curves.n_agents)}, {len(curves.runs)} seed{'s' * (len(curves.runs) != 1)}"
+        ax.plot(curves.x, np.median(curves.returns_SG, axis=0), color=colour, linewidth=2, label=name)
+    ax.set_xlabel(LABELS[by])
+    ax.set_ylabel("return")
+    ax.set_title(cells[0].environment)
+    ax.legend()
+    return ax

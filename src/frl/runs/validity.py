@@ -1,0 +1,112 @@
+"""Is this run one of the scenario's? The one place that answers.
+
+A run belongs to a specification if its settings and NUMERICS_VERSION agree, and the code that made it is the present
+one, or it is a published run. Published runs outlive code that alters no bytes: golden traces guard that, and published
+runs that the tests make again, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from frl.runs import provenance
+from frl.runs.paths import run_paths
+from frl.runs.store import Meta, Store, StoreError, key_of_published, settings_key, verify
+from frl.spec import RunSpec
+from frl.training import NUMERICS_VERSION
+
+State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
+
+
+class Unfit(ValueError):
+    """There is no run of the specification at its place; the message says why.
+
+    Attributes:
+        state: missing, stale (made by other settings or code) or damaged (not what was written).
+    """
+
+    def __init__(self, state: State, reason: str):
+        super().__init__(reason)
+        self.state = state
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finished run: its files' bytes, and what its meta file says."""
+
+    table: bytes
+    facts: bytes
+    meta: Meta
+
+
+def run_digest(spec: RunSpec) -> str:
+    """Hex SHA-256 of all that a run's numbers depend on: its settings, the code of its algorithm, the libraries."""
+    return spec.digest(provenance.code_digest(spec.algorithm))
+
+
+def published_key(spec: RunSpec) -> str:
+    """What a published run is accepted by: a digest of its settings and of NUMERICS_VERSION."""
+    return settings_key(spec.to_json(), NUMERICS_VERSION)
+
+
+def objection(spec: RunSpec, digest: str, published: str) -> str | None:
+    """Why a run cannot count as a run of `spec`; None if it can.
+
+    Args:
+        spec: what is wanted.
+        digest: the run's digest, of settings and code.
+        published: the key of its settings and NUMERICS_VERSION if it is a published run, else empty.
+    """
+    if digest == run_digest(spec) or (published and published == published_key(spec)):
+        return None
+    return "made by other settings, training code or libraries"
+
+
+def read(spec: RunSpec, results: Path, scenario: str) -> Found:
+    """The run's files, whole and of this specification.
+
+    Raises:
+        Unfit: if they are not there, or not that.
+    """
+    paths = run_paths(spec, results, scenario)
+    if absent := [path for path in paths if not path.exists()]:
+        raise Unfit("missing", "not run" if paths[0] in absent else "no meta file")
+    try:
+        table, facts = (path.read_bytes() for path in paths)
+        meta = verify(table, facts)
+    except (OSError, StoreError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise Unfit("damaged", f"not what was written: {reason}") from None
+    if (other := _objection_to(spec, meta)) is not None:
+        raise Unfit("stale", other)
+    return Found(table, facts, meta)
+
+
+def _objection_to(spec: RunSpec, meta: Meta) -> str | None:
+    if meta.get("spec") != json.loads(spec.to_json()):
+        return "made with other settings"
+    if objection(spec, str(meta.get("digest")), key_of_published(meta)) is not None:
+        return "made by other training code or libraries"
+    return None
+
+
+def stored(spec: RunSpec, results: Path) -> tuple[bytes, bytes] | None:
+    """CSV and meta bytes of the run from the store: made by the present code, else published; None if there is none."""
+    store = Store(results)
+    return store.get(run_digest(spec)) or store.published(published_key(spec))
+
+
+def state(spec: RunSpec, results: Path, scenario: str) -> State:
+    """Whether a run is there.
+
+    finished: whole, and one of this specification; diverged: the same, and it ended early; stored: not there but in the
+    store, so it need not be trained again; else stale: made by other settings or other code; damaged: not what was
+    written; missing: not there.
+    """
+    try:
+        return "diverged" if read(spec, results, scenario).meta.get("status") == "diverged" else "finished"
+    except Unfit as unfit:
+        return "stored" if stored(spec, results) is not None else unfit.state

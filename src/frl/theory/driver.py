@@ -1,0 +1,113 @@
+"""Drives the servers of `frl.spec.SERVERS` and the clock, unchanged, on an exactly known problem: one cell, all seeds.
+
+The seeds advance together, arrival by arrival, so that their gradients are one call; every seed has a server, a clock
+and a stream of its own, and what becomes of it does not depend on the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from frl.spec import SERVERS
+from frl.theory.problems import Array, Oracle, Problem
+from frl.theory.spec import TASK_STEPS, Cell, build_oracle, build_problem
+from frl.training.clock import Clock
+from frl.training.servers.base import Task, Update
+
+POINTS_PER_DECADE = 24
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a cell measured. Axes: S seeds, P points of record, the first before any gradient."""
+
+    uploads_P: Array
+    """Gradients that have arrived: the theorem's K, of all agents together."""
+    server_step_P: Array
+    time_SP: Array
+    """Simulated seconds."""
+    gap_SP: Array
+    """J* - J(theta); inf where J is not defined."""
+    gradient_norm_SP: Array
+    """Of the exact gradient at theta."""
+
+
+class Seeded:
+    """One seed of a cell: server, clock, tasks in flight."""
+
+    def __init__(self, cell: Cell, problem: Problem, seed: int):
+        spec = cell.run_spec(seed)
+        self.clock = Clock(spec)
+        self.stream = spec.stream("gradients")
+        self.server = SERVERS[cell.algorithm](problem.start, cell.n_agents, spec.server)
+        self.unanswered: dict[int, Task] = {}
+        self.answers: dict[int, Update] = {}
+        self.arriving = -1
+        self.send(self.server.start())
+
+    def send(self, tasks: list[Task]) -> None:
+        """Put tasks into flight; messages take no time."""
+        for task in tasks:
+            self.unanswered[task.agent] = task
+            self.clock.send(task.agent, TASK_STEPS, 0, 0)
+
+    def receive(self) -> None:
+        """The server takes the answer that is due and sends what it sends."""
+        self.send(self.server.receive(self.answers.pop(self.arriving)))
+
+
+def run(cell: Cell, seeds: Sequence[int]) -> Curves:
+    """All seeds of a cell."""
+    problem = build_problem(cell.problem_spec)
+    oracle = build_oracle(problem, cell.gradient)
+    each = [Seeded(cell, problem, seed) for seed in seeds]
+    points = points_of_record(cell)
+    rows = [_record(problem, each)]
+    for arrivals in range(1, int(points[-1]) + 1):
+        advance(oracle, each)
+        if arrivals == points[len(rows)]:
+            rows.append(_record(problem, each))
+    steps, times, gaps, norms = (np.array(column).T for column in zip(*rows, strict=True))
+    return Curves(points, steps, times, gaps, norms)
+
+
+def advance(oracle: Oracle, each: list[Seeded]) -> None:
+    """One arrival in every seed."""
+    for one in each:
+        one.arriving = one.clock.receive()
+    _answer(oracle, [one for one in each if one.arriving in one.unanswered])
+    for one in each:
+        one.receive()
+
+
+def points_of_record(cell: Cell) -> Array:
+    """Gradients arrived at each point, equidistant in the logarithm; after whole rounds where the server waits."""
+    round_size = cell.n_agents if cell.algorithm == "fedpg" else 1
+    rounds = cell.updates // round_size
+    count = int(np.ceil(POINTS_PER_DECADE * np.log10(max(rounds, 2)))) + 1
+    grid = np.unique(np.round(np.geomspace(1, rounds, count)).astype(np.int64))
+    return np.concatenate([[0], grid * round_size])
+
+
+def _answer(oracle: Oracle, each: list[Seeded]) -> None:
+    """Compute, in one call, the gradients of all unanswered tasks of these seeds."""
+    if not each:
+        return
+    tasks = [[one.unanswered[agent] for agent in sorted(one.unanswered)] for one in each]
+    random_BR = np.concatenate([oracle.draw(one.stream, len(some)) for one, some in zip(each, tasks, strict=True)])
+    theta_BD = np.array([task.parameters for some in tasks for task in some])
+    gradients = iter(oracle.estimate(theta_BD, random_BR))
+    for one, some in zip(each, tasks, strict=True):
+        one.answers.update((task.agent, Update(task.agent, task.step, next(gradients))) for task in some)
+        one.unanswered.clear()
+
+
+def _record(problem: Problem, each: list[Seeded]) -> tuple[int, list[float], Array, Array]:
+    """Server steps, times, gaps and norms of the exact gradient now."""
+    theta_SD = np.array([one.server.parameters for one in each])
+    gap_S = problem.optimum - problem.value(theta_SD)
+    norm_S = np.linalg.norm(problem.gradient(theta_SD), axis=1)
+    return each[0].server.step, [one.clock.now for one in each], gap_S, norm_S

@@ -1,0 +1,223 @@
+"""What the judge would say, simulated before the runs: the chance of each verdict on each primary claim.
+
+An arm's seeds are drawn from a population: a share of them never gets to the threshold, the others' log times are
+normal. Shares, means and standard deviations are those of tuning runs, which are few, so the chances are rough. A claim
+is simulated with the rest of its family, whose truth is the tuning runs', since Holm's correction looks at all.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from frl.analysis.curves import Cell
+from frl.analysis.quantity import Array
+from frl.analysis.thresholds import contrast, seed_times
+from frl.errors import SpecError
+from frl.scenario.claim_base import Per
+from frl.scenario.scenario import Scenario
+from frl.verdicts.estimate import AXES, Data, curves_per
+from frl.verdicts.judge import parts_of
+from frl.verdicts.rules import ALPHA, CONTRADICTED, ENOUGH, INCONCLUSIVE, REPLICATED, directions, holm
+
+EXPERIMENTS = 4000
+TRUTHS = ("as tuned", "no effect", "margin")
+COLUMNS = ("environment", "method", "n_agents", "seed", "per", "time")
+"""Of a file of tuning runs' times; `time` is empty where a seed never got to the threshold."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """Of which an arm's seeds are drawn: log times are normal, but for the share of seeds that never get there."""
+
+    mean: float
+    sd: float
+    stuck: float = 0.0
+
+    @classmethod
+    def of(cls, times_S: Array) -> Population:
+        """The population of these times, nan where a seed never got there.
+
+        Raises:
+            ValueError: if fewer than two seeds got there.
+        """
+        log_S = np.log(times_S[np.isfinite(times_S)])
+        if len(log_S) < 2:
+            raise ValueError("fewer than two seeds got to the threshold")
+        return cls(float(log_S.mean()), float(log_S.std(ddof=1)), 1 - len(log_S) / len(times_S))
+
+    def restricted(self, log_horizon: float) -> float:
+        """Mean of the log time, censored at the horizon."""
+        z = (log_horizon - self.mean) / self.sd
+        inside = self.mean * stats.norm.cdf(z) - self.sd * stats.norm.pdf(z) + log_horizon * stats.norm.sf(z)
+        return float((1 - self.stuck) * inside + self.stuck * log_horizon)
+
+    def moved(self, target: float, log_horizon: float) -> Population:
+        """The population with another mean of the log times, such that the restricted mean is `target`.
+
+        Raises:
+            ValueError: if none has it: the stuck seeds alone hold it above, or it lies beyond the horizon.
+        """
+
+        def miss(mean: float) -> float:
+            return replace(self, mean=mean).restricted(log_horizon) - target
+
+        lowest, highest = log_horizon - 1000, log_horizon + 6 * self.sd
+        if not miss(lowest) < 0 < miss(highest):
+            raise ValueError("no such arm has that restricted mean")
+        return replace(self, mean=float(optimize.brentq(miss, lowest, highest)))
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], log_horizon: float) -> Array:
+        """Censored log times."""
+        log = np.minimum(rng.normal(self.mean, self.sd, shape), log_horizon)
+        return np.where(rng.random(shape) < self.stuck, log_horizon, log)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A claim of a direction with the populations of its arms, slower and faster, and their numbers of seeds."""
+
+    name: str
+    slower: Population
+    faster: Population
+    seeds: tuple[int, int]
+    log_horizon: float
+    log_margin: float
+
+    @property
+    def log_ratio(self) -> float:
+        """The true logarithm of the ratio of restricted geometric means."""
+        return self.slower.restricted(self.log_horizon) - self.faster.restricted(self.log_horizon)
+
+    def with_ratio(self, log_ratio: float) -> Hypothesis:
+        """The same but for the faster arm's mean, such that this is the true log ratio.
+
+        Raises:
+            ValueError: if no mean gives that.
+        """
+        target = self.slower.restricted(self.log_horizon) - log_ratio
+        return replace(self, faster=self.faster.moved(target, self.log_horizon))
+
+    def simulate(self, rng: np.random.Generator, experiments: int) -> tuple[Array, Array, Array]:
+        """p of "no effect", p of "one that matters", and the smaller share that got there, of each experiment."""
+        logs = [
+            arm.draw(rng, (experiments, n), self.log_horizon)
+            for arm, n in zip((self.slower, self.faster), self.seeds, strict=True)
+        ]
+        test = contrast(logs, [1.0, -1.0])
+        shares = np.minimum(*((log < self.log_horizon).mean(axis=-1) for log in logs))
+        return test.p_above(0.0), test.p_below(self.log_margin), np.asarray(shares)
+
+
+def verdicts_of(family: Sequence[Hypothesis], rng: np.random.Generator, experiments: int = EXPERIMENTS) -> Array:
+    """Verdicts on a family of primary claims in simulated experiments, (experiments, claims), as words."""
+    above, below, share = (
+        np.stack(each, -1) for each in zip(*(h.simulate(rng, experiments) for h in family), strict=True)
+    )
+    return np.asarray(directions(holm(above) <= ALPHA, holm(below) <= ALPHA, share >= ENOUGH))
+
+
+def chances(family: Sequence[Hypothesis], experiments: int = EXPERIMENTS, seed: int = 0) -> pd.DataFrame:
+    """Chance of each verdict on each claim of a family, by what is true of it; of the others is true what was tuned.
+
+    Columns: claim, truth (of :data:`TRUTHS`), ratio, and the chance of each verdict; nan where the ratio is out of
+    reach, since the faster arm's few seeds that get there would have to within a thousandth of the horizon.
+    """
+    rows = []
+    for place, one in enumerate(family):
+        for truth, log_ratio in zip(TRUTHS, (one.log_ratio, 0.0, one.log_margin), strict=True):
+            row: dict[str, object] = {"claim": one.name, "truth": truth, "ratio": float(np.exp(log_ratio))}
+            try:
+                case = one.with_ratio(log_ratio)
+            except ValueError:
+                case = None
+            words = np.array([])
+            if case is not None and case.faster.mean > case.log_horizon - np.log(1000):
+                whole = [*family[:place], case, *family[place + 1 :]]
+                words = verdicts_of(whole, np.random.default_rng(seed), experiments)[:, place]
+            for verdict in (REPLICATED, CONTRADICTED, INCONCLUSIVE):
+                row[verdict] = float((words == verdict).mean()) if len(words) else float("nan")
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def of_scenario(scenario: Scenario) -> pd.DataFrame:
+    """:func:`power` from the tuning times that the scenario names.
+
+    Raises:
+        SpecError: if it names none, or they cannot be used.
+    """
+    if not scenario.tuning_times:
+        raise SpecError(
+            f"scenario {scenario.name!r} names no tuning times: give it a key, as in tuning_times: times.csv"
+        )
+    return power(scenario, pd.read_csv(io.StringIO(scenario.tuning_times)))
+
+
+def power(scenario: Scenario, times: pd.DataFrame, experiments: int = EXPERIMENTS) -> pd.DataFrame:
+    """Chances of the verdicts on all primary claims of a scenario, with its numbers of seeds (:func:`chances`).
+
+    Args:
+        scenario: whose claims and seeds.
+        times: of tuning runs, with `COLUMNS`; methods have the names of the scenario.
+        experiments: to simulate.
+
+    Raises:
+        SpecError: if the scenario has no primary claim, or the times lack one of its arms.
+    """
+    if missing := [column for column in COLUMNS if column not in times]:
+        raise SpecError(f"tuning times: no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
+    families: dict[tuple[str, str], list[Hypothesis]] = {}
+    expected = Data(scenario, times).expected
+    for claim, _, cells in parts_of(scenario):
+        if claim.role == "primary" and cells:
+            arms = [_population(times, cell, claim.per, claim.id) for cell in cells]
+            seeds = (expected[cells[0]], expected[cells[1]])
+            one = Hypothesis(
+                claim.id, arms[0], arms[1], seeds, float(np.log(claim.horizon)), float(np.log(claim.margin))
+            )
+            families.setdefault((claim.environment, claim.family), []).append(one)
+    if not families:
+        raise SpecError(f"scenario {scenario.name!r} has no primary claim that it has the runs for")
+    return pd.concat([chances(family, experiments) for family in families.values()], ignore_index=True)
+
+
+def _population(times: pd.DataFrame, cell: Cell, per: Per, claim: str) -> Population:
+    keys = ("environment", "method", "n_agents")
+    match = np.logical_and.reduce([times[key] == value for key, value in zip(keys, cell, strict=True)])
+    found = times.loc[match & (times["per"] == per), "time"].to_numpy(dtype=np.float64)
+    name = f"{cell[0]}/{cell[1]}/n{cell[2]}"
+    if not len(found):
+        raise SpecError(f"tuning times: none of {name} per {per}, which claim {claim} needs")
+    try:
+        return Population.of(found)
+    except ValueError as error:
+        raise SpecError(f"tuning times: {name} per {per}: {error}") from None
+
+
+def tuning_times(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
+    """What every collected seed took to the scenario's threshold, with `COLUMNS`."""
+    data, rows = Data(scenario, frame), []
+    for cell in data.seeds:
+        for per in AXES:
+            curves = curves_per(data.rows(cell), per)
+            times_S = seed_times(curves, scenario.threshold(cell[0]))
+            rows += [(*cell, seed, per, time) for seed, time in zip(curves.seeds, times_S, strict=True)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def horizon(times: Iterable[Array], tuning_horizon: float, at_most: float = np.inf) -> float:
+    """The horizon of an environment's claims: 4 times the largest median of the primaries' arms in tuning.
+
+    Args:
+        times: of each arm's tuning seeds, nan where one never got to the threshold.
+        tuning_horizon: what such a seed counts as.
+        at_most: the largest horizon that the budget of the reported runs allows.
+    """
+    medians = [float(np.median(np.where(np.isnan(t), tuning_horizon, np.minimum(t, tuning_horizon)))) for t in times]
+    return float(min(4 * max(medians), at_most))

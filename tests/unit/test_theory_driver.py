@@ -1,0 +1,114 @@
+"""The lab drives the very servers and clock that train, the same way every time; closed forms of the quadratic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from frl.spec import SERVERS, ConstantFleet, LognormalFleet, StragglerFleet
+from frl.theory.driver import Seeded, advance, points_of_record, run
+from frl.theory.spec import Cell, GarnetSpec, GaussianSpec, QuadraticSpec, SampledSpec, build_oracle, build_problem
+from frl.training.clock import Clock
+from frl.training.servers.base import Server
+
+SECOND = {"seconds_per_1000_steps": 1.0}
+GARNET = GarnetSpec(kind="garnet", states=5, actions=3, branching=2, discount=0.8, temperature=0.2, seed=1)
+
+
+def cell(algorithm="afedpg", n_agents=8, *, noise=3.0, eta=0.01, alpha=0.1, fleet=None, updates=300, **settings):
+    return Cell(
+        **{
+            "panel": "speedup",
+            "problem": "toy",
+            "problem_spec": QuadraticSpec(kind="quadratic", eigenvalues=(1.0, 0.5, 0.1)),
+            "gradient": GaussianSpec(kind="gaussian", relative=noise),
+            "algorithm": algorithm,
+            "n_agents": n_agents,
+            "step_size": eta,
+            "momentum": alpha,
+            "schedule": "constant",
+            "fleet": fleet or ConstantFleet(**SECOND),
+            "updates": updates,
+        }
+        | settings
+    )
+
+
+def driven(one_cell, arrivals):
+    """A seed of the cell after so many arrivals; yields it after each."""
+    problem = build_problem(one_cell.problem_spec)
+    oracle = build_oracle(problem, one_cell.gradient)
+    seeded = Seeded(one_cell, problem, 0)
+    for _ in range(arrivals):
+        before = seeded.server.parameters
+        advance(oracle, [seeded])
+        yield seeded, before, problem
+
+
+@pytest.mark.parametrize("algorithm", ["afedpg", "async_pg", "fedpg"])
+def test_server_and_clock_are_the_ones_that_train(algorithm):
+    seeded, _, _ = next(driven(cell(algorithm), 1))
+    assert type(seeded.server) is SERVERS[algorithm]
+    assert type(seeded.clock) is Clock
+    # their agents upload the gradient itself, as the driver does
+    assert SERVERS[algorithm].agent_gradient.__func__ is Server.agent_gradient.__func__
+
+
+@pytest.mark.parametrize(
+    "one_cell",
+    [
+        cell(fleet=LognormalFleet(kind="lognormal", sigma=0.5, **SECOND)),
+        cell(fleet=StragglerFleet(ratio=7.0, **SECOND)),
+        cell("fedpg"),
+        cell(problem_spec=GARNET, gradient=SampledSpec(kind="sampled", trajectories=2, horizon=20), updates=60),
+    ],
+    ids=["lognormal", "straggler", "rounds", "sampled"],
+)
+def test_a_seed_has_the_same_curve_every_time_and_in_any_company(one_cell):
+    all_three, again, alone = run(one_cell, (0, 1, 2)), run(one_cell, (0, 1, 2)), run(one_cell, (1,))
+    np.testing.assert_array_equal(all_three.gap_SP, again.gap_SP)
+    np.testing.assert_array_equal(all_three.time_SP[1], alone.time_SP[0])
+    np.testing.assert_allclose(all_three.gap_SP[1], alone.gap_SP[0], rtol=1e-7)
+    assert not np.allclose(all_three.gap_SP[0], all_three.gap_SP[1], rtol=1e-3)
+
+
+def test_delays_are_those_of_the_clock():
+    straggler = cell(n_agents=4, fleet=StragglerFleet(ratio=10.0, **SECOND))
+    delays = {0: [], 3: []}
+    for seeded, _, _ in driven(straggler, 400):
+        if seeded.arriving in delays:  # its next task is out, stamped with this step
+            delays[seeded.arriving].append(seeded.server.step)
+    assert np.diff(delays[0])[5:].mean() == pytest.approx(3.1, abs=0.02)  # 3 fast agents and a tenth of a slow one
+    assert np.diff(delays[3])[2:].mean() == pytest.approx(31, abs=0.2)
+
+
+def test_rounds_are_recorded_when_they_are_complete():
+    rounds = points_of_record(cell("fedpg", n_agents=8, updates=803))
+    assert set(rounds % 8) == {0}
+    assert rounds[-1] == 800
+    assert points_of_record(cell(updates=803))[-1] == 803
+
+
+def test_with_one_agent_the_lookahead_is_exact():
+    """d is the gradient at theta_{k-1} itself, however much momentum: the Hessian's error of the momentum cancels."""
+    curved = cell(n_agents=1, noise=0, alpha=0.05, eta=0.02)
+    errors = [
+        np.abs(seeded.server.d - problem.gradient(before[None])[0]).max()
+        for seeded, before, problem in driven(curved, 100)
+    ]
+    assert max(errors) < 1e-14
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.5])
+@pytest.mark.parametrize("algorithm", ["afedpg", "async_pg"])
+def test_with_eight_agents_the_bias_is_staleness_and_without_lookahead_momentum_too(algorithm, alpha):
+    """eta H (delta - 1) with the lookahead, eta H [(delta - 1) + (1 - alpha) / alpha] without, on a straight path."""
+    eta, curvature = 1e-4, 2.0
+    straight = cell(
+        algorithm, noise=0, alpha=alpha, eta=eta,
+        problem_spec=QuadraticSpec(kind="quadratic", eigenvalues=(curvature,)),
+    )  # fmt: skip
+    *_, (seeded, before, problem) = driven(straight, 600)
+    bias = np.abs(seeded.server.d - problem.gradient(before[None])[0])[0]
+    momentum = 0 if algorithm == "afedpg" else (1 - alpha) / alpha
+    assert bias == pytest.approx(eta * curvature * (7 + momentum), rel=1e-6)
