@@ -7,9 +7,10 @@ MAKEFLAGS += --no-builtin-rules
 
 VENV ?= .venv
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-# Where to take PyTorch from first. On Linux the default index brings about 3 GB of CUDA that this project does not
-# use; PyTorch's public CPU index does not: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Where to take PyTorch from first: `cpu` is PyTorch's public CPU index, anything else an address. On Linux the default
+# index brings about 3 GB of CUDA that this project does not use.
 TORCH_INDEX ?=
+INDEX := $(patsubst cpu,https://download.pytorch.org/whl/cpu,$(strip $(TORCH_INDEX)))
 TORCH := $(shell sed -nE 's/^(torch==[^ ;]+).*/\1/p' requirements.lock)
 
 BIN := $(abspath $(VENV))/bin
@@ -21,12 +22,12 @@ SHOW := awk '/ Downloading .* [MG]B/ || /^(Building|Installing)/ { print substr(
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done
 
-.PHONY: help setup demo test test-long test-slurm lock clean
+.PHONY: help setup demo test docs lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
-	@echo; echo "  make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu   PyTorch without CUDA (Linux: 3 GB less)"
-	@echo "  make demo CORES=4   use 4 cores (default: all)"
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@echo; echo "  make demo TORCH_INDEX=cpu   PyTorch without CUDA (Linux: 3 GB less)"
+	@echo "  make demo CORES=4           use 4 cores (default: all)"
 
 setup: $(READY) ## make the virtual environment, pinned by requirements.lock
 
@@ -42,37 +43,38 @@ $(READY): pyproject.toml requirements.lock
 		echo "error: $$python has no venv or ensurepip; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; \
 	echo "Setting up $(VENV) with $$("$$python" --version): some minutes, most of them download ..."; \
 	"$$("$$python" -c 'import sys; print(sys._base_executable)')" -m venv --clear $(VENV)
-ifneq ($(strip $(TORCH_INDEX)),)
-	@$(PIP) --no-deps --retries 2 --index-url $(TORCH_INDEX) $(TORCH) | $(SHOW) || \
-		echo "note: $(TORCH) could not be installed from TORCH_INDEX; it is taken from the default index" >&2
+ifneq ($(INDEX),)
+	@$(PIP) --no-deps --retries 2 --index-url $(INDEX) $(TORCH) | $(SHOW) || \
+		echo "note: $(TORCH) could not be installed from $(INDEX); it is taken from the default index" >&2
 endif
-	@$(PIP) -e ".[dev]" -c requirements.lock | $(SHOW)
+	@$(PIP) -e ".[dev,cluster,docs]" -c requirements.lock | $(SHOW)
 	@touch $@
 
 demo: $(READY) ## train, draw and report at the quick scale (minutes on 2 cores)
 	@PATH="$(BIN):$$PATH" snakemake --cores $(CORES) --configfile config/quick.yaml --quiet reason host
 	@echo "Report: $(CURDIR)/results/quick/report.html"
 
-test: $(READY) ## format, lint, types, workflow and tests
+test: $(READY) ## format, lint, types, equal lines, workflow and tests
 	@export PATH="$(BIN):$$PATH"; set -x; \
 	ruff check; \
 	ruff format --check; \
 	mypy; \
+	pylint src; \
 	snakefmt --check workflow; \
 	snakemake --lint; \
 	pytest
 
-test-long: $(READY) ## the tests that take too long for `make test` (wide fuzzing)
-	@PATH="$(BIN):$$PATH" pytest -m long
+test-%: $(READY) ## all of an optional suite: test-slurm (the cluster profiles), test-long (wide grids, random edits)
+	@PATH="$(BIN):$$PATH" pytest --suite $*
 
-test-slurm: $(READY) ## test the cluster profiles on a throw-away Slurm (apt install slurm-wlm; as root)
-	@$(PIP) -e ".[dev,cluster]" -c requirements.lock | $(SHOW)
-	@PATH="$(BIN):$$PATH" FRL_TEST_SLURM=1 pytest tests/slurm
+docs: $(READY) ## build the site: site/index.html
+	@PATH="$(BIN):$$PATH" sphinx-build --quiet --fail-on-warning --nitpicky --keep-going -b html -c docs . site
+	@echo "Site: $(CURDIR)/site/index.html"
 
 lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
 		pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and caches (results/ stays)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .snakemake
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .snakemake
 	find . -name __pycache__ -type d -not -path './results/*' -prune -exec rm -rf {} +

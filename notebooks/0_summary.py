@@ -21,8 +21,8 @@ from frl.report import show
 # # Summary
 #
 # What these runs say about each claim. Everything here is computed from the runs' logs. The claimed numbers, the
-# margins and what is confirmatory stand in the claims file that the scenario names; the rules of judging are the same
-# for every scenario.
+# margins and what is primary stand in the claims file that the scenario names; the rules of judging are the same for
+# every scenario.
 
 # %%
 show.summary(scenario, base)

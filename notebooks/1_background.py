@@ -104,6 +104,9 @@ show.diagram(
 #
 # The settings of each are listed under Provenance.
 #
-# The poster that this replication follows also presents **LAPG**, lazily aggregated policy gradient (Chen, Zhang,
-# Giannakis and Başar, IEEE TCNS 2022, arXiv:1812.03239): a synchronous method that saves communication, where an agent
-# uploads only if its gradient has changed enough since it last did. The scenario `communication` measures it.
+# **LAPG** is lazily aggregated policy gradient (Chen, Zhang, Giannakis and Başar, IEEE TCNS 2022, arXiv:1812.03239): a
+# synchronous method that saves communication. An agent uploads only if its gradient has changed enough since it last
+# did. The scenario `communication` measures it.
+#
+# "The poster" in this report is Ali Soltani's RL Journal Club poster *Federated Reinforcement Learning* (2025-09-11).
+# It explains LAPG and AFedPG, and shows two figures of the AFedPG paper, both on Swimmer, whose curves were read off.

@@ -6,6 +6,8 @@ Heavy imports happen inside the commands, so that ``frl --help`` and a refused a
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -18,8 +20,8 @@ A scenario is one YAML file that is complete by itself (config/README.md explain
 
   frl runs config/quick.yaml
   frl train config/quick.yaml --environment Swimmer --method afedpg --n-agents 4 --seed 0
-  frl collect config/quick.yaml && frl figures config/quick.yaml && frl tables config/quick.yaml
-  frl verdict config/quick.yaml
+  frl collect config/quick.yaml && frl verdict config/quick.yaml
+  frl figures config/quick.yaml && frl tables config/quick.yaml
   frl report config/quick.yaml
 
 The workflow runs these commands for a whole scenario: snakemake --cores 2 --configfile config/quick.yaml
@@ -28,6 +30,7 @@ The workflow runs these commands for a whole scenario: snakemake --cores 2 --con
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used, 130 Ctrl-C."""
+    _print_on_any_terminal()
     arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)
@@ -50,6 +53,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _print_on_any_terminal() -> None:
+    """Characters that the terminal's encoding lacks are printed as the nearest that it has: "–" as "-"."""
+    codecs.register_error("frl", lambda error: _nearest(error))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="frl")
+
+
+_NEAREST = {"–": "-", "−": "-", "×": "x", "∞": "inf", "≥": ">=", "≤": "<=", "α": "alpha", "η": "eta", "…": "..."}
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_NEAREST.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
@@ -68,8 +88,6 @@ def parser() -> argparse.ArgumentParser:
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
-    power = "simulate the chance of each verdict on the primary claims, from tuning times"
-    _add_scenario_command(subparsers, "power", commands.power, power)
     _add_analysis(subparsers)
     publish = _add_scenario_command(
         subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
@@ -82,15 +100,23 @@ def parser() -> argparse.ArgumentParser:
 Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 
 
+def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    command: argparse.ArgumentParser = subparsers.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    command.add_argument("scenario", type=Path, metavar="SCENARIO.yaml", help="the scenario file")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    command.set_defaults(command=function)
+    return command
+
+
 def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     analysis = {
         "collect": (commands.collect, "join the runs into curves.csv, runs.csv and missing.csv"),
-        "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
-        "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "verdict": (
             commands.verdict,
             "judge each claim that the scenario names (verdicts.json, and tables/verdict.csv, .md, .html)",
         ),
+        "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
+        "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
         "report": (commands.report, "render the notebooks into one report.html that needs no network"),
         "trials": (
@@ -117,14 +143,8 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             command.add_argument(
                 "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
             )
-
-
-def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    command: argparse.ArgumentParser = subparsers.add_parser(name, help=text, description=f"{text.capitalize()}.")
-    command.add_argument("scenario", type=Path, metavar="SCENARIO.yaml", help="the scenario file")
-    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
-    command.set_defaults(command=function)
-    return command
+    power = "simulate the chance of each verdict on the primary claims, from the tuning times that the scenario names"
+    _add_scenario_command(subparsers, "power", commands.power, power)
 
 
 def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]

@@ -31,14 +31,6 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
     return spec
 
 
-def _note(scenario: Scenario) -> None:
-    """Say what will be other than asked for."""
-    from frl.scenario.feasible import notes
-
-    for note in notes(scenario.runs()):
-        print(f"frl: note: {note}", file=sys.stderr)
-
-
 def train(arguments: argparse.Namespace) -> None:
     from frl.runs.memory import refuse_what_cannot_fit
     from frl.runs.paths import run_paths
@@ -79,7 +71,6 @@ def runs(arguments: argparse.Namespace) -> None:
     from frl.runs.validity import state
 
     scenario = _scenario(arguments)
-    _note(scenario)
     states: Counter[str] = Counter()
     for spec in scenario.runs():
         now = state(spec, arguments.results, scenario.name)
@@ -101,7 +92,6 @@ def plan(arguments: argparse.Namespace) -> None:
     if arguments.cores < 1:
         raise SpecError(f"--cores = {arguments.cores}: must be 1 or more")
     scenario = _scenario(arguments)
-    _note(scenario)
     for line in plan(list(scenario.runs()), arguments.results, scenario.name, arguments.cores).lines():
         print(line)
 

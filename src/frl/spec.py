@@ -8,7 +8,9 @@ field is its help text (``frl schema`` prints them all). Many runs at once are a
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -64,8 +66,8 @@ class PolicySpec(Settings):
 class EstimatorSpec(Settings):
     """How advantages, and from them the policy gradient, are estimated."""
 
-    name: Literal["reinforce", "gpomdp", "gae", "nstep"] = "gae"
-    """reinforce: reward-to-go; gpomdp: weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
+    name: Literal["reward_to_go", "gpomdp", "gae", "nstep"] = "gae"
+    """reward_to_go; gpomdp: the same weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
     discount: Annotated[Number, Field(gt=0, lt=1)] = 0.99
     """Discount factor per environment step."""
     gae_lambda: Annotated[Number, Field(ge=0, le=1)] = 0.95
@@ -81,8 +83,9 @@ class EstimatorSpec(Settings):
 class CriticSpec(Settings):
     """The value function: one for all agents, one for each, or none."""
 
-    mode: Literal["federated", "local", "none"] = "federated"
-    """federated: agents send changes of one shared critic; local: each keeps its own; none: no baseline."""
+    mode: Literal["average", "delta", "gradients", "local", "linear", "none"] = "average"
+    """Shared: agents send its change, of which the server adds 1/N (average) or all (delta), or gradients for the
+    server's Adam (gradients). Each agent's own: a network (local), or a regression on recent data (linear). Or none."""
     hidden: tuple[Count, ...] = (64, 64)
     """Widths of the hidden layers."""
     learning_rate: Positive = 1e-3
@@ -93,8 +96,11 @@ class CriticSpec(Settings):
     """Minibatches a pass."""
     value_scale: Positive = 100.0
     """Typical size of a discounted return: the network predicts V / value_scale, which should be of order one."""
-    mixing: Annotated[Number, Field(gt=0, le=1)] | None = None
-    """rho in phi <- phi + rho * delta phi on the server; empty means 1/N."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is one for all agents."""
+        return self.mode in ("average", "delta", "gradients")
 
 
 class NormalizerSpec(Settings):
@@ -214,18 +220,12 @@ class LinkSpec(Settings):
 class EvaluationSpec(Settings):
     """Returns of the server's policy, measured outside the sample budget."""
 
-    points: Count = 50
-    """Evaluations along a run, at equal distances in environment steps (one more before the first step)."""
+    ratio: Annotated[Number, Field(gt=1)] = 1.1
+    """Evaluations come after each upload an agent at first, and later as soon as this times the steps are made."""
     episodes: Count = 10
-    """Episodes of the stochastic policy at each point."""
+    """Episodes of the stochastic policy at each evaluation."""
     mean_action_every: Count = 25
-    """Every this many points (and at the last) the mean action is evaluated as well."""
-
-    @property
-    def env_steps_at_most(self) -> int:
-        """Environment steps of all evaluations of a run, if every episode lasts its 1,000 steps."""
-        mean_action = {*range(0, self.points, self.mean_action_every), self.points}
-        return (self.points + 1 + len(mean_action)) * self.episodes * 1000
+    """At every this many evaluations (and at the last) the mean action is evaluated as well."""
 
 
 class RunSpec(Settings):
@@ -248,6 +248,10 @@ class RunSpec(Settings):
     """Seed of every stream of this run."""
     steps_per_agent: Count
     """Budget: the run ends when all agents together made N times as many environment steps."""
+    sim_seconds: NonNegative = 0.0
+    """The run goes on, whatever steps it made, until so much simulated time has passed."""
+    stop_at: Number | None = None
+    """The run ends at the second of two successive evaluations with at least this mean return; empty: it does not."""
     server: SerializeAsAny[ServerSettings]
     """The algorithm's own settings (see its file in training/servers/)."""
     policy: PolicySpec = PolicySpec()
@@ -279,13 +283,19 @@ class RunSpec(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> RunSpec:
         if self.estimator.name == "nstep" and self.critic.mode == "none":
-            raise ValueError("estimator.name = 'nstep' needs a critic: critic.mode must be federated or local")
+            raise ValueError("estimator.name = 'nstep' needs a critic: critic.mode must not be none")
         if self.estimator.name == "gae" and self.critic.mode == "none":
-            raise ValueError("estimator.name = 'gae' needs a critic; without one use 'reinforce' or 'gpomdp'")
+            raise ValueError("estimator.name = 'gae' needs a critic; without one use 'reward_to_go' or 'gpomdp'")
         if self.critic.mode == "none" and self.sampling.trajectories is None:
             raise ValueError(
                 "critic.mode = 'none' needs whole episodes (sampling.trajectories): nothing bootstraps a cut"
             )
+        if self.sampling.trajectories is None and self.critic.minibatches > self.steps_per_upload:
+            raise ValueError(
+                f"critic.minibatches = {self.critic.minibatches}: more than the {self.steps_per_upload} steps of a task"
+            )
+        if self.estimator.standardize and self.steps_per_upload < 2:
+            raise ValueError("estimator.standardize leaves nothing of a task of one step; set it to false")
         independent = self.sampling.trajectories or self.sampling.lanes
         if getattr(self.server, "variance_multiplier", 0) and independent < 2:
             raise ValueError("server.variance_multiplier needs sampling.lanes (or trajectories) of at least 2")
@@ -303,6 +313,18 @@ class RunSpec(Settings):
                 raise ValueError(f"heterogeneity.{name} has no effect in {self.environment}; leave it at [1, 1]")
         if given.reward_scale != (1, 1) and self.estimator.standardize:
             raise ValueError("heterogeneity.reward_scale is undone by estimator.standardize; set that to false")
+        if given.any and self.normalizer.mode == "local":
+            raise ValueError(
+                "normalizer.mode = 'local': where the agents' environments differ the same parameters would be other "
+                "policies for other agents; use federated or none"
+            )
+        bootstraps = self.sampling.trajectories is None or self.estimator.name in ("gae", "nstep")
+        if given.any and self.critic.shared and bootstraps:
+            raise ValueError(
+                f"critic.mode = {self.critic.mode!r}: where the agents' environments differ one value function "
+                "fits none of them, and bootstrapping from it biases every gradient; use local or linear, or whole "
+                "episodes (sampling.trajectories) with estimator.name reward_to_go or gpomdp: a baseline cannot bias"
+            )
         if given.any and self.evaluation.episodes % self.n_agents:
             raise ValueError(
                 f"evaluation.episodes = {self.evaluation.episodes} must be a multiple of n_agents = {self.n_agents} "
@@ -319,6 +341,37 @@ class RunSpec(Settings):
     def env_steps_budget(self) -> int:
         """Environment steps of all agents together at which the run ends."""
         return self.n_agents * self.steps_per_agent
+
+    @property
+    def steps_per_upload(self) -> int:
+        """Environment steps of one task (at most, with whole episodes)."""
+        sampling = self.sampling
+        if sampling.trajectories is not None:
+            return sampling.trajectories * 1000
+        return sampling.lanes * sampling.segment_steps
+
+    def evaluation_grid(self) -> Iterator[int]:
+        """Environment steps of all agents together at which the policy is evaluated, without end.
+
+        0, 1, 2, ... uploads an agent, then geometric: the same steps per agent for all runs with tasks of one size.
+        """
+        uploads = 0
+        while True:
+            yield uploads * self.steps_per_upload * self.n_agents
+            uploads = max(uploads + 1, int(uploads * self.evaluation.ratio))
+
+    @property
+    def evaluations(self) -> int:
+        """How many there are within the budget, at the start and the end too."""
+        before_the_end = itertools.takewhile(lambda steps: steps < self.env_steps_budget, self.evaluation_grid())
+        return len(list(before_the_end)) + 1
+
+    @property
+    def evaluation_steps_at_most(self) -> int:
+        """Environment steps of all evaluations within the budget, if every episode lasts its 1,000 steps."""
+        last = self.evaluations - 1
+        mean_action = {*range(0, last, self.evaluation.mean_action_every), last}
+        return (self.evaluations + len(mean_action)) * self.evaluation.episodes * 1000
 
     def to_json(self) -> str:
         """Canonical JSON: every setting, defaults included, keys sorted."""

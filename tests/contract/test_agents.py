@@ -39,7 +39,9 @@ def test_what_leaves_an_agent_does_not_depend_on_how_much_it_sampled(sampling):
         "gradient",
         "critic",
         "normalizer",
+        "coded",
     }
+    assert work.update.coded is None
     policy = 11 * 8 + 8 + 8 * 3 + 3 + 3
     critic = 11 * 8 + 8 + 8 * 1 + 1
     assert work.update.gradient.shape == (policy,)
@@ -51,7 +53,7 @@ def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_fed
     run = spec(
         critic={"mode": mode, "hidden": (8,)},
         normalizer={"mode": mode},
-        estimator={"name": "reinforce"},
+        estimator={"name": "reward_to_go"},
         sampling={"trajectories": 2},
     )
     training = Training(run)
@@ -61,8 +63,9 @@ def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_fed
     update = training.agents.work([task])[0].update
     assert update.critic is None
     assert update.normalizer is None
-    moved = not np.array_equal(training.agents.each[0].phi, training.agents.each[1].phi)
-    assert moved == (mode == "local")
+    if mode == "local":
+        one, other = (training.agents.each[agent].baseline.phi for agent in (0, 1))
+        assert not np.array_equal(one, other)
     assert (training.agents.each[0].sums[0] > 0) == (mode == "local")
 
 
@@ -117,14 +120,15 @@ def test_agents_sampled_together_answer_bit_for_bit_as_alone(name, sampling, hid
 
 @pytest.mark.parametrize("name", ["Hopper", "Swimmer"])
 def test_points_evaluated_together_are_bit_for_bit_as_alone(name):
-    training = Training(spec(environment=name, evaluation={"points": 3, "episodes": 20, "mean_action_every": 2}))
+    training = Training(spec(environment=name, evaluation={"episodes": 20, "mean_action_every": 2}))
     evaluator, size = training.evaluator, training.policy.size
     assert evaluator.group == 3
     points = [
         Point(
             index,
             training.server.parameters + 0.1 * training.spec.stream("t", index).standard_normal(size, np.float32),
-            training._normalizer(),
+            training.normalizer(),
+            mean_action=index != 1,
         )
         for index in range(4)
     ]
@@ -156,7 +160,7 @@ def test_the_gradient_is_taken_at_the_tasks_parameters():
 def test_staggered_lanes_cover_all_phases_of_the_episode(name):
     """A batch of a task that never terminates must not see one slice of the episode only."""
     run = spec(environment=name, n_agents=1, sampling={"lanes": 64, "segment_steps": 1})
-    env = make_environment(run)
+    env = make_environment(run, [0])
     lanes = env.all_lanes
     for _ in range(1100):
         _, _, terminated, truncated = env.step(np.zeros((64, env.action_size)))
@@ -165,7 +169,7 @@ def test_staggered_lanes_cover_all_phases_of_the_episode(name):
             env.reset(lanes[truncated])
     counts, _ = np.histogram(env.elapsed, bins=5, range=(0, 1000))
     assert counts.min() >= 4  # 64 lanes, 12.8 expected in each fifth of the episode
-    unstaggered = make_environment(spec(environment=name, sampling={"trajectories": 64}))
+    unstaggered = make_environment(spec(environment=name, sampling={"trajectories": 64}), [0])
     assert set(unstaggered.limit.tolist()) == {1000}
 
 
@@ -211,7 +215,8 @@ def test_advantages_bootstrap_where_they_must(name, sampling):
     estimator = {"standardize": False, "discount": discount, "gae_lambda": gae_lambda}
     training = Training(spec(environment=name, sampling=sampling, estimator=estimator, normalizer={"mode": "none"}))
     agent, steps, batches = watched(training)
-    phi = training.server.shared.critic + np.random.default_rng(0).normal(0, 0.3, agent.critic.size).astype(np.float32)
+    critic = agent.baseline.critic
+    phi = training.server.shared.critic + np.random.default_rng(0).normal(0, 0.3, critic.size).astype(np.float32)
     if "lanes" in sampling:
         training.agents.sampler.env.limit[:6] = np.arange(5, 29, 4)  # truncations inside a segment
     task = dataclasses.replace(training.server.start()[0], critic=phi)
@@ -221,14 +226,14 @@ def test_advantages_bootstrap_where_they_must(name, sampling):
         training.agents.work([task])
         batch = batches[-1]
         advantage, target = agent._advantages(batch, phi)
-        values = agent.critic.value(phi, batch.observation_TBO.reshape(-1, batch.observation_TBO.shape[2]))
+        values = critic.value(phi, batch.observation_TBO.reshape(-1, batch.observation_TBO.shape[2]))
         value_TB = values.reshape(batch.reward_TB.shape)
         for lane in range(batch.reward_TB.shape[1]):
             mine = [(t, int(np.flatnonzero(s[0] == lane)[0]), s) for t, s in enumerate(steps) if lane in s[0]]
             assert batch.valid_TB[:, lane].sum() == len(mine)
             carried = 0.0
             for t, row, (_, observation, reward, terminated, truncated) in reversed(mine):
-                after = agent.critic.value(phi, observation[row].astype(np.float32)[None])[0]
+                after = critic.value(phi, observation[row].astype(np.float32)[None])[0]
                 ended = terminated[row] or truncated[row]
                 delta = reward[row] + discount * (0.0 if terminated[row] else after) - value_TB[t, lane]
                 carried = delta + (0.0 if ended else discount * gae_lambda * carried)
@@ -287,7 +292,7 @@ def test_a_cut_first_episode_is_no_training_return():
 def test_no_two_lanes_of_agents_or_evaluation_share_a_stream():
     training = Training(spec())
     starts = training.agents.sampler.raw
-    training.evaluator.evaluate([Point(1, training.server.parameters, training._normalizer())])
+    training.evaluator.evaluate([Point(1, training.server.parameters, training.normalizer(), False)])
     streams = training.evaluator.sampler.env.streams
     assert len(np.unique(starts, axis=0)) == len(starts)
     draws = [stream.random() for stream in streams]
@@ -296,14 +301,15 @@ def test_no_two_lanes_of_agents_or_evaluation_share_a_stream():
 
 
 def test_evaluation_uses_the_servers_parameters_and_normaliser():
-    training = Training(spec(steps_per_agent=128, evaluation={"points": 1, "episodes": 3}))
+    training = Training(spec(steps_per_agent=128, evaluation={"episodes": 3}))
     training.begin()
     while not training.finished:
         training.advance()
     row = training.recorder.rows[-1]
     again = Training(training.spec).evaluator
     normalizer = Normalizer(training.server.shared.normalizer, 10.0)
-    same, other = (Point(1, training.server.parameters, used) for used in (normalizer, Normalizer(None, 10.0)))
+    both = (normalizer, Normalizer(None, 10.0))
+    same, other = (Point(row["point"], training.server.parameters, used, True) for used in both)
     assert again.evaluate([same])[0].items() <= row.items()
     assert again.evaluate([other])[0]["eval_return_mean"] != row["eval_return_mean"]
 

@@ -228,11 +228,11 @@ def test_some_bytes(quick_plan: None) -> None:
     FIXED(given(hardly_yaml())(bytes_of_any_kind))()
 
 
-@pytest.mark.long
+@pytest.mark.suite("long")
 def test_many_scenarios_with_mistakes(quick_plan: None) -> None:
     WIDE(given(mistaken())(mistakes))()
 
 
-@pytest.mark.long
+@pytest.mark.suite("long")
 def test_many_bytes(quick_plan: None) -> None:
     WIDE(given(hardly_yaml())(bytes_of_any_kind))()

@@ -34,36 +34,53 @@ def test_every_algorithm_of_the_paper_has_a_trace():
     assert (
         {"afedpg", "fedpg", "async_pg", "a3c", "lapg"}
         <= json.loads(FILE.read_text())["traces"].keys()
-        <= SERVERS.keys()
+        <= SERVERS.keys() | VARIANTS.keys()
     )
 
 
-def trace(algorithm):
-    """Rows of a small Hopper run as lists of numbers."""
-    run = RunSpec(
-        environment="Hopper",
-        algorithm=algorithm,
-        n_agents=3,
-        seed=7,
-        steps_per_agent=256,
-        policy={"hidden": (16,)},
-        critic={"hidden": (16,)},
-        sampling={"lanes": 8, "segment_steps": 8},
-        evaluation={"points": 3, "episodes": 2},
-    )
-    return [[row[column] for column in COLUMNS] for row in train(run).rows]
+WHOLE = {"sampling": {"trajectories": 2}, "estimator": {"name": "reward_to_go", "standardize": False}}
+VARIANTS = {
+    "whole episodes": WHOLE,
+    "without a critic": {**WHOLE, "critic": {"mode": "none"}},
+    "critic by gradients": {"critic": {"hidden": (16,), "mode": "gradients"}},
+    "linear critic": {"critic": {"mode": "linear"}},
+    "unequal agents": {
+        "heterogeneity": {"gear": (0.8, 1.25)},
+        "critic": {"mode": "local"},
+        "evaluation": {"episodes": 3},
+    },
+}
 
 
-@pytest.mark.parametrize("algorithm", json.loads(FILE.read_text())["traces"])
-def test_trace_is_the_golden_one(algorithm):
+def trace(name):
+    """Rows of a small Hopper run as lists of numbers; of AFedPG if the name is that of a variant."""
+    run = {
+        "algorithm": "afedpg" if name in VARIANTS else name,
+        "environment": "Hopper",
+        "n_agents": 3,
+        "seed": 7,
+        "steps_per_agent": 256,
+        "policy": {"hidden": (16,)},
+        "critic": {"hidden": (16,)},
+        "sampling": {"lanes": 8, "segment_steps": 8},
+        "evaluation": {"episodes": 2},
+        **VARIANTS.get(name, {}),
+    }
+    return [[row[column] for column in COLUMNS] for row in train(RunSpec(**run)).rows]
+
+
+@pytest.mark.parametrize("name", json.loads(FILE.read_text())["traces"])
+def test_trace_is_the_golden_one(name):
     golden = json.loads(FILE.read_text())
     assert golden["numerics_version"] == NUMERICS_VERSION
     assert golden["columns"] == list(COLUMNS)
-    measured = np.array(trace(algorithm), dtype=float)
+    measured = np.array(trace(name), dtype=float)
     # tolerances: other CPU types round differently; a real change is orders of magnitude larger
-    np.testing.assert_allclose(measured, np.array(golden["traces"][algorithm], dtype=float), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(measured, np.array(golden["traces"][name], dtype=float), rtol=1e-3, atol=1e-6)
 
 
 if __name__ == "__main__":
     content = {"numerics_version": NUMERICS_VERSION, "columns": list(COLUMNS)}
-    FILE.write_text(json.dumps({**content, "traces": {name: trace(name) for name in SERVERS}}, indent=1) + "\n")
+    FILE.write_text(
+        json.dumps({**content, "traces": {name: trace(name) for name in (*SERVERS, *VARIANTS)}}, indent=1) + "\n"
+    )

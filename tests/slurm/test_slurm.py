@@ -1,4 +1,4 @@
-"""The slurm and generic profiles on real Slurm daemons: `make test-slurm`.
+"""The slurm and generic profiles on real Slurm daemons: `make test-slurm`, of which `make test` runs a short part.
 
 A cluster of two nodes on this machine's loopback (cluster.sh), thrown away at the end: the same bytes as a local run,
 and what happens when a node dies, a job is cancelled, or is over its time or memory.
@@ -6,7 +6,6 @@ and what happens when a node dies, a job is cancelled, or is over its time or me
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -27,18 +26,7 @@ CLUSTER = Path(__file__).with_name("cluster.sh")
 WHERE = f"{os.environ['PATH']}:/usr/sbin"
 
 
-def missing() -> str:
-    """Why these tests cannot run here, or nothing."""
-    if os.environ.get("FRL_TEST_SLURM") != "1":
-        return "takes minutes and starts daemons: make test-slurm"
-    if not all(shutil.which(tool, path=WHERE) for tool in ("slurmctld", "slurmd", "sbatch", "srun")):
-        return "no Slurm here: apt-get install -y --no-install-recommends slurm-wlm"
-    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
-        return 'no Snakemake plugin for it: pip install -e ".[cluster]" -c requirements.lock'
-    return "" if os.geteuid() == 0 else "Slurm's daemons need root to start jobs"
-
-
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.suite("slurm")
 
 
 class Cluster:
@@ -129,16 +117,17 @@ def home(tmp_path_factory):
         subprocess.run([CLUSTER, "down", home], check=True)
 
 
-def write_scenario(path: Path, name: str, steps: int) -> Path:
-    """The quick scenario, cut small: one seed, few steps and evaluations."""
-    content = yaml.safe_load((ROOT / "config/quick.yaml").read_text(encoding="utf-8"))
-    content |= {"name": name, "seeds": [0], "claims": "claims.yaml"}
-    content["run"] |= {"steps_per_agent": steps, "evaluation": {"points": 3, "episodes": 1}}
+def write_scenario(folder: Path, name: str, steps: int) -> Path:
+    """The quick scenario with one seed and few steps, in a copy of config/, so that all that it names is there."""
+    config = folder / "config"
+    shutil.copytree(ROOT / "config", config)
+    content = yaml.safe_load((config / "quick.yaml").read_text(encoding="utf-8"))
+    content |= {"name": name, "seeds": [0]}
+    content["run"] |= {"steps_per_agent": steps, "evaluation": {"episodes": 1}}
     for override in content.get("overrides", []):
         override["set"].pop("steps_per_agent", None)
         override["set"].pop("evaluation", None)
-    shutil.copy(ROOT / "config/claims.yaml", path / "claims.yaml")
-    file = path / f"{name}.yaml"
+    file = config / f"{name}.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file
 
@@ -168,6 +157,13 @@ def long(home, tmp_path):
 
 
 @pytest.fixture(scope="module")
+def small_tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local")
+    scenario = write_scenario(folder, "small", 4_000)
+    return local(scenario, folder / "work", *run_files(scenario))
+
+
+@pytest.fixture(scope="module")
 def long_tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("local")
     scenario = write_scenario(folder, "long", 100_000)
@@ -179,6 +175,13 @@ def run_files(scenario: Path) -> list[str]:
     return [f"results/{loaded.name}/runs/{spec.run_id}.csv" for spec in loaded.runs()][:2]
 
 
+@pytest.mark.short
+@pytest.mark.parametrize("profile", ["slurm", "generic"])
+def test_two_runs_give_the_same_bytes_as_without_slurm(quick, small_tables, profile):
+    quick.run(*run_files(quick.scenario), profile=profile)
+    assert quick.tables() == small_tables
+
+
 def test_the_whole_quick_scenario_gives_the_same_bytes_as_without_slurm(quick, tmp_path):
     said = quick.run()
     assert re.search(r"train\s+\d+", said)
@@ -186,12 +189,6 @@ def test_the_whole_quick_scenario_gives_the_same_bytes_as_without_slurm(quick, t
     assert len(there) == len(list(load_scenario(quick.scenario).runs())) >= 4
     assert (quick.work / "results/small/report.html").stat().st_size > 10_000
     assert there == local(quick.scenario, tmp_path / "here", *[f"results/{name}" for name in there])
-
-
-def test_the_generic_profile_does_too(quick, tmp_path):
-    targets = run_files(quick.scenario)
-    quick.run(*targets, profile="generic")
-    assert quick.tables() == local(quick.scenario, tmp_path / "here", *targets)
 
 
 def test_a_node_dies_and_the_workflow_completes(long, long_tables):

@@ -23,6 +23,7 @@ from frl.runs.store import checksum, dump_meta
 from frl.runs.validity import run_digest
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
+from frl.training import NUMERICS_VERSION
 from frl.training.recorder import COLUMNS
 
 STEPS = 100_000
@@ -80,7 +81,7 @@ def scenario(
         methods=methods,  # type: ignore[arg-type]
         seeds=seeds,
         thresholds=dict.fromkeys(environments, threshold),  # type: ignore[arg-type]
-        run={"steps_per_agent": STEPS, "evaluation": {"points": POINTS, "episodes": episodes}},
+        run={"steps_per_agent": STEPS, "evaluation": {"episodes": episodes}},
         **{"claims": CLAIMS, **more},
     )
 
@@ -177,7 +178,7 @@ def meta(spec: RunSpec, data: list[dict[str, Any]]) -> dict[str, Any]:
         "spec": json.loads(spec.to_json()),
         "digest": run_digest(spec),
         "code_digest": "0" * 64,
-        "numerics_version": 1,
+        "numerics_version": NUMERICS_VERSION,
         "status": data[-1]["status"],
         "versions": {"python": "3.11.4", "numpy": "2.4.6", "torch": "2.13.0", "mujoco": "3.4.0", "gymnasium": "1.4.0",
                      "frl": "0.1.0"},

@@ -56,7 +56,23 @@ def test_agents_that_never_upload_again_are_counted() -> None:
     rows = pd.DataFrame({"environment": "Swimmer", "method": "lapg", "n_agents": 2, "seed": [0, 0, 1, 1]})
     rows = rows.assign(point=[0, 1, 0, 1], uploaded=["/", "1100/1101", "/", "1000/1010"])
     cell = ("Swimmer", "lapg", 2)
-    assert [silent(rows, cell, forced) for forced in (0, 1, 2, 4)] == ["0 of 4", "1 of 4", "2 of 4", "4 of 4"]
+    assert [silent(rows, cell, forced) for forced in (0, 1, 2)] == ["0 of 4", "1 of 4", "2 of 4"]
+
+
+def test_of_agents_that_were_forced_to_upload_till_the_end_nothing_is_said() -> None:
+    cell = ("Swimmer", "lapg", 2)
+    rows = pd.DataFrame({"environment": "Swimmer", "method": "lapg", "n_agents": 2, "seed": [0, 0, 1, 1]})
+    rows = rows.assign(point=[0, 1, 0, 1], uploaded=["/", "11/11", "/", "1100/1100"])
+    assert silent(rows, cell, 4) is None
+    assert silent(rows, cell, 2) == "2 of 2"  # of the seed that went on
+    alone = rows.assign(n_agents=1, uploaded=[None, None, None, None])  # not a single answer
+    assert silent(alone, ("Swimmer", "lapg", 1), 0) is None
+    assert np.isnan(uploads.longest_skips(alone, ("Swimmer", "lapg", 1))).all()
+    of = scenario()
+    whole = synthetic.frame(of)
+    table = communication.table(of, whole[whole["server_step"] < 10])  # fewer rounds than LAPG's window
+    assert any(row.get("upload_share") for row in table.rows)
+    assert all(row.get("silent") is None for row in table.rows)
 
 
 def test_what_is_compared_with_what() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from frl.analysis import load
 from frl.analysis.curves import all_curves
 from frl.runs.paths import meta_path, run_paths
 from frl.runs.runner import run_one
+from frl.runs.store import Store
 from frl.scenario.scenario import Scenario
 from frl.training.recorder import COLUMNS
 
@@ -62,7 +64,7 @@ def test_two_methods_of_one_algorithm_are_two_curves(tmp_path: Path) -> None:
 
 
 def test_a_run_restored_under_another_name_is_collected(tmp_path: Path) -> None:
-    scenario = real_scenario(points=2, names=("one", "two"))
+    scenario = real_scenario(names=("one", "two"))
     first, second = scenario.runs()
     assert [run_one(spec, tmp_path, scenario.name) for spec in (first, second)] == ["trained", "restored"]
     assert run_paths(first, tmp_path, "toy")[0].read_bytes() == run_paths(second, tmp_path, "toy")[0].read_bytes()
@@ -218,15 +220,15 @@ def real_run(results: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch 
     run_one(next(scenario.runs()), results, scenario.name)
 
 
-def real_scenario(points: int, names: tuple[str, ...] = ("afedpg",)) -> Scenario:
+def real_scenario(names: tuple[str, ...] = ("afedpg",)) -> Scenario:
     run = {"steps_per_agent": 512, "sampling": {"lanes": 8, "segment_steps": 8}}
     methods = [{"name": name, "algorithm": "afedpg", "n_agents": [1]} for name in names]
     data = SMALL.model_dump() | {"seeds": [0], "methods": methods}
-    return Scenario(**data | {"run": run | {"evaluation": {"points": points, "episodes": 1}}})
+    return Scenario(**data | {"run": run | {"evaluation": {"ratio": 3.0, "episodes": 1}}})
 
 
 def test_a_run_that_really_diverged_is_collected_and_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scenario = real_scenario(points=4)
+    scenario = real_scenario()
     real_run(tmp_path, scenario, monkeypatch)
     load.collect(scenario, tmp_path, tmp_path / "base", partial=False)
     frame = load.read_curves(tmp_path / "base")
@@ -237,13 +239,15 @@ def test_a_run_that_really_diverged_is_collected_and_aligned(tmp_path: Path, mon
     assert curves.returns_SG[0, -1] == frame["eval_return_mean"][2]
 
 
-def test_a_task_longer_than_a_grid_interval_skips_points(tmp_path: Path) -> None:
-    scenario = real_scenario(points=20)
-    real_run(tmp_path, scenario)
-    load.collect(scenario, tmp_path, tmp_path / "base", partial=False)
-    points = load.read_curves(tmp_path / "base")["point"].tolist()
-    assert (points[0], points[-1]) == (0, 20)
-    assert len(points) == 9  # 512 steps in tasks of 64
+def test_a_run_that_stopped_at_its_threshold_is_whole_and_one_that_was_cut_is_not(tmp_path: Path) -> None:
+    scenario = real_scenario()
+    stopping = Scenario(**scenario.model_dump() | {"run": scenario.run | {"stop_at": -1000}})
+    for each, name in ((stopping, "stopped"), (scenario, "cut")):
+        (spec,) = each.runs()
+        real_run(tmp_path, stopping)
+        table = run_paths(next(stopping.runs()), tmp_path, stopping.name)[0].read_text()
+        problems = list(load._problems(pd.read_csv(io.StringIO(table), dtype=load.DTYPES), spec))
+        assert [problem.split(":")[0] for problem in problems] == ([] if name == "stopped" else ["truncated"])
 
 
 def test_runs_of_other_training_code_are_not_mixed_in(results: Path, tmp_path: Path) -> None:
@@ -255,3 +259,43 @@ def test_runs_of_other_training_code_are_not_mixed_in(results: Path, tmp_path: P
     load.collect(SMALL, results, tmp_path / "part", partial=True)
     assert load.read_missing(tmp_path / "part")["seed"].tolist() == [0]
     assert len(load.read_runs(tmp_path / "part")) == 3
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def not_utf8(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"o", b"\xff", 1))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("place", [lambda path: path, meta_path], ids=["CSV", "meta"])
+@pytest.mark.parametrize("damage", [cut, not_utf8, empty, folder, gone])
+def test_an_unreadable_file_is_written_again_from_the_store(
+    results: Path, tmp_path: Path, damage, place, capsys
+) -> None:
+    path = first_run(results)
+    whole = path.read_bytes(), meta_path(path).read_bytes()
+    load.collect(SMALL, results, tmp_path / "before", partial=False)
+    damage(place(path))
+    if damage is not gone:
+        with pytest.raises(load.DataError, match=r"seed0.*remove it, and it is trained again"):
+            load.collect(SMALL, results, tmp_path / "base", partial=False)
+    Store(results).put(json.loads(whole[1])["digest"], *whole)
+    load.collect(SMALL, results, tmp_path / "base", partial=False)
+    assert "written again from the store" in capsys.readouterr().err
+    assert (path.read_bytes(), meta_path(path).read_bytes()) == whole
+    assert (tmp_path / "base/curves.csv").read_bytes() == (tmp_path / "before/curves.csv").read_bytes()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from frl.report.tables import summary, verdict
 from frl.runs.files import write_csv
 from frl.scenario.products import TABLES
 from frl.scenario.scenario import Scenario
+from frl.verdicts import judge
+from frl.verdicts.power import tuning_times
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXTERNAL = re.compile(
@@ -50,9 +54,9 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, Path]:
     synthetic.run_path(root, scenario, scenario.resolve("Swimmer", "async_pg", 4, 2)).unlink()
     base = root / scenario.name / "partial"
     load.collect(scenario, root, base, partial=True)
+    verdict.write(judge.write(scenario, base), base)
     draw.draw(scenario, base)
     summary.write(scenario, base)
-    verdict.write(scenario, base)
     return scenario, base
 
 
@@ -96,45 +100,45 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
         "1 of 21 runs are missing",
         "1 of 20 runs diverged",
         "Swimmer/async_pg/n4/seed2",
-        "of the claims judged:",
+        "2 primary claims: 2 inconclusive.",
         "LAPG",
-        "At equal samples per agent the return rises with the number of agents.",
-        "3 seeds, fewer than 5",
-        "Not part of this scenario: C4 (N = 8)",
+        "What P1 says.",
+        "an arm has 3 seeds, fewer than 5",
+        "Not part of this scenario: E8.",
         "What leaves an agent, and what never does",
     ):
         assert text in page, text
     for absent in ("What the lookahead adds", "Uploading only what has changed", "The variance multiplier"):
         assert absent not in page  # the scenario has no such figure
-    assert page.index("of the claims judged") < page.index('id="Background"')
+    assert page.index("2 primary claims") < page.index('id="Background"')
     for name in TABLES:
         assert f'id="table-{name}"' in page
 
 
-def test_exploratory_claims_are_folded_beside_confirmatory_ones(analysed: tuple[Scenario, Path]) -> None:
+def test_secondary_and_exploratory_claims_are_folded_beside_primary_ones(analysed: tuple[Scenario, Path]) -> None:
     scenario, base = analysed
-    page = show.summary(scenario, base)
-    first, rest = page.split("<details>")
     roles = {claim.id: claim.role for claim in scenario.claims.claims} if scenario.claims else {}
-    for text, role in ((first, "confirmatory"), (rest, "exploratory")):
+    shown = show.summary(scenario, base).split("<details>")
+    for text, role in zip(shown, ("primary", "secondary", "exploratory"), strict=True):
         listed = re.findall(r"<li><b>(.*?)</b>", text)
         assert listed
         assert {roles[name] for name in listed} == {role}
         assert set(re.findall(r"<tr><td>(.*?)</td>", text)) <= set(listed)
-    assert "<details>" not in show.summary(only(scenario, "exploratory"), base)
+
+
+def test_the_chances_of_the_verdicts_are_in_the_report_where_tuning_runs_are(analysed: tuple[Scenario, Path]) -> None:
+    scenario, base = analysed
+    assert show.power(scenario) == ""
+    times = tuning_times(scenario, load.read_curves(base)).to_csv(index=False)
+    page = show.power(scenario.model_copy(update={"tuning_times": times}))
+    assert page.count("<tr>") == 2 * 3  # two primary claims, three truths; the heading's row has a style
+    assert " %</td>" in page
 
 
 def test_each_line_on_the_settings_is_a_point_of_its_own(analysed: tuple[Scenario, Path]) -> None:
     scenario, base = analysed
     page = show.cautions(scenario.model_copy(update={"tuned": "One.\nTwo < three."}), base)
     assert "<li><b>Settings.</b> One.</li><li>Two &lt; three.</li>" in page
-
-
-def only(scenario: Scenario, role: str) -> Scenario:
-    """The scenario with the claims of one role."""
-    assert scenario.claims is not None
-    some = tuple(claim for claim in scenario.claims.claims if claim.role == role)
-    return scenario.model_copy(update={"claims": scenario.claims.model_copy(update={"claims": some})})
 
 
 def test_many_missing_runs_are_folded(tmp_path: Path) -> None:
@@ -170,6 +174,47 @@ def test_rendered_twice_it_is_the_same_and_code_is_shown_on_request(analysed: tu
     assert "cautions" in code
     assert "model_validate_json" not in code
     assert not EXTERNAL.findall(code)
+
+
+def test_the_users_own_files_change_nothing(
+    analysed: tuple[Scenario, Path], page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long TMPDIR, a home that cannot be written, and Jupyter files of the user's: the report is the same."""
+    scenario, base = analysed
+    long = tmp_path / ("t" * (95 - len(str(tmp_path)) - 1)) if len(str(tmp_path)) < 90 else tmp_path
+    long.mkdir(exist_ok=True)
+    kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
+    template = tmp_path / "jupyter/nbconvert/templates/basic/conf.json"
+    for path, text in ((kernel, '{"argv": ["false"], "display_name": "x", "language": "x"}'), (template, "no JSON")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (tmp_path / "startup.py").write_text("raise SystemExit")
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    for name, value in (
+        ("HOME", "/dev/null"), ("TMPDIR", str(long)), ("PYTHONSTARTUP", str(tmp_path / "startup.py")),
+        ("JUPYTER_PATH", str(tmp_path / "jupyter")), ("MPLCONFIGDIR", "/dev/null"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert report.render(scenario, base, NOTEBOOKS, show_code=False).read_text(encoding="utf-8") == page
+
+
+def test_a_warning_goes_to_the_terminal_and_not_into_the_report(
+    analysed: tuple[Scenario, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "1_warns.py").write_text(
+        "# %%\nimport sys\n\nprint('of this machine', file=sys.stderr)\nprint('a result')\n"
+    )
+    text = report.render(analysed[0], tmp_path, tmp_path, show_code=False).read_text(encoding="utf-8")
+    assert "a result" in text
+    assert "of this machine" not in text
+    assert capsys.readouterr().err == "of this machine\n"
+
+
+def test_no_folder_for_sockets_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/" + 90 * "t")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(report.ReportError, match="set TMPDIR to a shorter one"):
+        report._socket_folder()
 
 
 def test_notebooks_are_prose_and_calls(analysed: tuple[Scenario, Path]) -> None:

@@ -26,7 +26,7 @@ def spec(**settings: Any) -> RunSpec:
     small: dict[str, Any] = {
         "environment": "Swimmer", "algorithm": "fedpg", "n_agents": 3, "seed": 0, "steps_per_agent": 400,
         "policy": {"hidden": (8,)}, "critic": {"hidden": (8,)}, "sampling": {"lanes": 8, "segment_steps": 8},
-        "evaluation": {"points": 7, "episodes": 1},
+        "evaluation": {"episodes": 1},
     }  # fmt: skip
     return RunSpec(**{**small, **settings})
 
@@ -35,11 +35,16 @@ def rows(one: RunSpec) -> pd.DataFrame:
     return pd.DataFrame(train(one).rows)
 
 
-def test_re_timed_rows_are_those_of_a_run_on_that_fleet() -> None:
-    trained = rows(spec())
+@pytest.mark.parametrize(
+    ("settings", "fleets"),
+    [({}, FLEETS), ({"sampling": {"trajectories": 1}, "steps_per_agent": 2400}, FLEETS[:1])],
+    ids=["segments", "episodes of a task that never ends one early"],
+)
+def test_re_timed_rows_are_those_of_a_run_on_that_fleet(settings: dict[str, Any], fleets: list[dict[str, Any]]) -> None:
+    trained = rows(spec(**settings))
     assert (trained["uploads"] % 3).any()  # there is a row in the middle of a round
-    for other in FLEETS:
-        there = spec(fleet=other)
+    for other in fleets:
+        there = spec(**settings, fleet=other)
         expected, found = rows(there), waiting.retime(trained, there)
         assert np.allclose(found["sim_time_s"], expected["sim_time_s"], rtol=1e-12, atol=0)
         pd.testing.assert_frame_equal(found.drop(columns="sim_time_s"), expected.drop(columns="sim_time_s"))
@@ -49,7 +54,7 @@ def test_re_timed_rows_are_those_of_a_run_on_that_fleet() -> None:
     ("settings", "told"),
     [
         ({"fleet": {"kind": "lognormal"}}, "constant length"),
-        ({"sampling": {"trajectories": 1}}, "constant length"),
+        ({"sampling": {"trajectories": 1}, "environment": "Hopper"}, "constant length"),
         ({"link": {"latency_s": 1.0}}, "take no time"),
         ({"n_agents": 2}, "needs rows with 2 agents"),
     ],

@@ -35,11 +35,10 @@ def rows_of(base: Path, name: str) -> pd.DataFrame:
     ("value", "text"),
     [
         (Quantity(1234.5), "1,234"),
-        (Quantity(1234.5, relation=">"), "> 1,234"),
         (Quantity(10.0, 8.0, 12.0), "10 [8, 12]"),
-        (Quantity(10.0, 8.0, np.inf, ">"), "> 10 [8, ∞]"),
-        (Quantity(3.0, -np.inf, 4.0, "<"), "< 3 [−∞, 4]"),
-        (Quantity(NAN, relation="?"), "–"),
+        (Quantity(10.0, 8.0, np.inf), "10 [8, ∞]"),
+        (Quantity(3.0, -np.inf, 4.0), "3 [−∞, 4]"),
+        (Quantity(NAN), "–"),
         (None, "–"),
         (7, "7"),
     ],
@@ -57,15 +56,14 @@ def test_bytes_and_shares_have_units() -> None:
 
 def test_html_is_escaped_and_markdown_is_a_table(tmp_path: Path) -> None:
     columns = (Column("a", "a < b"), Column("b", "b", "ratio", quantity=True))
-    table = Table("t", "T & U", "note", columns, [{"a": "<x>", "b": Quantity(2.0, relation=">")}])
+    table = Table("t", "T & U", "note", columns, [{"a": "<x>", "b": Quantity(2.0, 1.5)}])
     table.write(tmp_path)
     assert "&lt;x&gt;" in table.html()
-    assert "&gt; 2.00" in table.html()
-    assert "| <x> | > 2.00 |" in table.markdown()
+    assert r"| \<x> | 2.00 |" in table.markdown()  # no interval without its other end
     fragment = read_fragment(tmp_path / "t.html")
     assert fragment.startswith("<figure")
     assert fragment.endswith("</figure>")
-    assert (tmp_path / "t.csv").read_text() == "a,b,b_low,b_high,b_relation\n<x>,2.0,,,>\n"
+    assert (tmp_path / "t.csv").read_text() == "a,b,b_low,b_high\n<x>,2.0,1.5,\n"
 
 
 def test_every_table_in_every_form_and_twice_the_same(tmp_path: Path) -> None:
@@ -87,10 +85,11 @@ def test_numbers_of_the_tables(tmp_path: Path) -> None:
     assert samples.loc[("AFedPG", 8), "speedup"] == pytest.approx(8**0.75, rel=0.1)
     assert samples.loc[("AFedPG", 8), "speedup_low"] <= samples.loc[("AFedPG", 8), "speedup"]
     assert pd.isna(samples.loc[("AFedPG", 1), "speedup"])
+    assert samples.loc[("AFedPG", 8), "reached"] == 1
     assert samples.loc[("AFedPG", 1), "poster"] == pytest.approx(293_000, rel=0.02)
     ratio = rows_of(base, "time_ratio").iloc[0]
     # same law against steps but for the pace (0.8), so the time ratio is the waiting gain over it
-    assert ratio["to_threshold"] == pytest.approx(3.25 / 0.8, rel=0.1)
+    assert ratio["ratio"] == pytest.approx(3.25 / 0.8, rel=0.1)
     assert ratio["waiting_gain"] == pytest.approx(3.25)
     bytes_ = rows_of(base, "communication").set_index(["method", "n_agents"])
     assert (bytes_["bytes_per_upload"] == synthetic.GRADIENT_BYTES).all()
@@ -102,7 +101,9 @@ def test_numbers_of_the_tables(tmp_path: Path) -> None:
     assert (final["final_return_low"] < final["final_return"]).all()
 
 
-def test_an_unreached_threshold_is_a_bound_and_a_missing_cell_a_row_of_dashes(tmp_path: Path) -> None:
+def test_a_seed_that_never_gets_there_counts_as_the_horizon_and_a_missing_cell_is_a_row_of_dashes(
+    tmp_path: Path,
+) -> None:
     scenario = synthetic.scenario(threshold="119.9 return")
     base = collected(tmp_path, scenario, noise=0.0)
     for seed in scenario.seeds:
@@ -110,12 +111,11 @@ def test_an_unreached_threshold_is_a_bound_and_a_missing_cell_a_row_of_dashes(tm
     load.collect(scenario, tmp_path, base, partial=True)
     summary.write(scenario, base)
     samples = rows_of(base, "samples_to_threshold").set_index(["method", "n_agents"])
-    assert samples.loc[("AFedPG", 1), "crossing_relation"] == ">"
-    assert samples.loc[("AFedPG", 1), "crossing"] == pytest.approx(synthetic.STEPS, rel=0.03)
-    assert samples.loc[("AFedPG", 1), "share_above"] == 0
+    assert samples.loc[("AFedPG", 1), "time"] == pytest.approx(samples.loc[("AFedPG", 1), "horizon"])
+    assert samples.loc[("AFedPG", 1), "horizon"] == pytest.approx(synthetic.STEPS, rel=0.03)
+    assert samples.loc[("AFedPG", 1), "reached"] == 0
     assert samples.loc[("A3C", 4), "seeds"] == 0
     text = (base / "tables" / "samples_to_threshold.md").read_text()
-    assert "| Swimmer | AFedPG | 1 | 119.9 | > 100,352 |" in text
     assert "| Swimmer | A3C | 4 | 119.9 | – | – | – | – |" in text
 
 

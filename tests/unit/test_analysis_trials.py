@@ -11,8 +11,6 @@ import synthetic
 import yaml
 
 from frl.analysis import load
-from frl.analysis.curves import STEPS
-from frl.analysis.poster import distance, poster_curve
 from frl.cli import main
 from frl.report import trials
 from frl.scenario.loading import load_scenario
@@ -102,100 +100,3 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "toy" / "curves.csv").unlink()
     assert main(["trials", str(file), *where]) == 0  # ranks the file alone
     assert "Swimmer, a3c, N = 4" in capsys.readouterr().out
-
-
-# --------------------------------------------------------------------------------------------------
-# What swimmer.yaml and best.yaml chose from their trials
-
-CONFIG = Path(__file__).parents[2] / "config"
-
-
-def tried(
-    algorithm: str, n_agents: int, seeds: int, name: str = "swimmer"
-) -> list[tuple[dict[str, str], pd.DataFrame]]:
-    """The settings of a method that were tried with at least so many seeds, each with its rows."""
-    table = trials.kept(CONFIG / f"trials-{name}.csv")
-    rows = table[(table["algorithm"] == algorithm) & (table["n_agents"] == str(n_agents))]
-    names = [name for name in rows if name not in (*trials.CELL, "seed", trials.SHARED, *trials.MEASURED)]
-    groups = [(dict(zip(names, key, strict=True)), group) for key, group in rows.groupby(names, sort=False)]
-    return [(settings, group) for settings, group in groups if len(group) >= seeds]
-
-
-def mean_return(rows: pd.DataFrame) -> float:
-    return float(rows["mean_return_over_sim_time"].astype(float).mean())
-
-
-def assert_chosen(method: str, n_agents: int, settings: dict[str, str], name: str = "swimmer") -> None:
-    """Every setting that was varied in the trials, but for budget and evaluations, has this value in the scenario."""
-    ours = trials.settings_of(load_scenario(CONFIG / f"{name}.yaml").resolve("Swimmer", method, n_agents, 0))
-    for key in settings.keys() - {"steps_per_agent", "evaluation.points"}:
-        assert ours.get(key, "") == settings[key], (method, n_agents, key)
-
-
-def test_the_sample_figures_settings_are_the_closest_to_the_posters_curve_of_one_agent() -> None:
-    curve = poster_curve("Swimmer", "afedpg", 1, STEPS)
-    assert curve is not None
-    found = []
-    for settings, rows in tried("afedpg", 1, seeds=6):
-        returns_ST = np.array([text.split() for text in rows["returns_at_tenths"]], dtype=np.float64)
-        found.append((distance(returns_ST, curve, float(settings["steps_per_agent"])).mean(), settings))
-    found.sort(key=lambda pair: pair[0])
-    assert found[0][0] == pytest.approx(24.9, abs=0.05)  # as results/published/README.md says
-    assert len(found) == 6
-    for n in (1, 2, 4, 8):
-        assert_chosen("afedpg", n, found[0][1])
-
-
-@pytest.mark.parametrize("n_agents", [4, 8])
-@pytest.mark.parametrize("method", ["afedpg-time", "fedpg", "async_pg", "a3c"])
-def test_the_time_figures_settings_are_each_methods_best(method: str, n_agents: int) -> None:
-    found = tried(method.removesuffix("-time"), n_agents, seeds=3)
-    means = [mean_return(rows) for _, rows in found]
-    assert len(means) > 1
-    assert_chosen(method, n_agents, found[int(np.argmax(means))][0])
-
-
-@pytest.mark.parametrize("alpha", ["0.1", "0.2", "0.5"])
-def test_the_lookaheads_pairs_share_the_step_size_that_is_best_for_both_together(alpha: str) -> None:
-    of_algorithm = [
-        {
-            float(settings["server.step_size"]): (mean_return(rows), settings)
-            for settings, rows in tried(algorithm, 8, seeds=2)
-            if settings["server.momentum"] == alpha
-        }
-        for algorithm in ("afedpg", "async_pg")
-    ]
-    sums = {
-        eta: sum(of[eta][0] for of in of_algorithm) for eta in sorted(of_algorithm[0].keys() & of_algorithm[1].keys())
-    }
-    best = max(sums, key=lambda eta: sums[eta])
-    assert min(sums) < best < max(sums)  # inside of what was tried
-    for algorithm, of in zip(("afedpg", "async_pg"), of_algorithm, strict=True):
-        assert_chosen(f"{algorithm}-a{alpha}", 8, of[best][1])
-
-
-def test_fedpgs_later_setting_is_the_best_of_its_trials_and_inside_of_them() -> None:
-    found = tried("fedpg", 8, seeds=2)
-    settings, _ = max(found, key=lambda pair: mean_return(pair[1]))
-    assert_chosen("fedpg-a0.1", 8, settings)
-    etas = [float(s["server.step_size"]) for s, _ in found if s["server.momentum"] == settings["server.momentum"]]
-    assert min(etas) < float(settings["server.step_size"]) < max(etas)
-
-
-def test_best_has_the_learner_that_is_best_with_one_agent_and_the_step_sizes_that_are_best_with_more() -> None:
-    one = tried("afedpg", 1, seeds=4, name="best")
-    learner, _ = max(one, key=lambda pair: mean_return(pair[1]))
-    eta_of = "server.step_size"
-    same = {s[eta_of]: mean_return(rows) for s, rows in one if {**s, eta_of: ""} == {**learner, eta_of: ""}}
-    eight = {s[eta_of]: mean_return(rows) for s, rows in tried("afedpg", 8, seeds=2, name="best")}
-    sums = {eta: same[eta] + eight[eta] for eta in same.keys() & eight.keys()}
-    shared = max(sums, key=lambda eta: sums[eta])
-    assert min(sums) < shared < max(sums)  # inside of what was tried
-    for n in (1, 2, 4, 8):
-        assert_chosen("afedpg", n, learner | {eta_of: shared}, name="best")
-    assert shared == max(eight, key=lambda eta: eight[eta])  # so the time figure's AFedPG is this one
-    fedpg = {s[eta_of]: mean_return(rows) for s, rows in tried("fedpg", 8, seeds=2, name="best")}
-    etas = sorted(fedpg, key=float)
-    chosen = max(fedpg, key=lambda eta: fedpg[eta])
-    assert etas[0] != chosen != etas[-1]
-    assert_chosen("fedpg", 8, learner | {eta_of: chosen}, name="best")

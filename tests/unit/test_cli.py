@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import shutil
 import subprocess
 import sys
@@ -128,3 +130,22 @@ def test_one_real_run_through_the_command_line(tmp_path):
     assert run("store", "import", "runs.tar.gz", "--results", "second") == "1 runs imported: runs.tar.gz\n"
     assert run("train", str(TINY), *RUN, "--results", "second").startswith("restored: ")
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "- inf ??"), ("latin-1", "- inf ä?"), ("utf-8", "– ∞ ä漢")])
+def test_every_command_prints_on_any_terminal(monkeypatch, encoding, shown):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding=encoding))
+    monkeypatch.setattr(frl.commands, "runs", lambda arguments: print("– ∞ ä漢"))
+    assert main(["runs", str(TINY)]) == 0
+    sys.stdout.flush()
+    assert printed.getvalue().decode(encoding).rstrip() == shown
+
+
+def test_published_trials_are_ranked_on_an_ascii_terminal():
+    script = Path(sys.executable).with_name("frl")
+    config = Path(__file__).resolve().parents[2] / "config"
+    command = [script, "trials", config / "tuning.yaml", "--keep", config / "trials-swimmer.csv"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " -, " in done.stdout or " -\n" in done.stdout  # a setting that a method lacks

@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {
     "policy": {"hidden": [8]},
     "critic": {"hidden": [8]},
     "sampling": {"lanes": 4, "segment_steps": 16},
-    "evaluation": {"points": 4, "episodes": 2, "mean_action_every": 2},
+    "evaluation": {"episodes": 2, "mean_action_every": 2},
 }
 
 
@@ -59,30 +59,31 @@ def test_synchronous_servers_wait_for_all_agents(name):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("algorithm", "n_agents", "settings"),
     [
-        {},
-        {"steps_per_agent": 650},
-        {"steps_per_agent": 130},
-        {"steps_per_agent": 130, "evaluation": {"points": 50, "episodes": 1, "mean_action_every": 7}},
-        {"steps_per_agent": 1500, "sampling": {"trajectories": 1}},
+        ("afedpg", 1, {}),
+        ("afedpg", 1, {"steps_per_agent": 650}),
+        ("fedpg", 3, {"steps_per_agent": 300}),
+        ("afedpg", 1, {"steps_per_agent": 1500, "sampling": {"trajectories": 1}}),
+        ("afedpg", 3, {"steps_per_agent": 64, "sim_seconds": 1.55}),
+        ("fedpg", 3, {"steps_per_agent": 64, "sim_seconds": 1.55}),
     ],
     ids=str,
 )
-def test_what_is_expected_is_what_happens(settings):
-    expected = spec(**settings)
-    rows, facts = (result := train(expected)).rows, result.facts
-    assert feasible.points(expected) == len(rows) - 1
-    assert feasible.training_steps(expected) == facts["env_steps_total"]
-    assert feasible.evaluation_steps(expected) == facts["eval_steps"]
+def test_what_is_expected_is_what_happens(algorithm, n_agents, settings):
+    given = spec(algorithm, n_agents, **settings)
+    whole, run = feasible.expected(given), train(given)
+    assert feasible.answers(given) * given.steps_per_upload == run.facts["env_steps_total"]
+    assert whole.env_steps_budget - run.facts["env_steps_total"] in range(n_agents)
+    assert whole.evaluations == len(run.rows)
+    assert whole.evaluation_steps_at_most == run.facts["eval_steps"]
 
 
 @pytest.mark.parametrize(
     ("algorithm", "n_agents", "settings", "told"),
     [
-        ("afedpg", 1, {"sampling": {"lanes": 1, "segment_steps": 1}, "critic": {"minibatches": 1}}, "every gradient"),
+        ("afedpg", 1, {"sampling": {"lanes": 1, "segment_steps": 1}, "critic": {"minibatches": 1}}, "standardize"),
         ("afedpg", 1, {"critic": {"minibatches": 65}}, "critic.minibatches = 65: more than the 64 steps of a task"),
-        ("afedpg", 1, {"sampling": {"trajectories": 1}, "critic": {"minibatches": 1001}}, "more than the 1000 steps"),
         ("fedpg", 2, {"steps_per_agent": 20}, "steps_per_agent = 20: the run would end before"),
         ("afedpg", 2, {"steps_per_agent": 64, "fleet": {"kind": "straggler", "ratio": 10}}, "others answer 9 times"),
         ("afedpg", 2, {"fleet": {"kind": "straggler", "ratio": 1e308}}, "simulated time"),
@@ -96,7 +97,8 @@ def test_what_is_expected_is_what_happens(settings):
         ("afedpg", 1, {"policy": {"hidden": [10**7, 10**7]}}, "GB of memory"),
         ("afedpg", 1, {"critic": {"hidden": [10**7, 10**7]}}, "GB of memory"),
         ("afedpg", 1, {"evaluation": {"episodes": 10**10}}, "GB of memory"),
-        ("afedpg", 1, {"steps_per_agent": 10**12, "evaluation": {"points": 10**6}}, "at most 100,000"),
+        ("afedpg", 1, {"steps_per_agent": 10**12, "evaluation": {"ratio": 1 + 1e-9}}, "at most 100,000"),
+        ("afedpg", 1, {"sim_seconds": 1e300}, "simulated time"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_refused(algorithm, n_agents, settings, told):
@@ -128,14 +130,6 @@ def test_the_others_answer_as_often_before_as_is_said():
     assert feasible.problem(short)
     assert min(train(enough).facts["env_steps_agents"]) > 0
     assert min(train(short).facts["env_steps_agents"]) == 0
-
-
-def test_fewer_points_than_asked_are_a_note(tmp_path, capsys, monkeypatch):
-    (tmp_path / "small.yaml").write_text(scenario(steps_per_agent=130).model_dump_json(exclude_defaults=True))
-    assert main(["runs", str(tmp_path / "small.yaml")]) == 0
-    assert "note: evaluation.points = 4, but only 3 answers arrive in a run of (Swimmer, afedpg, N = 1)" in (
-        capsys.readouterr().err
-    )
 
 
 def test_a_run_larger_than_the_machine_does_not_begin(tmp_path, monkeypatch, capsys):

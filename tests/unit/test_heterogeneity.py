@@ -11,13 +11,17 @@ from frl.training.agent import make_environment
 from frl.training.envs import MAKE
 from frl.training.evaluation import Evaluator, Point
 from frl.training.heterogeneity import Variant, variants
-from frl.training.loop import Training
+from frl.training.loop import Training, train
 from frl.training.normalizer import Normalizer
 
 
 def spec(environment="Hopper", **settings):
     base = {"environment": environment, "algorithm": "fedpg", "n_agents": 2, "seed": 0, "steps_per_agent": 1000}
-    small = {"policy": {"hidden": (8,)}, "critic": {"hidden": (8,)}, "sampling": {"lanes": 4, "segment_steps": 8}}
+    small = {
+        "policy": {"hidden": (8,)},
+        "critic": {"mode": "local", "hidden": (8,)},
+        "sampling": {"lanes": 4, "segment_steps": 8},
+    }
     return RunSpec(**{**base, **small, **settings})
 
 
@@ -81,7 +85,7 @@ def test_factors_of_one_change_nothing():
 def test_every_agents_lanes_have_its_own_model():
     run = spec(heterogeneity={"gear": (0.5, 2.0)})
     own = variants(run)
-    models = make_environment(run).physics._models
+    models = make_environment(run, range(2)).physics._models
     for lane, model in enumerate(models):
         assert model.actuator_gear[0, 0] == own[lane // 4].gear * models[0].actuator_gear[0, 0] / own[0].gear
     assert len({id(model) for model in models}) == 2
@@ -93,7 +97,7 @@ def test_a_reward_scale_scales_the_gradient_and_no_logged_return():
             environment="Hopper",
             heterogeneity={"reward_scale": (scale, scale)},
             critic={"mode": "none"},
-            estimator={"name": "reinforce", "standardize": False},
+            estimator={"name": "reward_to_go", "standardize": False},
             sampling={"trajectories": 2},
         )
         training = Training(run)
@@ -109,10 +113,10 @@ def test_the_evaluation_gives_every_environment_its_share_and_weighs_it_with_its
         n_agents=2,
         heterogeneity={"gravity": (0.3, 3.0), "reward_scale": (0.2, 5.0)},
         estimator={"standardize": False},
-        evaluation={"points": 2, "episodes": 6},
+        evaluation={"episodes": 6},
     )
     training = Training(run)
-    point = Point(1, training.server.parameters, Normalizer(None, 10))
+    point = Point(1, training.server.parameters, Normalizer(None, 10), True)
     row = training.evaluator.evaluate([point])[0]
 
     own, means = variants(run), []
@@ -147,9 +151,19 @@ def test_where_agents_are_alike_there_is_no_spread_to_report():
         ("Hopper", {"heterogeneity": {"density": (1, 2)}}, "no effect in Hopper"),
         ("Swimmer", {"heterogeneity": {"gravity": (1, 2)}}, "no effect in Swimmer"),
         ("Hopper", {"heterogeneity": {"reward_scale": (1, 2)}}, "estimator.standardize"),
+        ("Hopper", {"heterogeneity": {"gear": (1, 2)}, "normalizer": {"mode": "local"}}, "normalizer.mode = 'local'"),
+        ("Hopper", {"heterogeneity": {"gear": (1, 2)}, "critic": {"mode": "delta"}}, "critic.mode = 'delta'"),
         ("Hopper", {"heterogeneity": {"gear": (1, 2)}, "evaluation": {"episodes": 5}}, "multiple of n_agents = 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused(environment, settings, message):
     with pytest.raises(ValueError, match=message):
         spec(environment, **settings)
+
+
+@pytest.mark.parametrize("algorithm", ["afedpg", "fedpg"])
+def test_unequal_agents_may_share_a_critic_that_is_a_baseline_only(algorithm):
+    settings = {"critic": {"mode": "gradients", "hidden": (8,)}, "estimator": {"name": "reward_to_go"}}
+    whole = {"algorithm": algorithm, "sampling": {"trajectories": 1}, "steps_per_agent": 60}
+    run = spec(heterogeneity={"gear": (0.5, 2)}, **settings, **whole, evaluation={"episodes": 2})
+    assert train(run).status == "ok"

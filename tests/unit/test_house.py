@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ def imports(name: str, path: Path) -> set[str]:
 
 EVERY = modules()
 LINES = {"frl.spec": 380}  # the one place of every setting
+
+
+def test_the_architecture_lists_the_floors() -> None:
+    page = (SRC.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^(frl\.\S+)  ", page, flags=re.MULTILINE)) == FLOORS
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in ("frl", "frl.__main__")])

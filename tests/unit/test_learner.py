@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from frl.spec import RunSpec
 from frl.training import normalizer as observations
-from frl.training.critic import Adam, Critic
+from frl.training.adam import Adam
+from frl.training.baselines import Linear, make_baseline
+from frl.training.critic import Critic, shuffled
 from frl.training.estimators import estimate, generalized_advantage, step_weights
+from frl.training.loop import _shared_state
 from frl.training.mlp import MLP, forward
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
+from frl.training.sampler import Ensemble
 from frl.training.servers.base import SharedState, Update
 
 
@@ -52,11 +57,23 @@ def test_network_and_derivative_are_torchs(sizes):
 @pytest.mark.parametrize("hidden", [(64, 64), (256, 256), (7,)])
 def test_stacked_policies_act_bit_for_bit_as_alone(lanes, hidden):
     policy = GaussianPolicy(11, 3, hidden, log_std_init=0.0)
+    observation, noise = float32(5 * lanes, 11), float32(5 * lanes, 3, seed=1)
+    together, alone = Ensemble(policy, 5, lanes), Ensemble(policy, 1, lanes)
+    normalizers = [Normalizer(None, 1)] + [
+        Normalizer(observations.sums_of(float32(9, 11, seed=s)), 5) for s in range(4)
+    ]
     thetas = [policy.init(rng(seed)) + 0.1 * float32(policy.size, seed=seed) for seed in range(5)]
-    observation, noise = float32(5, lanes, 11), float32(5, lanes, 3, seed=1)
-    together = policy.act(policy.actor(thetas), observation, noise)
-    alone = [policy.act(policy.actor([theta]), observation[[i]], noise[[i]])[0] for i, theta in enumerate(thetas)]
-    np.testing.assert_array_equal(together, np.stack(alone))
+    for slot in range(5):
+        together.put(slot, thetas[slot], normalizers[slot])
+    everyone = together.act(0, observation, noise)
+    np.testing.assert_array_equal(together.act(2, observation[2 * lanes :], noise[2 * lanes :]), everyone[2 * lanes :])
+    for slot in range(5):
+        alone.put(0, thetas[slot], normalizers[slot])
+        mine = slice(slot * lanes, (slot + 1) * lanes)
+        np.testing.assert_array_equal(everyone[mine], alone.act(0, observation[mine], noise[mine]))
+        mean = forward(policy.mlp.layers(thetas[slot]), normalizers[slot](observation[mine]))[-1]
+        expected = mean + policy.std(thetas[slot]) * noise[mine]
+        np.testing.assert_allclose(everyone[mine], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", [(8, 64, 2), (376, 64, 17)])
@@ -135,18 +152,89 @@ def test_critic_learns_values_of_its_scale():
     assert np.sqrt(np.mean(error**2)) < 0.1 * target.std()
 
 
-def test_agents_with_identical_data_move_the_shared_critic_as_far_as_one_does():
-    critic = Critic(3, (8,), value_scale=1.0)
+def sharing(mode, n_agents, epochs=2, minibatches=2):
+    """phi_0, the agents' baselines, and the server's side, as a run has them."""
+    run = RunSpec(
+        environment="Swimmer",
+        algorithm="afedpg",
+        n_agents=n_agents,
+        seed=0,
+        steps_per_agent=1000,
+        critic={"mode": mode, "hidden": (8,), "epochs": epochs, "minibatches": minibatches, "value_scale": 1.0},
+    )
+    critic = Critic(3, (8,), 1.0)
     phi = critic.init(rng())
-    observation, target = float32(64, 3), float32(64, seed=1)
+    return phi, [make_baseline(critic, run.critic, rng(5), phi) for _ in range(n_agents)], _shared_state(run, critic)
 
-    def delta():
-        return critic.fit(phi, observation, target, Adam(critic.size, 1e-2), 2, 2, rng(5)) - phi
 
-    shared = SharedState(critic=phi, mixing=1 / 8)
-    for agent in range(8):
-        shared.absorb(Update(agent, 0, np.zeros(1), critic=delta()))
-    np.testing.assert_allclose(shared.critic, phi + delta(), atol=1e-6)
+def test_the_mean_of_equal_changes_is_one_change_and_their_sum_is_all_of_them():
+    observation, target, elapsed = float32(64, 3), float32(64, seed=1), np.arange(64)
+    moved = {}
+    for mode in ("average", "delta"):
+        phi, agents, shared = sharing(mode, 8)
+        shared.critic = phi
+        changes = [agent.learn(phi, observation, elapsed, target) for agent in agents]
+        for index, change in enumerate(changes):
+            shared.absorb(Update(index, 0, np.zeros(1), critic=change))
+        moved[mode] = shared.critic - phi
+        assert np.abs(changes[0]).max() > 0
+        np.testing.assert_array_equal(changes[0], changes[7])
+    np.testing.assert_allclose(moved["average"], changes[0], atol=1e-6)
+    np.testing.assert_allclose(moved["delta"], 8 * changes[0], atol=1e-5)
+
+
+def test_uploaded_gradients_are_applied_one_by_one_by_the_servers_adam():
+    observation, target, elapsed = float32(64, 3), float32(64, seed=1), np.arange(64)
+    phi, agents, shared = sharing("gradients", 2, epochs=1, minibatches=4)
+    shared.critic = phi
+    sent = agents[0].learn(phi, observation, elapsed, target)
+    assert sent.shape == (4, len(phi))
+    np.testing.assert_allclose(sent.mean(axis=0), agents[0].critic.gradient(phi, observation, target), atol=1e-6)
+    assert Update(0, 0, None, critic=sent).nbytes == 16 + 4 * 4 * len(phi)
+    adam, expected = Adam(len(phi), 1e-3), phi
+    for _ in range(2):
+        shared.absorb(Update(0, 0, np.zeros(1), critic=sent))
+        for gradient in sent:
+            expected = expected - adam.step(gradient)
+    np.testing.assert_array_equal(shared.critic, expected)
+
+
+def test_the_linear_baseline_is_the_regression_on_recent_data():
+    baseline, observation, elapsed = Linear(2), float32(300, 2), rng(2).integers(0, 1000, 300)
+    np.testing.assert_array_equal(baseline.value(None, observation, elapsed), 0)
+
+    def target(shift):
+        return (shift + 2 * observation[:, 0] - observation[:, 1] ** 2 + (elapsed / 100) ** 3).astype(np.float32)
+
+    assert baseline.learn(None, observation, elapsed, target(5.0)) is None
+    np.testing.assert_allclose(baseline.value(None, observation, elapsed), target(5.0), atol=0.1)
+    for _ in range(30):  # what it saw long ago is forgotten
+        baseline.learn(None, observation, elapsed, target(-5.0))
+    np.testing.assert_allclose(baseline.value(None, observation, elapsed), target(-5.0), atol=0.1)
+
+
+def test_fits_on_fewer_samples_than_minibatches_use_every_sample_once():
+    parts = list(shuffled(3, 8, rng()))
+    assert sorted(int(row) for part in parts for row in part) == [0, 1, 2]
+    assert all(len(part) for part in parts)
+
+
+def test_fisher_products_are_the_curvature_of_the_divergence():
+    policy, observation = GaussianPolicy(4, 2, (6, 5), log_std_init=-0.3), float32(9, 4)
+    theta = policy.init(rng()) + 0.3 * float32(policy.size)
+    mean, log_std = torch.split(torch.from_numpy(theta.astype(np.float64)), [policy.mlp.size, 2])
+    old = torchs_own(policy.mlp, mean, torch.from_numpy(observation).double())
+
+    def divergence(flat):  # KL(pi_theta, pi_flat)
+        new_mean, new_log_std = torch.split(flat, [policy.mlp.size, 2])
+        new = torchs_own(policy.mlp, new_mean, torch.from_numpy(observation).double())
+        ratio = (2 * (log_std - new_log_std)).exp() + (old - new).square() * (-2 * new_log_std).exp()
+        return (new_log_std - log_std + 0.5 * ratio).sum(1).mean()
+
+    hessian = torch.autograd.functional.hessian(divergence, torch.from_numpy(theta.astype(np.float64))).numpy()
+    for seed in range(3):
+        vector = float32(policy.size, seed=seed)
+        np.testing.assert_allclose(policy.fisher_product(theta, observation, vector), hessian @ vector, atol=2e-4)
 
 
 def test_merged_normaliser_sums_equal_one_pass_over_all_data():
@@ -198,7 +286,7 @@ def test_gae_against_a_plain_loop(segment):
     np.testing.assert_allclose(generalized_advantage(reward, value, next_value, end, DISCOUNT, LAMBDA), expected)
 
 
-@pytest.mark.parametrize(("name", "n_steps"), [("reinforce", 99), ("nstep", 5)])
+@pytest.mark.parametrize(("name", "n_steps"), [("reward_to_go", 99), ("nstep", 5)])
 def test_returns_against_a_plain_loop(segment, name, n_steps):
     reward, value, next_value, end = segment
     advantage, target = estimate(

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from frl.spec import SERVERS, RunSpec
+from frl.training import kept
+from frl.training.evaluation import Evaluator, Point
 from frl.training.loop import Training, train
 from frl.training.recorder import COLUMNS
 
@@ -18,7 +20,7 @@ def spec(algorithm="afedpg", **settings):
         "policy": {"hidden": (8,)},
         "critic": {"hidden": (8,)},
         "sampling": {"lanes": 8, "segment_steps": 8},
-        "evaluation": {"points": 4, "episodes": 1},
+        "evaluation": {"episodes": 1},
     }
     return RunSpec(**{**base, **small, "algorithm": algorithm, **settings})
 
@@ -31,18 +33,30 @@ def test_two_runs_of_a_spec_are_equal(algorithm):
     assert first.rows[-1]["eval_return_mean"] != train(spec(algorithm, seed=1)).rows[-1]["eval_return_mean"]
 
 
+WHOLE_EPISODES = {"environment": "Hopper", "sampling": {"trajectories": 2}}
+
+
+@pytest.mark.parametrize("settings", [{}, WHOLE_EPISODES], ids=["segments", "whole episodes"])
 @pytest.mark.parametrize("algorithm", SERVERS)
-def test_when_answers_are_computed_changes_no_bit(algorithm):
-    runs = []
-    for computes_when_due in (True, False):
-        training = Training(spec(algorithm, n_agents=5))
-        assert training._computes_when_due
-        training._computes_when_due = computes_when_due
+def test_when_answers_are_computed_changes_no_bit(algorithm, settings):
+    """At dispatch, each alone; or with all others, as late as can be."""
+    run = spec(algorithm, **{"n_agents": 5, **settings})
+    late, early = Training(run), Training(run)
+
+    def at_once(tasks):
+        for task in tasks:
+            early.recorder.sent(task.nbytes)
+            early.clock.dispatch(task.agent, task.nbytes)
+            (work,) = early.agents.work([task])
+            early._works[task.agent] = work
+            early.clock.answer(task.agent, work.env_steps, work.update.nbytes)
+
+    early._dispatch = at_once
+    for training in (late, early):
         training.begin()
         while not training.finished:
             training.advance()
-        runs.append(training.recorder.rows)
-    assert runs[0] == runs[1]
+    assert late.recorder.rows == early.recorder.rows
 
 
 @pytest.mark.parametrize("algorithm", SERVERS)
@@ -50,9 +64,9 @@ def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
     result = train(spec(algorithm))
     rows = result.rows
     assert all(tuple(row) == COLUMNS for row in rows)
-    assert [row["point"] for row in rows] == [0, 1, 2, 3, 4]
+    assert [row["point"] for row in rows] == list(range(9))
     for row in rows:
-        assert row["env_steps_total"] >= row["point"] * 1536 // 4
+        assert row["env_steps_total"] >= row["point"] * 64 * 3
         assert row["env_steps_per_agent"] == row["env_steps_total"] / 3
         assert row["uploads"] * 64 == row["env_steps_total"]
         assert row["env_steps_agent_min"] <= row["env_steps_per_agent"] <= row["env_steps_agent_max"]
@@ -60,10 +74,10 @@ def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
         for column in ("env_steps_total", "sim_time_s", "server_step", "uplink_bytes", "downlink_bytes"):
             assert after[column] > before[column]
     assert rows[0]["eval_return_mean_action"] is not None
-    assert rows[4]["eval_return_mean_action"] is not None
+    assert rows[8]["eval_return_mean_action"] is not None
     assert rows[1]["eval_return_mean_action"] is None
     assert sum(result.facts["env_steps_agents"]) == result.facts["env_steps_total"] == rows[-1]["env_steps_total"]
-    assert result.facts["eval_steps"] == (5 + 2) * 1000
+    assert result.facts["eval_steps"] == (9 + 2) * 1000
 
 
 def test_synchronous_agents_make_equal_steps_and_the_straggler_fewer_in_asynchronous_runs():
@@ -108,7 +122,7 @@ def test_a_diverged_run_ends_with_a_status(monkeypatch, where):
     if where == "gradient":
         monkeypatch.setattr(agent.policy, "gradient", lambda theta, *_: np.full_like(theta, np.nan))
     else:
-        monkeypatch.setattr(agent.critic, "fit", lambda phi, *_: np.full_like(phi, np.inf))
+        monkeypatch.setattr(agent.baseline.critic, "fit", lambda phi, *_: np.full_like(phi, np.inf))
     while not training.finished:
         training.advance()
     last = training.recorder.rows[-1]
@@ -121,3 +135,88 @@ def test_progress_reports_the_end():
     seen = []
     train(spec(), seen.append)
     assert seen[-1]["env_steps_total"] >= seen[-1]["env_steps_budget"] == 1536
+
+
+# --- where a run is evaluated, and where it ends ---
+
+
+def test_the_evaluation_grid_is_geometric_and_the_same_for_every_n():
+    runs = [spec(n_agents=n, steps_per_agent=1_000_000, sampling={"trajectories": 2}) for n in (1, 8)]
+    one, eight = (list(itertools.islice(run.evaluation_grid(), 80)) for run in runs)
+    assert [8 * steps for steps in one] == eight
+    assert one[:11] == [2000 * uploads for uploads in range(11)]
+    ratios = [after / before for before, after in itertools.pairwise(one[10:])]
+    assert max(ratios) <= 1.1
+    assert min(ratios[20:]) > 1.08
+    assert runs[0].evaluations == len([steps for steps in one if steps < 1_000_000]) + 1
+
+
+def test_the_last_row_is_at_the_end_of_the_run_and_not_on_the_grid():
+    run = spec(steps_per_agent=1600, evaluation={"ratio": 2.0, "episodes": 1})  # 25 uploads an agent
+    rows = train(run).rows
+    assert [row["point"] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
+    uploads = [row["uploads"] / 3 for row in rows]
+    assert uploads == [0, 1, 2, 4, 8, 16, 25]
+    assert run.evaluations == 7
+
+
+def stopping(**settings):
+    hopper = {"environment": "Hopper", "steps_per_agent": 1024, "evaluation": {"episodes": 4}}
+    return spec(**{**hopper, **settings})
+
+
+def test_a_run_stops_at_the_second_of_two_successive_evaluations_at_the_threshold():
+    whole = train(stopping())
+    returns = [row["eval_return_mean"] for row in whole.rows]
+    threshold = sorted(returns)[len(returns) // 3]
+    second = next(i for i in range(1, len(returns)) if min(returns[i - 1], returns[i]) >= threshold)
+    assert second < len(returns) - 1
+    assert min(returns[:second]) < threshold, "the threshold would hold from the start"
+    stopped = train(stopping(stop_at=threshold))
+    assert stopped.rows == whole.rows[: second + 1]
+    assert train(stopping(stop_at=max(returns) + 1)).rows == whole.rows
+
+
+def test_a_run_goes_on_until_its_simulated_time_is_over():
+    short = train(spec())
+    longer = train(spec(sim_seconds=2 * short.rows[-1]["sim_time_s"]))
+    times = [row["sim_time_s"] for row in longer.rows]
+    assert times[-2] < 2 * short.rows[-1]["sim_time_s"] <= times[-1]
+    assert longer.rows[: len(short.rows) - 1] == short.rows[:-1]
+    assert longer.rows[-1]["env_steps_total"] > short.rows[-1]["env_steps_total"]
+
+
+def test_the_log_has_the_staleness_of_every_arrival():
+    rows = train(spec(n_agents=4)).rows
+    assert rows[0]["staleness_counts"] is None
+    arrivals = 0
+    for row in rows[1:]:
+        counts = dict(map(int, pair.split(":")) for pair in row["staleness_counts"].split("/"))
+        arrivals += sum(counts.values())
+        assert row["staleness_mean"] == pytest.approx(
+            sum(delay * count for delay, count in counts.items()) / sum(counts.values())
+        )
+        assert row["staleness_max"] == max(counts)
+    assert arrivals == rows[-1]["uploads"]
+
+
+# --- the policy that is kept ---
+
+
+@pytest.mark.parametrize("mode", ["federated", "local", "none"])
+def test_the_kept_policy_is_the_last_one_evaluated(mode):
+    run = spec(environment="Hopper", normalizer={"mode": mode}, evaluation={"episodes": 3})
+    result = train(run)
+    theta, normalizer = kept.from_bytes(result.policy)
+    assert kept.to_bytes(theta, normalizer) == result.policy == train(run).policy
+    last = result.rows[-1]
+    (row,) = Evaluator(run, kept.make_policy(run)).evaluate([Point(last["point"], theta, normalizer, True)])
+    assert row.items() <= last.items()
+    again = kept.evaluate(run, result.policy, episodes=5)
+    assert again == kept.evaluate(run, result.policy, episodes=5)
+    assert again["eval_episodes"] == 5
+    assert again["eval_return_mean"] != last["eval_return_mean"]
+    with pytest.raises(ValueError, match="parameters"):
+        kept.evaluate(spec(environment="Swimmer"), result.policy, episodes=1)
+    with pytest.raises(ValueError, match="not a kept policy"):
+        kept.from_bytes(result.policy[:-1])

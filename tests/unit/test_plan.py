@@ -35,7 +35,7 @@ run:
   policy: {hidden: [8]}
   critic: {hidden: [8]}
   sampling: {lanes: 4, segment_steps: 16}
-  evaluation: {points: 2, episodes: 1, mean_action_every: 1}
+  evaluation: {episodes: 1, mean_action_every: 1}
 """
 
 
@@ -88,7 +88,7 @@ def test_finished_runs_cost_nothing_and_tell_the_speed(scenario, tmp_path, monke
 
 def test_a_cluster_is_asked_for_what_past_runs_needed_and_more_on_each_attempt(scenario, tmp_path):
     spec = next(scenario.runs())
-    steps = spec.env_steps_budget + spec.evaluation.env_steps_at_most
+    steps = spec.env_steps_budget + spec.evaluation_steps_at_most
     assert plan.request(spec, tmp_path / "new") == (math.ceil(10 + 2 * steps / 60_000), 1550)
     run_one(spec, tmp_path, scenario.name)
     meta = json.loads((tmp_path / "small" / "runs" / f"{spec.run_id}.meta.json").read_text())

@@ -45,7 +45,7 @@ def test_families_of_four_are_seldom_wrong(sd: float, stuck: float, ratio: float
     assert wrong([hypothesis(ratio, arm, arm, (30, 30))] * 4, ratio, 1) <= at_most(0.05)
 
 
-@pytest.mark.long
+@pytest.mark.suite("long")
 def test_families_of_unlike_arms_are_seldom_wrong() -> None:
     """Arms that differ in spread, in the share of stuck seeds and in number, all four claims alike or each another."""
     rng, seen = np.random.default_rng(0), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -199,19 +200,69 @@ def test_analysis_digest_of_all_covers_each_part():
     assert provenance.analysis_digest() not in parts
 
 
-def test_git_facts_of_a_checkout_and_of_no_checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "SRC", tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance.git() == {"commit": None, "dirty": None}
-    (tmp_path / "file").write_text("1", encoding="utf-8")
-    commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first"]
-    for command in (["init", "-q"], ["add", "file"], commit):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    clean = provenance.git()
-    assert len(str(clean["commit"])) == 40
-    assert clean["dirty"] is False
-    (tmp_path / "file").write_text("2", encoding="utf-8")
-    assert provenance.git() == {"commit": clean["commit"], "dirty": True}
+NOBODY = {"commit": None, "dirty": None}
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A source tree of its own, in no repository; git finds none above it, nor in the environment."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    tree = tmp_path / "outer/tree"
+    (tree / "src/frl").mkdir(parents=True)
+    (tree / "src/frl/__init__.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(provenance, "SRC", tree / "src")
+    return tree
+
+
+def commit(repository: Path, *files: str) -> str:
+    """A repository whose first commit holds these files; its commit."""
+    commands = [["init", "-q"], ["add", *files] if files else [], ["commit", "-q", "--allow-empty", "-m", "first"]]
+    for command in filter(None, commands):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=repository, check=True)
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_git_facts_of_a_checkout_and_of_no_checkout(source):
+    assert provenance.git() == NOBODY
+    first = commit(source, "src")
+    assert provenance.git() == {"commit": first, "dirty": False}
+    (source / "src/frl/__init__.py").write_text("2", encoding="utf-8")
+    assert provenance.git() == {"commit": first, "dirty": True}
+
+
+def test_a_module_that_git_does_not_track_is_uncommitted(source):
+    first = commit(source, "src")
+    (source / "src/frl/server.py").write_text("", encoding="utf-8")
+    assert provenance.git() == {"commit": first, "dirty": True}
+
+
+@pytest.mark.parametrize("files", [["."], [".gitignore"]], ids=["tracked there", "ignored there"])
+def test_the_repository_around_an_unpacked_archive_is_somebody_elses(source, files):
+    (source.parent / ".gitignore").write_text("tree/\n" if files == [".gitignore"] else "", encoding="utf-8")
+    commit(source.parent, *files)
+    assert provenance.git() == NOBODY
+
+
+def test_a_repository_that_does_not_track_the_package_is_somebody_elses(source):
+    """As where pip put the package into a folder of the reader's own repository."""
+    commit(source)
+    assert provenance.git() == NOBODY
+
+
+def test_a_repository_named_in_the_environment_is_ignored(source, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    other = commit(tmp_path / "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    assert provenance.git() == NOBODY
+    monkeypatch.setenv("GIT_WORK_TREE", str(source))
+    assert provenance.git() == NOBODY
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.delenv("GIT_WORK_TREE")
+    own = commit(source, "src")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    assert provenance.git() == {"commit": own, "dirty": False} != {"commit": other, "dirty": False}
 
 
 def test_cpu_and_versions_are_named():

@@ -22,7 +22,7 @@ SPEC = RunSpec(
     policy={"hidden": (8,)},
     critic={"hidden": (8,)},
     sampling={"lanes": 4, "segment_steps": 8},
-    evaluation={"points": 2, "episodes": 1},
+    evaluation={"episodes": 1},
 )
 
 

@@ -197,7 +197,7 @@ def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
     code = (
         "import sys; from pathlib import Path; from frl.runs.runner import run_one; from frl.spec import RunSpec\n"
         "spec = RunSpec(environment='Walker2d', algorithm='afedpg', n_agents=1, seed=0, steps_per_agent=4096,"
-        " policy={'hidden': (256, 256)}, evaluation={'points': 1, 'episodes': 1})\n"
+        " policy={'hidden': (256, 256)}, evaluation={'ratio': 1e9, 'episodes': 1})\n"
         "run_one(spec, Path(sys.argv[1]), 'threads')"
     )
     tables = []

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from pathlib import Path
 from typing import get_args, get_origin
 
 import numpy as np
 import pytest
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from frl.errors import SpecError
+from frl.errors import SpecError, _models_in
 from frl.scenario.loading import load_scenario
 from frl.scenario.scenario import Scenario, merge
 from frl.spec import SERVERS, CriticSpec, RunSpec
-from frl.training.servers.base import ServerSettings
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {
@@ -208,9 +207,9 @@ BAD = {
     "path in name": ({"name": "../etc"}, ["name", "../etc"]),
     "identity in run": ({"run": {"steps_per_agent": 5, "seed": 3}}, ["run.seed"]),
     "missing budget": ({"run": {}}, ["steps_per_agent", "required"]),
-    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reinforce"]),
+    "gae without critic": ({"run": {"steps_per_agent": 5, "critic": {"mode": "none"}}}, ["critic", "reward_to_go"]),
     "segments without critic": (
-        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reinforce"}}},
+        {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reward_to_go"}}},
         ["critic.mode", "sampling.trajectories"],
     ),
     "a float as number of steps": ({"run": {"steps_per_agent": 1e6}}, ["1000000.0", "exponent", "1_000_000"]),
@@ -272,32 +271,6 @@ def test_bad_input_names_key_value_and_what_is_allowed(tmp_path, case):
         load_scenario(write(tmp_path, **changes))
     for word in words:
         assert word in str(error.value)
-
-
-def numbers(model: type[BaseModel], key: str = "") -> Iterator[str]:
-    """Dotted keys of every setting that is a number with a fraction, below a model."""
-    for name, field in model.model_fields.items():
-        parts = [field.annotation]
-        for part in parts:  # grows
-            parts += get_args(part)
-            if part is float and get_origin(field.annotation) is not tuple:
-                yield f"{key}{name}"
-            if isinstance(part, type) and issubclass(part, BaseModel) and part is not ServerSettings:
-                yield from numbers(part, f"{key}{name}.")
-
-
-FLOATS = sorted({*numbers(RunSpec), *(f"{a} server.{key}" for a, s in SERVERS.items() for key in numbers(s.Settings))})
-FLEETS = {"ratio": "straggler", "sigma": "lognormal"}
-
-
-@pytest.mark.parametrize("key", FLOATS)
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), True, "1"])
-def test_numbers_are_finite_and_numbers(key, value):
-    algorithm, key = key.split() if " " in key else ("afedpg", key)
-    group, name = key.split(".")
-    settings = {name: value} | ({"kind": FLEETS.get(name, "constant")} if group == "fleet" else {})
-    with pytest.raises(ValidationError, match=name):
-        RunSpec.model_validate({**RUN, "algorithm": algorithm, group: settings})
 
 
 def test_yaml_executes_nothing(tmp_path):
@@ -386,9 +359,9 @@ def test_entries_refused_are_not_said_to_be_missing(tmp_path):
 
 
 def claims_file(tmp_path, **changes):
+    arms = [{"method": "afedpg", "n_agents": n} for n in (1, 2, 4)]
     claim = {"id": "C", "title": "t", "statement": "s", "source": "x", "environment": "Swimmer", "role": "secondary",
-             "test": "exponent", "threshold": 30, "horizon": 1000, "margin": 0.1,
-             "arms": [{"method": ["afedpg"], "n_agents": n} for n in (1, 2, 4)]}  # fmt: skip
+             "test": "exponent", "arms": arms, "threshold": 50, "horizon": 1000, "margin": 0.1}  # fmt: skip
     claim = {key: value for key, value in {**claim, **changes}.items() if value is not None}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
     return "mine.yaml"
@@ -396,7 +369,7 @@ def claims_file(tmp_path, **changes):
 
 def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tmp_path):
     scenario = load_scenario(write(tmp_path, claims=claims_file(tmp_path)))
-    assert scenario.claims.claims[0].arms[0].method == ("afedpg",)
+    assert scenario.claims.claims[0].arms[2].method == ("afedpg",)
     assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
     other = load_scenario(write(tmp_path, claims=claims_file(tmp_path, margin=0.2)))
     assert other != scenario
@@ -408,17 +381,25 @@ def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tm
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"test": "trendy"}, ["claims.0.test = 'trendy'", "allowed are ratio, lookahead"]),
+        ({"test": "trendy"}, ["claims.0.test = 'trendy'", "allowed are ratio, lookahead, fleets, exponent"]),
         ({"test": None}, ["claims.0.test: required"]),
-        ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, number"]),
+        ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, number, per"]),
         ({"margin": None}, ["margin: required, but not given"]),
-        ({"role": "main"}, ["role = 'main'", "'primary', 'secondary' or 'exploratory'"]),
-        ({"margin": -1}, ["claims.0.margin = -1", "greater than 0"]),
+        ({"horizon": None}, ["horizon: required, but not given"]),
         ({"horizon": "x"}, ["claims.0.horizon = 'x'", "should be a number"]),
         ({"statement": ""}, ["claims.0.statement = ''", "must not be empty"]),
+        ({"role": "main"}, ["role = 'main'", "'primary', 'secondary' or 'exploratory'"]),
+        ({"role": "primary", "number": 1}, ["such a claim has one part, and claims a direction, not a number"]),
+        ({"margin": -1}, ["claims.0.margin = -1", "greater than 0"]),
+        ({"arms": [{"method": "afedpg", "n_agents": n} for n in (1, 2, 2)]}, ["two arms have n_agents = 2"]),
+        ({"test": "ratio", "arms": None, "per": "steps", "pairs": [], "margin": 1.2},
+         ["claims.0.per = 'steps'", "'samples', 'time', 'uploads'"]),
+        ({"test": "ratio", "arms": None, "per": "time", "margin": 0.25,
+          "pairs": [{"slower": {"method": "a3c", "n_agents": 2}, "faster": {"method": "afedpg", "n_agents": 2}}]},
+         ["margin = 0.25", "greater than 1"]),
         ({"environment": "Swim"}, ["claim C: environment = 'Swim'", "allowed are Swimmer"]),
     ],
-)
+)  # fmt: skip
 def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
     with pytest.raises(SpecError) as error:
         load_scenario(write(tmp_path, claims=claims_file(tmp_path, **changes)))
@@ -450,14 +431,16 @@ def test_a_claims_file_is_no_scenario(tmp_path):
         load_scenario(tmp_path / claims_file(tmp_path))
 
 
-def test_trials_are_read(tmp_path):
+@pytest.mark.parametrize(("key", "what"), [("trials", "trials"), ("tuning_times", "tuning times")])
+def test_trials_and_tuning_times_are_read(tmp_path, key, what):
     (tmp_path / "tried.csv").write_text("step_size,return\n0.1,3\n")
-    given = ({}, {"trials": None}, {"trials": ""}, {"trials": "tried.csv"})
-    assert [load_scenario(write(tmp_path, **c)).trials for c in given] == ["", "", "", "step_size,return\n0.1,3\n"]
-    for text, told in (("", "tried.csv: the trials have no header"), ("a,b\n1\n", "row 2 has 1 values, the header 2")):
+    given = ({}, {key: None}, {key: ""}, {key: "tried.csv"})
+    texts = [getattr(load_scenario(write(tmp_path, **changes)), key) for changes in given]
+    assert texts == ["", "", "", "step_size,return\n0.1,3\n"]
+    for text, told in (("", f"tried.csv: the {what} have no header"), ("a,b\n1\n", "row 2 has 1 values, the header 2")):
         (tmp_path / "tried.csv").write_text(text)
         with pytest.raises(SpecError, match=told):
-            load_scenario(write(tmp_path, trials="tried.csv"))
+            load_scenario(write(tmp_path, **{key: "tried.csv"}))
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
@@ -465,15 +448,63 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
     from frl.scenario.scenario import cells_of
 
     config = Path(__file__).parents[2] / "config"
-    swimmer, quick, lazy = (load_scenario(config / f"{name}.yaml") for name in ("swimmer", "quick", "communication"))
-    for whole in (swimmer, lazy):
+    quick, lazy, poster = (load_scenario(config / f"{name}.yaml") for name in ("quick", "communication", "config"))
+    for whole in (quick, lazy):
         assert all(cells_of(whole, claim, part) for claim in whole.claims.claims for part in claim.parts())
+    primary = [claim for claim in poster.claims.claims if claim.role == "primary"]
+    assert [claim.id for claim in primary] == [
+        "P1-swimmer", "P2-swimmer", "P3-swimmer", "P4-swimmer", "P1-hopper", "P2-hopper", "P3-hopper", "P4-hopper",
+        "P1-walker2d", "P2-walker2d", "P4-walker2d", "P1-humanoid", "P2-humanoid",
+    ]  # fmt: skip
+    for claim in primary:
+        assert claim.threshold == poster.threshold(claim.environment)
     assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads"]
-    assert figure_names(swimmer) == ["sample_complexity", "time_complexity", "lookahead", "heterogeneity"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity"]
-    alike = [
-        swimmer.resolve("Swimmer", m, 8, 0)
-        for m in ("afedpg-a0.1", "afedpg-r1", "afedpg-r2", "afedpg-r10", "afedpg-r20")
-    ]
-    assert len({spec.model_copy(update={"fleet": alike[0].fleet}).to_json() for spec in alike}) == 1
-    assert [spec.fleet.ratio for spec in alike] == [4, 1, 2, 10, 20]
+
+
+# --- numbers that are none ---
+
+
+def float_settings(model, path=()):
+    """(path, value) of every float setting, whatever model it is nested in."""
+    for name, field in model.model_fields.items():
+        for nested in _models_in(field.annotation):
+            yield from float_settings(nested, (*path, name))
+        parts = [field.annotation]
+        for part in parts:  # grows
+            parts += get_args(part)
+        if float in parts and get_origin(field.annotation) is not tuple:
+            yield (*path, name)
+
+
+FLOATS = [(name, ("server", key)) for name in SERVERS for (key,) in float_settings(SERVERS[name].Settings)]
+FLOATS += [("afedpg", path) for path in float_settings(RunSpec) if path[0] != "server"]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, True, "1"])
+@pytest.mark.parametrize(("algorithm", "path"), FLOATS, ids=str)
+def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
+    settings = value
+    for part in reversed(path):
+        settings = {part: settings}
+    if path[0] == "fleet":
+        settings["fleet"]["kind"] = {"ratio": "straggler", "sigma": "lognormal"}.get(path[1], "constant")
+    with pytest.raises(ValidationError) as refused:
+        RunSpec.model_validate({**RUN, "algorithm": algorithm, **settings})
+    (error,) = refused.value.errors()
+    assert error["type"] in ("finite_number", "float_type") or "a number" in error["msg"] or "finite" in error["msg"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sampling": {"lanes": 1, "segment_steps": 1}, "critic": {"minibatches": 1}}, "standardize leaves nothing"),
+        (
+            {"sampling": {"lanes": 2, "segment_steps": 4}, "critic": {"minibatches": 9}},
+            "minibatches = 9: more than the 8",
+        ),
+    ],
+)
+def test_tasks_too_small_for_what_is_done_with_them_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        RunSpec.model_validate({**RUN, "algorithm": "afedpg", **settings})

@@ -153,20 +153,3 @@ def test_what_another_machine_left_locked_is_said_and_passed_by_nolock(project):
     assert refused.returncode == 1
     assert "process 1 on elsewhere left" in refused.stderr
     assert project.snakemake("--cores", "1", "--nolock", RUNS[0]).returncode == 0
-
-
-@pytest.mark.parametrize("file", [".csv", ".meta.json"])
-def test_a_damaged_run_is_written_again_from_the_store(project, file):
-    project.edit("config/tiny.yaml", "n_agents: [1, 2]", "n_agents: [1]")
-    project.edit("config/tiny.yaml", "  - {algorithm: fedpg, n_agents: [2]}\n  - {algorithm: a3c, n_agents: [2]}\n", "")
-    collected = "results/tiny/curves.csv"
-    assert project.snakemake("--cores", "2", collected).returncode == 0
-    before = (project.root / collected).read_bytes()
-    run = (project.root / "results/tiny/runs/Swimmer/afedpg/n1/seed0").with_suffix(file)
-    whole = run.read_bytes()
-    run.write_bytes(whole[: len(whole) // 2])
-    again = project.snakemake("--cores", "2", collected)
-    assert again.returncode == 0, again.stderr
-    assert "written again from the store" in (project.root / "results/tiny/logs/collect.log").read_text()
-    assert run.read_bytes() == whole
-    assert (project.root / collected).read_bytes() == before

@@ -65,6 +65,5 @@ def test_an_edit_taken_back_is_restored_from_the_store(editable):
     assert editable.planned(run).train == {"afedpg": 1}
     restored = editable.snakemake("--cores", "1", run)
     assert restored.returncode == 0, restored.stderr
+    assert "1 of 8 runs were put in their places from the store" in restored.stderr
     assert (editable.root / run).read_bytes() == before
-    log = editable.root / "results/tiny/logs/train/Swimmer/afedpg/n2/seed1.log"
-    assert log.read_text(encoding="utf-8").startswith("restored:")

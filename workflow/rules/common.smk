@@ -9,8 +9,8 @@ from shlex import quote
 
 from frl.runs.lineage import STEPS
 from frl.runs.locks import clear_stale, hold
-from frl.runs.paths import BENCHMARK, LOG, RUN_FILES
-from frl.runs.validity import run_digest
+from frl.runs.paths import BENCHMARK, LOG, RUN_SUFFIXES
+from frl.spec import RUN_ID
 from frl.runs.workflow import jobs_of, one_of, say
 from frl.scenario.products import TABLES, record
 
@@ -47,7 +47,11 @@ def settle() -> list[str]:
 
 def wanted_runs(wildcards) -> list[str]:
     """What `collect` waits for: all runs, or with "partial/" none (it takes what is there)."""
-    return settle() if wildcards.part else settle() + JOBS.run_files
+    return settle() + (
+        []
+        if wildcards.part
+        else [name for pair in JOBS.paths.values() for name in pair]
+    )
 
 
 def at(name) -> str:

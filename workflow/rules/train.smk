@@ -5,7 +5,7 @@ rule train:
     input:
         lambda wildcards: settle(),
     output:
-        *[f"{BASE}/{name}" for name in RUN_FILES],
+        *[f"{BASE}/runs/{RUN_ID}{suffix}" for suffix in RUN_SUFFIXES],
     log:
         f"{BASE}/{LOG}",
     benchmark:
@@ -18,7 +18,7 @@ rule train:
         runtime=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[0],
     params:
         scenario=JOBS.file,
-        digest=lambda wildcards: run_digest(JOBS.spec(wildcards)),
+        digest=lambda wildcards: JOBS.digest(wildcards),
     message:
         "Train {wildcards.method} on {wildcards.environment}, N = {wildcards.n_agents}, seed {wildcards.seed}"
     shell:

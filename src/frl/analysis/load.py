@@ -29,7 +29,7 @@ _BEFORE_METHOD = COLUMNS.index("algorithm") + 1
 CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:])
 """Columns of curves.csv: a run's own, and the method, which a run's file does not know."""
 
-_TEXT = ("environment", "env_version", "algorithm", "method", "uploaded", "status")
+_TEXT = ("environment", "env_version", "algorithm", "method", "staleness_counts", "uploaded", "status")
 _WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
 DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in CURVES_COLUMNS}
 
@@ -216,7 +216,8 @@ def _status_problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
     if not finite[0] or not finite[: len(status) - (status[-1] == "diverged")].all():
         yield "column eval_return_mean is empty or not finite before the run diverged"
     last = int(frame["env_steps_total"].iloc[-1])
-    if status[-1] == "ok" and last < spec.env_steps_budget:
+    stopped = spec.stop_at is not None and len(returns) > 1 and bool((returns[-2:] >= spec.stop_at).all())
+    if status[-1] == "ok" and last < spec.env_steps_budget and not stopped:
         yield f"truncated: ends at {last} of {spec.env_steps_budget} environment steps"
 
 

@@ -37,11 +37,12 @@ def curve_name(method: str, n_agents: int) -> str:
 def shown(scenario: Scenario, figure: FigureName) -> dict[str, str]:
     """The methods in the figure, and what each is called there, as in `style.DISPLAY`.
 
-    What the scenario does not say: sample complexity shows the method named afedpg, or if there is none, as in a sweep
-    over its settings, every method of that algorithm; time complexity shows all methods; the others none.
+    A label is one line. What the scenario does not say: sample complexity shows the method named afedpg, or if there is
+    none, as in a sweep over its settings, every method of that algorithm; time complexity shows all methods; the others
+    none.
     """
     if labels := scenario.figures.get(figure):
-        return {method: key_of(label) for method, label in labels.items()}
+        return {method: key_of(" ".join(label.split())) for method, label in labels.items()}
     methods = list(dict.fromkeys(m.key for m in scenario.methods))
     if figure == "sample_complexity":
         ours = {m.key for m in scenario.methods if m.algorithm == "afedpg"}

@@ -1,4 +1,4 @@
-"""The poster's two figures, digitised: the reference that ours are drawn over."""
+"""The poster's two figures, which are the AFedPG paper's, digitised: the reference that ours are drawn over."""
 
 from __future__ import annotations
 
@@ -41,20 +41,6 @@ def poster_curve(environment: str, method: str, n_agents: int, axis: str) -> Cur
     returns: Array = frame.loc[rows, "mean_return"].to_numpy(dtype=np.float64)
     run = Run(0, x, returns, float("nan"))
     return Curves(environment, method, n_agents, axis, (run,), x, returns[None])
-
-
-def distance(returns_ST: Array, poster: Curves, end: float) -> Array:
-    """How far single runs are from the poster's mean curve: mean of |ours - poster| over tenths of the budget, (S,).
-
-    It is taken run by run, since a mean of runs at 30 and at 350 may lie near 100 too.
-
-    Args:
-        returns_ST: returns at 0.1, 0.2 ... 1 of the budget, (S, 10).
-        poster: the poster's curve (:func:`poster_curve`).
-        end: the budget, in units of `poster.x`.
-    """
-    tenths = np.linspace(0, end, returns_ST.shape[1] + 1)[1:]
-    return np.asarray(np.abs(returns_ST - np.interp(tenths, poster.x, poster.returns_SG[0])).mean(axis=1))
 
 
 def reference(scenario: Scenario, curves: Curves) -> Curves | None:

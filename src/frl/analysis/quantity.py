@@ -14,16 +14,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number with its interval: value, low and high in one unit; nan where unknown.
-
-    `relation` says how the value bounds the truth: "=" a measurement, ">" censored, the truth is larger,
-    "<" the truth is smaller. `high` may be inf: some resamples never got there.
-    """
+    """A number with its interval: value, low and high in one unit; nan where unknown."""
 
     value: float
     low: float = float("nan")
     high: float = float("nan")
-    relation: str = "="
 
     @property
     def has_interval(self) -> bool:
@@ -58,7 +53,7 @@ def _bytes(value: float) -> str:
 
 
 def shown(value: Value, form: str = "number") -> str:
-    """The value as a reader sees it: "> x" if censored, the interval in brackets, a dash if unknown.
+    """The value as a reader sees it: the interval in brackets, a dash if unknown.
 
     Args:
         value: of a table's cell.
@@ -71,7 +66,6 @@ def shown(value: Value, form: str = "number") -> str:
     if math.isnan(value.value):
         return NOTHING
     text = _number(value.value, form)
-    text = text if value.relation == "=" else f"{value.relation} {text}"
     return f"{text} [{_number(value.low, form)}, {_number(value.high, form)}]" if value.has_interval else text
 
 

@@ -74,8 +74,8 @@ def answers(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """
     words = [str(text).split("/") for text in rows.sort_values("point", kind="stable")["uploaded"].dropna()]
     marks = ["".join(own) for own in zip(*words, strict=True)]
-    rounds = min(map(len, marks))  # a run may end before the last agents of a round have answered
-    return np.array([[mark == "1" for mark in own[:rounds]] for own in marks], dtype=bool)
+    rounds = min(map(len, marks), default=0)  # a run may end before the last agents of a round have answered
+    return np.array([[mark == "1" for mark in own[:rounds]] for own in marks], dtype=bool).reshape(len(marks), rounds)
 
 
 def longest_skip(uploaded_NR: NDArray[np.bool_]) -> int:
@@ -98,14 +98,21 @@ def upload_shares(frame: pd.DataFrame, cell: Cell) -> list[float]:
     return [float(one.mean()) if one.size else float("nan") for one in each]
 
 
-def longest_skips(frame: pd.DataFrame, cell: Cell) -> list[int]:
-    """For each seed of a lazy method's cell its longest skip, in rounds."""
-    return [longest_skip(answers(rows)) for rows in runs_of(frame, cell).values()]
+def longest_skips(frame: pd.DataFrame, cell: Cell) -> list[float]:
+    """For each seed of a lazy method's cell its longest skip, in rounds; nan before the first."""
+    each = [answers(rows) for rows in runs_of(frame, cell).values()]
+    return [float(longest_skip(one)) if one.size else float("nan") for one in each]
 
 
-def silent(frame: pd.DataFrame, cell: Cell, forced: int) -> str:
-    """How many agents of all seeds of a lazy method's cell never uploaded after the first `forced` rounds, in words."""
+def silent(frame: pd.DataFrame, cell: Cell, forced: int) -> str | None:
+    """How many agents of all seeds of a lazy method's cell never uploaded after the first `forced` rounds, in words.
+
+    Seeds that ended within these rounds say nothing; None if all did.
+    """
     later = [answers(rows)[:, forced:] for rows in runs_of(frame, cell).values()]
+    later = [one for one in later if one.size]
+    if not later:
+        return None
     return f"{sum(int((~one.any(axis=1)).sum()) for one in later)} of {sum(len(one) for one in later)}"
 
 

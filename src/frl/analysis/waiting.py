@@ -18,17 +18,10 @@ class NoRetiming(ValueError):
     """A method's times on another fleet cannot be told from its runs; the message says why."""
 
 
-def task_steps(spec: RunSpec) -> int:
-    """Environment steps of one task; one of whole episodes is counted as if each had 1,000."""
-    sampling = spec.sampling
-    return sampling.trajectories * 1000 if sampling.trajectories else sampling.lanes * sampling.segment_steps
-
-
 def task_seconds(spec: RunSpec) -> Array:
     """Mean simulated compute time of one task for every agent, seconds, (N,). Communication is not counted."""
-    fleet = spec.fleet
-    factor = np.array(relative_times(fleet, spec.n_agents))
-    return fleet.overhead_s + factor * fleet.seconds_per_1000_steps * task_steps(spec) / 1000
+    fleet, factor = spec.fleet, np.array(relative_times(spec.fleet, spec.n_agents))
+    return fleet.overhead_s + factor * fleet.seconds_per_1000_steps * spec.steps_per_upload / 1000
 
 
 def round_seconds(spec: RunSpec) -> float:

@@ -141,8 +141,7 @@ def envpool_frl(environment: str) -> Iterator[int]:
 
     from frl.bench.limit import trainer
     from frl.training.mlp import Float32
-    from frl.training.normalizer import stack
-    from frl.training.sampler import Batch
+    from frl.training.sampler import Batch, Ensemble
 
     lanes, steps = 64, 32
     training = trainer(environment, 1, env_version="v5", sampling={"lanes": lanes, "segment_steps": steps})
@@ -151,27 +150,27 @@ def envpool_frl(environment: str) -> Iterator[int]:
     low, high = envs.action_space.low, envs.action_space.high
     raw: Float32 = envs.reset()[0].astype(np.float32)
     (task,) = training.server.start()
+    ensemble = Ensemble(policy, 1, lanes)
     while True:
-        play = agent.play(task)
-        actor, normalizer = policy.actor([play.theta]), stack([play.normalizer], raw.shape[1])
+        normalizer = agent.normalizer(task)
+        ensemble.put(0, task.parameters, normalizer)
         columns: list[tuple[Any, ...]] = []
         for _ in range(steps):
-            noise = agent.noise.standard_normal((1, lanes, policy.action_size), np.float32)
-            action = policy.act(actor, normalizer(raw[None]), noise)[0]
+            action = ensemble.act(0, raw, agent.noise.standard_normal((lanes, policy.action_size), np.float32))
             after, reward, terminated, truncated, info = envs.step(np.clip(action, low, high))
             columns.append((raw, action, reward, terminated, truncated, info["elapsed_step"]))
             raw = after.astype(np.float32)
         seen, action, reward, terminated, truncated, elapsed = map(np.stack, zip(*columns, strict=True))
         batch = Batch(
             raw_TBO=seen,
-            observation_TBO=play.normalizer(seen),
+            observation_TBO=normalizer(seen),
             action_TBA=action,
             reward_TB=reward,
             terminated_TB=terminated,
             truncated_TB=truncated,
             elapsed_TB=elapsed,
             valid_TB=np.ones((steps, lanes), bool),
-            last_BO=play.normalizer(raw),
+            last_BO=normalizer(raw),
             truncations=[],
             returns=[],
         )

@@ -15,7 +15,7 @@ import numpy as np
 
 from frl.runs.calibrate import computed
 from frl.spec import RunSpec
-from frl.training import agent, critic, envs, loop, physics, policy, sampler
+from frl.training import agent, critic, envs, loop, physics, policy, sampler, segments
 from frl.training.loop import Training
 from frl.training.physics import STATE, Float, Physics
 
@@ -25,12 +25,12 @@ CHUNK = 16_384
 PARTS: tuple[tuple[str, type, str], ...] = (
     ("physics with swapping", physics.Physics, "step"),
     ("observations and rewards", envs.Environment, "step"),
-    ("policy, noise, normaliser", sampler._Team, "act"),
-    ("lanes, resets, recording", sampler.Sampler, "segments"),
+    ("policy, noise, normaliser", sampler.Ensemble, "act"),
+    ("lanes, resets, recording", segments.Segments, "_play"),
     ("advantages", agent.Agent, "_advantages"),
     ("policy gradient", policy.GaussianPolicy, "gradient"),
     ("critic", critic.Critic, "fit"),
-    ("messages, normaliser sums", agent.Agents, "work"),
+    ("messages, normaliser sums", agent.Agents, "advance"),
     ("server, clock, log", loop.Training, "advance"),
 )
 """Where time goes: each method's own time, without that of the methods above it in this list that it calls."""
@@ -47,7 +47,7 @@ def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64),
             "steps_per_agent": 2**31,
             "policy": {"hidden": hidden},
             "sampling": {"lanes": 16, "segment_steps": 64},
-            "evaluation": {"points": 1, "episodes": 1},
+            "evaluation": {"ratio": 1e9, "episodes": 1},
             **settings,
         }
     )

@@ -25,7 +25,7 @@ _MEMORY = """
 import sys
 from frl.bench.limit import train, trainer
 from frl.runs.runner import peak_memory_mb
-training = trainer(sys.argv[1], 8, evaluation={"points": 50, "episodes": 10})
+training = trainer(sys.argv[1], 8, evaluation={"episodes": 10})
 train(training, 40_000)
 training._evaluate()
 print(peak_memory_mb())

@@ -116,7 +116,7 @@ def process(repetitions: int) -> Iterator[Row]:
     for env in ("Swimmer", "Humanoid"):
         yield _value("peak memory, N = 8", env, "64x64", [processes.memory_mb(env)], "MB", 400)
     runs = list(load_scenario(processes.ROOT / "config" / "config.yaml").runs())
-    share = sum(spec.evaluation.env_steps_at_most for spec in runs) / sum(spec.env_steps_budget for spec in runs)
+    share = sum(spec.evaluation_steps_at_most for spec in runs) / sum(spec.env_steps_budget for spec in runs)
     yield _value("evaluation steps over training steps, at most", "config.yaml", "", [share], "ratio", 0.12)
 
 

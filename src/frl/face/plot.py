@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from frl.analysis.curves import Curves
 from frl.analysis.names import curve_name
-from frl.report.figures.style import agent_colours, method_colours, shade
+from frl.report.figures.style import agent_looks, dashes, method_colours
 from frl.scenario.claim_base import Per
 
 LABELS: dict[Per, str] = {
@@ -27,16 +27,22 @@ def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
     counts = sorted({curves.n_agents for curves in cells})
-    by_method, by_count = method_colours(curves.method for curves in cells), agent_colours(counts)
+    by_method, by_count, dash = method_colours(curves.method for curves in cells), agent_looks(counts), dashes(counts)
     for curves in cells:
-        one_method = len(by_method) == 1
-        colour = by_count[curves.n_agents] if one_method else shade(by_method[curves.method], curves.n_agents, counts)
+        colour = by_count[curves.n_agents].colour if len(by_method) == 1 else by_method[curves.method]
         for run in curves.runs:
             ax.plot(run.x, run.returns, color=colour, linewidth=0.7, alpha=0.4)
             if np.isfinite(run.diverged_at):
                 ax.plot(run.diverged_at, run.returns[-1], "x", color=colour)
         name = f"{curve_name(curves.method, curves.n_agents)}, {len(curves.runs)} seed{'s' * (len(curves.runs) != 1)}"
-        ax.plot(curves.x, np.median(curves.returns_SG, axis=0), color=colour, linewidth=2, label=name)
+        ax.plot(
+            curves.x,
+            np.median(curves.returns_SG, axis=0),
+            color=colour,
+            linestyle=dash[curves.n_agents],
+            linewidth=2,
+            label=name,
+        )
     ax.set_xlabel(LABELS[by])
     ax.set_ylabel("return")
     ax.set_title(cells[0].environment)

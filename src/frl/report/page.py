@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import sys
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 
 import jupytext
 import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_core.paths import ENV_JUPYTER_PATH, SYSTEM_JUPYTER_PATH
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
@@ -26,9 +30,10 @@ from frl.scenario.scenario import Scenario
 Notebook = Any
 _new: Any = nbformat.v4
 _nbformat: Any = nbformat
-_exporter: Any = HTMLExporter
 
 CELL_TIMEOUT_S = 600
+LONGEST_FOLDER = 75
+"""Bytes: a socket's path has 104 at most (108 on Linux), and what follows the folder needs up to 25."""
 
 
 class ReportError(ValueError):
@@ -87,16 +92,21 @@ def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
 
 
 def execute(notebook: Notebook, failed: Path) -> None:
-    """Run every cell in place; on an error keep the notebook in `failed` and say which cell it was."""
+    """Run every cell in place; on an error keep the notebook in `failed` and say which cell it was.
+
+    What cells write to stderr goes to ours: a warning is of this machine, not of the results.
+    """
     failed.unlink(missing_ok=True)
     # Times of execution would make two equal reports differ.
     client = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False)
     try:
-        with tempfile.TemporaryDirectory(prefix="frl-") as folder:
+        with tempfile.TemporaryDirectory(prefix="frl-", dir=_socket_folder()) as folder:
             manager = client.create_kernel_manager()
-            # Sockets in a folder of our own: no port is opened, and no path is too long for a socket.
+            manager.kernel_spec_manager = _ThisPython()
+            # Sockets in a folder of our own: no port is opened.
             manager.transport, manager.ip = "ipc", f"{folder}/kernel"
-            client.execute()
+            manager.connection_file = f"{folder}/kernel.json"
+            client.execute(env=_environment(folder))
     except CellExecutionError as error:
         write_atomically(failed, _nbformat.writes(notebook))
         cell = _failed_cell(notebook)
@@ -106,6 +116,41 @@ def execute(notebook: Notebook, failed: Path) -> None:
             f"The notebook up to there is kept in {failed}."
         ) from None
 
+    for cell in notebook.cells:
+        sys.stderr.writelines(output.text for output in cell.get("outputs", []) if _is_stderr(output))
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_stderr(output)]
+
+
+class _ThisPython(KernelSpecManager):
+    """The one kernel that there is: this interpreter's, whatever kernels called python3 are installed."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """The same for any name."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """The kernel's environment: without the user's own start-up files, and with nothing to write to $HOME."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONSTARTUP"}
+    return kept | {"IPYTHONDIR": f"{folder}/ipython", "MPLBACKEND": "agg"}
+
+
+def _socket_folder() -> str:
+    """Where sockets can be: the folder for temporary files, or another one if its path is too long for a socket."""
+    for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if len(os.fsencode(folder)) <= LONGEST_FOLDER and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise ReportError(
+        f"TMPDIR = {tempfile.gettempdir()!r}: longer than {LONGEST_FOLDER} bytes, which leaves no room for a socket's "
+        "path, and /tmp and /var/tmp cannot be written: set TMPDIR to a shorter one"
+    )
+
+
+def _is_stderr(output: Any) -> bool:
+    return bool(output.output_type == "stream" and output.name == "stderr")
+
 
 def _failed_cell(notebook: Notebook) -> Any:
     for cell in notebook.cells:
@@ -114,9 +159,18 @@ def _failed_cell(notebook: Notebook) -> Any:
     return notebook.cells[0]
 
 
+class _OwnTemplates(HTMLExporter):
+    """With nbconvert's own templates, whatever the user's JUPYTER_PATH and home have under their names."""
+
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Folders that may hold templates."""
+        return [*ENV_JUPYTER_PATH, *SYSTEM_JUPYTER_PATH]
+
+
 def to_html(notebook: Notebook, title: str, show_code: bool) -> str:
     """An executed notebook as a page of its own, with a table of contents."""
-    exporter = _exporter(
+    own: Any = _OwnTemplates
+    exporter = own(
         template_name="basic",
         exclude_input=not show_code,
         exclude_input_prompt=True,

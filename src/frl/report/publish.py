@@ -51,7 +51,9 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
 
 def _kept(name: str) -> bool:
     """Whether a reader needs it: one form of a table, two of a figure."""
-    return name == "report.html" or name.endswith((".csv", ".svg", ".pdf"))
+    return name in ("report.html", "verdicts.json") or (
+        name.endswith((".csv", ".svg", ".pdf")) and "-narrow" not in name
+    )
 
 
 def _stored(scenario: Scenario, results: Path, base: Path) -> list[str]:

@@ -124,7 +124,7 @@ def cautions(scenario: Scenario, base: Path) -> Html:
     elif seeds < MIN_BOOTSTRAP:
         notes.append(
             f"<b>Only {seeds} seeds.</b> Intervals of means are Student's t, wide and trustworthy only if seeds are "
-            "roughly normal, which on Swimmer they are not; crossings and ratios get none."
+            "roughly normal, which on Swimmer they are not; and no claim is decided."
         )
     if len(missing):
         notes.append(f"<b>{len(missing)} of {len(missing) + len(runs)} runs are missing</b> (listed below).")

@@ -6,7 +6,6 @@ replaced atomically and removed when the run is in the store.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -18,14 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-from threadpoolctl import threadpool_info
-
 from frl.runs.files import remove, write_atomically
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.checkpoint import CheckpointError
 from frl.training.loop import Training
+from frl.training.numerics import arithmetic
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 """Signals at which a run writes its checkpoint and ends, with the shell's exit code 128 + signal: 143, 130 (Ctrl-C)."""
@@ -40,7 +37,7 @@ class Keeper:
         every_s: wall seconds between checkpoints.
 
     Attributes:
-        arithmetic: the vector instructions in use and what MKL was told, which the last digits of a run depend on.
+        arithmetic: what the last digits of a run depend on beside code and settings.
         resumed: how often the run was resumed.
         resumed_at: environment steps that its checkpoint held, this time.
         started: when its first process began, ISO 8601.
@@ -50,12 +47,7 @@ class Keeper:
         self.path = results / ".checkpoints" / f"{digest}.npz"
         self.digest = digest
         self.every_s = every_s
-        blas = sorted({str(pool.get("architecture")) for pool in threadpool_info() if pool["user_api"] == "blas"})
-        self.arithmetic = {
-            "blas": blas,
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "mkl_cbwr": os.environ.get("MKL_CBWR"),
-        }
+        self.arithmetic = arithmetic()
         self.resumed = self.resumed_at = 0
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self._stop = 0  # the signal, once one has come

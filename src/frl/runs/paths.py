@@ -6,8 +6,8 @@ from pathlib import Path
 
 from frl.spec import RUN_ID, RunSpec
 
-RUN_FILES = f"runs/{RUN_ID}.csv", f"runs/{RUN_ID}.meta.json"
-"""CSV and meta file of a run, below ``<results>/<scenario>``."""
+RUN_SUFFIXES = (".csv", ".meta.json")
+"""Of a run's table and of what is said about it, both at ``<results>/<scenario>/runs/<run id>``."""
 LOG = f"logs/train/{RUN_ID}.log"
 BENCHMARK = f"benchmarks/train/{RUN_ID}.jsonl"
 
@@ -19,13 +19,13 @@ def base_of(results: Path, scenario: str, partial: bool = False) -> Path:
 
 def run_paths(spec: RunSpec, results: Path, scenario: str) -> tuple[Path, Path]:
     """The CSV and the meta file of a run."""
-    table = results / scenario / "runs" / f"{spec.run_id}.csv"
-    return table, meta_path(table)
+    table, meta = (results / scenario / "runs" / f"{spec.run_id}{suffix}" for suffix in RUN_SUFFIXES)
+    return table, meta
 
 
 def meta_path(table: Path) -> Path:
     """The meta file beside a run's CSV."""
-    return table.with_name(f"{table.stem}.meta.json")
+    return table.with_name(table.stem + RUN_SUFFIXES[1])
 
 
 def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:

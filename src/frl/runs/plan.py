@@ -110,7 +110,7 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
     at_once = min(cores, os.cpu_count() or 1)
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
-    rows = sum(feasible.points(spec) + 1 for spec in todo)
+    rows = sum(feasible.expected(spec).evaluations for spec in todo)
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
@@ -139,7 +139,8 @@ def _kind(spec: dict[str, Any]) -> Kind:
 
 def env_steps(spec: RunSpec, speed: Speed) -> int:
     """Environment steps of a run, evaluations included."""
-    return feasible.training_steps(spec) + round(feasible.evaluation_steps(spec) * speed.evaluation_share)
+    whole = feasible.expected(spec)
+    return whole.env_steps_budget + round(whole.evaluation_steps_at_most * speed.evaluation_share)
 
 
 def past_speeds(results: Path) -> dict[Kind, Speed]:
@@ -152,10 +153,10 @@ def past_speeds(results: Path) -> dict[Kind, Speed]:
             meta = json.loads(path.read_bytes())
             if meta["cpu"] != cpu or meta["code_digest"] != provenance.code_digest(meta["spec"]["algorithm"]):
                 continue
-            each, spec = _kind(meta["spec"]), RunSpec.model_validate(meta["spec"])
+            each, whole = _kind(meta["spec"]), feasible.expected(RunSpec.model_validate(meta["spec"]))
             steps = meta["env_steps_total"] + meta["eval_steps"]
             seconds.setdefault(each, []).append(meta["wall_time_s"] / steps)
-            shares.setdefault(each, []).append(meta["eval_steps"] / feasible.evaluation_steps(spec))
+            shares.setdefault(each, []).append(meta["eval_steps"] / whole.evaluation_steps_at_most)
         except (ValueError, KeyError, TypeError):
             continue  # damaged, or of a version with other settings
     return {
@@ -173,7 +174,7 @@ def request(spec: RunSpec, results: Path, attempt: int = 1) -> tuple[int, int]:
     """
     estimate = max(700.0, feasible.memory_bytes(spec) / 1e6)
     seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, estimate))
-    steps = feasible.training_steps(spec) + feasible.evaluation_steps(spec)
+    steps = env_steps(spec, Speed(seconds_per_step, 1.0, ""))
     minutes = 10 + 2 * steps * seconds_per_step / 60
     return math.ceil(attempt * minutes), math.ceil(attempt * (1.5 * memory_mb + SNAKEMAKE_MB))
 

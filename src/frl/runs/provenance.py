@@ -21,7 +21,7 @@ from frl.spec import SERVERS
 
 SRC = Path(frl.__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "torch", "mujoco", "gymnasium")
-SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any")
+SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any", "steps_per_upload", "evaluation_grid", "shared")
 """What a run executes of frl.spec; its help texts, checks and list of servers do not enter the numbers."""
 OPAQUE = ("frl", "frl.spec")
 """Modules that are not followed: importing frl decides nothing (a test says so); of frl.spec `SPEC_FUNCTIONS` do."""
@@ -187,22 +187,29 @@ def versions() -> dict[str, str]:
 
 
 def git() -> dict[str, object]:
-    """Commit of the source tree and whether it has uncommitted changes; both None outside a git checkout."""
+    """Commit of this source tree and whether anything in it is uncommitted; both None where no commit tells the source.
+
+    Only a repository whose top level is this tree and that tracks the package counts: the commit of one around it, or
+    of one that ``GIT_DIR`` names, is somebody else's. A module that git does not track makes the tree dirty.
+    """
     unknown: dict[str, object] = {"commit": None, "dirty": None}
-    if "site-packages" in SRC.parts:
-        return unknown  # a checkout around the environment would be somebody else's
+    package = f"{SRC.name}/frl/__init__.py"
     try:
+        if Path(_git("rev-parse", "--show-toplevel")).resolve() != SRC.parent or not _git("ls-files", "--", package):
+            return unknown
         commit = _git("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return {"commit": commit, "dirty": bool(changed or _git("ls-files", "--others", "--", f"{SRC.name}/*.py"))}
     except (OSError, subprocess.SubprocessError):
         return unknown
 
 
 def _git(*arguments: str) -> str:
-    # no optional locks: many jobs ask at the same time
+    """What git says about the tree, whatever GIT_* is set; no optional locks, for many jobs ask at the same time."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(
-        ["git", "-C", str(SRC), *arguments],
-        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        ["git", "-C", str(SRC.parent), *arguments],
+        env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
         capture_output=True,
         text=True,
         check=True,

@@ -166,6 +166,10 @@ class Store:
             if DIGEST.fullmatch(folder.name):
                 yield folder.name
 
+    def known(self) -> set[str]:
+        """Digests of all entries, and the keys by which published ones are found; to look up many at once."""
+        return {*self.digests(), *(path.name for path in self.root.glob("published/*/*"))}
+
     def export(self, archive: Path, digests: Iterable[str] | None = None) -> int:
         """Write whole entries into one tar file (compressed if its name ends in gz, xz or bz2).
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from frl.errors import SpecError
 from frl.runs.lineage import STEPS, Lineage
-from frl.runs.paths import base_of, run_paths
+from frl.runs.paths import RUN_SUFFIXES, base_of
 from frl.runs.plan import plan, request
 from frl.runs.runner import restore
-from frl.runs.validity import Unfit, read, stored
+from frl.runs.store import Store
+from frl.runs.validity import Found, Unfit, published_key, read, run_digest, stored
 from frl.runs.watch import Watch
 from frl.scenario.loading import load_scenario
 from frl.scenario.products import figure_names, files, record, steps_of
@@ -118,12 +119,19 @@ class Jobs:
         return request(self.spec(wildcards), self.results, attempt)
 
     @cached_property
-    def run_files(self) -> list[str]:
-        """CSV and meta file of every run."""
-        return [str(path) for spec in self.runs.values() for path in self._paths(spec)]
+    def digests(self) -> dict[str, str]:
+        """Of the settings and the code of each run, by its id."""
+        return {run_id: run_digest(spec) for run_id, spec in self.runs.items()}
 
-    def _paths(self, spec: RunSpec) -> tuple[Path, Path]:
-        return run_paths(spec, self.results, self.scenario.name)
+    @cached_property
+    def paths(self) -> dict[str, tuple[str, str]]:
+        """CSV and meta file of each run, by its id."""
+        table, meta = (f"{self.base}/runs/{{}}{suffix}" for suffix in RUN_SUFFIXES)
+        return {run_id: (table.format(run_id), meta.format(run_id)) for run_id in self.runs}
+
+    def digest(self, wildcards: Mapping[str, object]) -> str:
+        """What `frl train` is told to expect: the digest of the run of these wildcards."""
+        return self.digests[self.spec(wildcards).run_id]
 
     def files(self, step: str) -> list[str]:
         """What a step writes, by paths from the scenario's folder, with the record of what that was made from."""
@@ -145,29 +153,39 @@ class Jobs:
         """
         finished: dict[str, str] = {}
         todo: list[RunSpec] = []
+        there, known = self._run_files_there(), Store(self.results).known()
         restored = 0
         for run_id, spec in self.runs.items():
-            try:
-                finished[run_id] = read(spec, self.results, self.scenario.name).meta["checksum"]
-                continue
-            except Unfit:
-                entry = stored(spec, self.results)
-            if entry is not None:
-                restored += 1
-            if entry is None or not write:
+            if (run := self._read(spec) if there & set(self.paths[run_id]) else None) is None:
+                candidates = known and {self.digests[run_id], published_key(spec)} & known
+                found = stored(spec, self.results) if candidates else None
+                restored += bool(found)
+                if found and write:
+                    restore(spec, self.results, self.scenario.name)
+                    run = self._read(spec)
+            if run is None:
                 todo.append(spec)
             else:
-                restore(spec, self.results, self.scenario.name)
-                finished[run_id] = read(spec, self.results, self.scenario.name).meta["checksum"]
+                finished[run_id] = run.meta["checksum"]
         if restored:
             done = "were put in their places from the store" if write else "are in the store and need no training"
             say([f"{restored} of {len(self.runs)} runs {done}"])
-        forced = {str(path) for spec in todo for path in self._paths(spec)}
+        forced = {path for spec in todo for path in self.paths[spec.run_id]} & there
         for part in ("", "partial/"):
             forced |= set(self._stale_products(part, finished, bool(todo)))
         if write:
-            _come_back_from_the_future([*self.run_files, *self.products(""), *self.products("partial/")])
-        return {name for name in forced if Path(name).exists()}
+            _come_back_from_the_future([*there, *self.products(""), *self.products("partial/")])
+        return forced
+
+    def _run_files_there(self) -> set[str]:
+        """Whatever is below the folder of the runs; asked once, not for each of thousands of files."""
+        return {f"{folder}/{name}" for folder, dirs, names in os.walk(self.base / "runs") for name in (*dirs, *names)}
+
+    def _read(self, spec: RunSpec) -> Found | None:
+        try:
+            return read(spec, self.results, self.scenario.name)
+        except Unfit:
+            return None
 
     def _stale_products(self, part: str, finished: dict[str, str], more: bool) -> Iterator[str]:
         """The files of the steps that have to be done again; `more`: whether runs are yet to come."""
@@ -181,7 +199,11 @@ class Jobs:
                 or (step == "collect" and (lineage.runs() != finished or (more and not part)))
             ):
                 stale.add(step)
-                yield from (f"{self.base}/{part}{name}" for name in self.files(step))
+                yield from (name for name in self.at(part, step) if os.path.lexists(name))
+
+    def at(self, part: str, step: str) -> list[str]:
+        """The files of a step."""
+        return [f"{self.base}/{part}{name}" for name in self.files(step)]
 
     def foretell(self, wildcards: Iterable[Mapping[str, object]], cores: int | None) -> None:
         """Say what training these runs will cost, and from now on now and then how far they are.

@@ -8,14 +8,18 @@ from typing import get_args
 from frl.scenario.scenario import FigureName, Scenario, cells_of
 from frl.spec import SERVERS
 
-EFFECTS = ("lookahead", "fleets")
+OF_CLAIMS = ("forest", "lookahead", "fleets")
+"""Figures of what was judged."""
+_BESIDE = {"sample_complexity": "staleness", "time_complexity": "time_curves"}
+"""Figures of an appendix, each with the one that it explains."""
 NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""
-ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), "uploads", *EFFECTS)
+ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS)
 
 TABLES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
 COLLECTED = ("curves.csv", "runs.csv", "missing.csv")
-FIGURE_KINDS = ("svg", "pdf", "png")
+FIGURE_SUFFIXES = (".svg", ".pdf", ".png", "-narrow.svg", "-narrow.pdf", "-narrow.png", ".csv")
+"""Of a figure's files: two columns wide, one column wide, and its numbers."""
 TABLE_KINDS = ("html", "csv", "md")
 STEPS = ("collect", "verdict", "figures", "tables", "report")
 """From the runs to the report, in order; each is a command of frl and a rule of the workflow."""
@@ -30,7 +34,7 @@ def files(step: str, figures: Iterable[str] = ALL_FIGURES) -> list[str]:
     """
     return {
         "collect": list(COLLECTED),
-        "figures": [f"figures/{name}.{kind}" for name in figures for kind in FIGURE_KINDS],
+        "figures": [f"figures/{name}{suffix}" for name in figures for suffix in FIGURE_SUFFIXES],
         "tables": [f"tables/{name}.{kind}" for name in TABLES for kind in TABLE_KINDS],
         "verdict": ["verdicts.json", *(f"tables/verdict.{kind}" for kind in TABLE_KINDS)],
         "report": ["report.html"],
@@ -48,14 +52,16 @@ def steps_of(scenario: Scenario) -> list[str]:
 
 
 def figure_names(scenario: Scenario) -> list[str]:
-    """The scenario's figures: those that it lists, else the poster's two; and one for each effect that is claimed.
+    """The scenario's figures: those that it lists, else the poster's two, with what explains them; and of its claims.
 
-    With the figure of communication comes one of who uploaded when, if one of its methods has anything to choose.
+    Delays are shown where some method's agents do not wait for each other, who uploaded when where an agent chooses.
     """
     names: list[str] = list(scenario.figures) or ["sample_complexity", "time_complexity"]
+    beside = [_BESIDE[name] for name in names if name in _BESIDE]
     compared = [m for m in scenario.methods if m.key in scenario.figures.get("communication", {})]
     if any(SERVERS[m.algorithm].lazy for m in compared):
-        names.append("uploads")
+        beside.append("uploads")
     claims = scenario.claims.claims if scenario.claims else ()
     tests = {c.test for c in claims for part in c.parts() if cells_of(scenario, c, part) is not None}
-    return [*names, *(name for name in EFFECTS if name in tests)]
+    of_claims = [name for name in OF_CLAIMS if name in tests or (name == "forest" and tests - {"exponent"})]
+    return [*names, *beside, *of_claims]

@@ -23,7 +23,7 @@ from frl.training.servers.base import Settings
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
 Keys = Annotated[dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)]
 """Keys with values; nothing behind the colon means none."""
-FigureName = Literal["sample_complexity", "time_complexity", "communication", "variance_multiplier"]
+FigureName = Literal["sample_complexity", "time_complexity", "sensitivity", "communication", "variance_multiplier"]
 
 
 class Method(Settings):
@@ -173,7 +173,7 @@ class Scenario(Settings):
         for figure, labels in self.figures.items():
             if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
                 raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
-            if figure != "communication" and len(set(labels.values())) < len(labels):
+            if figure not in ("communication", "sensitivity") and len(set(labels.values())) < len(labels):
                 raise ValueError(f"figures.{figure}: two methods have the same label")
 
     def _figures_compare_what_can_be_compared(self) -> None:

@@ -34,7 +34,7 @@ def draw_all(estimates: pd.DataFrame, runs: Runs, folder: Path) -> None:
     with style.paper_style():
         for name, draw in drawn.items():
             if (estimates["panel"] == name).any():
-                style.save(draw(), folder / f"theory-{name}")  # type: ignore[no-untyped-call]
+                style.save_figure(draw(), folder / f"theory-{name}")  # type: ignore[no-untyped-call]
 
 
 def shades(count: int) -> list[tuple[float, ...]]:

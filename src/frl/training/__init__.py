@@ -1,10 +1,8 @@
 """What decides the numbers of a run: physics, learner, servers, clock, loop. Everything here is in the code digest."""
 
-import os
+from frl.training import numerics
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever a change reorders arithmetic, so that CSVs are no longer byte-identical to older ones."""
 
-# torch's exp is MKL's, whose last digits depend on who made the processor unless it is told to be the same for all. It
-# reads this at its first call, so that torch may have been imported before.
-os.environ["MKL_CBWR"] = "COMPATIBLE"
+numerics.set_up()

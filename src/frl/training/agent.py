@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
 from frl.training import normalizer as observations
-from frl.training.critic import Adam, Critic
+from frl.training.baselines import Baseline, make_baseline
+from frl.training.critic import Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
+from frl.training.episodes import WholeEpisodes
 from frl.training.estimators import estimate, step_weights
 from frl.training.heterogeneity import variants
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
-from frl.training.servers.base import Array, Sample, Task, Update
-
-TOGETHER_BYTES = 2**26
-"""Memory for the batches of agents that are sampled together; with more, they come in several teams."""
+from frl.training.segments import Segments
+from frl.training.servers.base import Adversary, Array, Codec, Payload, Sample, Task, Update
 
 
 @dataclass(frozen=True)
@@ -35,34 +36,67 @@ class Work:
 
 
 class Agents:
-    """All agents of a run. Tasks given together are sampled together: faster, and bit for bit the same."""
+    """Agents whose lanes are stepped together: faster than one by one, and bit for bit the same.
 
-    def __init__(self, spec: RunSpec, policy: GaussianPolicy, critic: Critic):
-        self.spec = spec
-        self.sampler = Sampler(make_environment(spec), spec.n_agents, policy)
-        self.each = [Agent(spec, index, policy, critic) for index in range(spec.n_agents)]
-        sampling = spec.sampling
-        steps = MAX_EPISODE_STEPS if sampling.trajectories is not None else sampling.segment_steps
-        env = self.sampler.env
-        floats = 3 * env.observation_size + env.action_size + 10  # raw, copied, normalised
-        batch_bytes = 4 * floats * steps * self.sampler.lanes_per_group
-        self.together = max(1, TOGETHER_BYTES // batch_bytes)
+    An answer is a function of its task and of its agent's state alone, whatever else is under way.
 
-    def work(self, tasks: Sequence[Task]) -> list[Work]:
-        """What the tasks' agents answer. An answer is a function of its task and of its agent's state alone."""
-        works: list[Work] = []
-        for start in range(0, len(tasks), self.together):
-            works += self._work_together(tasks[start : start + self.together])
+    Args:
+        only: indices of the agents; none means all of the run. A process of its own for one agent has its own lanes
+            only.
+
+    Attributes:
+        each: index -> agent.
+        tasks: index -> the task under way.
+    """
+
+    def __init__(self, spec: RunSpec, policy: GaussianPolicy, critic: Critic, only: Sequence[int] | None = None):
+        chosen = range(spec.n_agents) if only is None else only
+        self.each = {index: Agent(spec, index, policy, critic) for index in chosen}
+        self.tasks: dict[int, Task] = {}
+        self._group = {index: group for group, index in enumerate(chosen)}
+        self._index = list(chosen)
+        env, sampling = make_environment(spec, chosen), spec.sampling
+        self.sampler: Sampler
+        if sampling.trajectories is None:
+            self.sampler = Segments(env, len(chosen), policy, sampling.segment_steps)
+        else:
+            self.sampler = WholeEpisodes(env, len(chosen), policy)
+
+    def begin(self, task: Task) -> None:
+        """The task's agent, which must be idle, begins."""
+        self.tasks[task.agent] = task
+        self.sampler.begin(self._play(task))
+
+    def advance(self) -> list[Work]:
+        """Go on with all tasks under way; the answers that are ready with it."""
+        works = []
+        for group, batch in self.sampler.advance():
+            index = self._index[group]
+            works.append(self.each[index].learn(self.tasks.pop(index), batch))
         return works
 
-    def _work_together(self, tasks: Sequence[Task]) -> list[Work]:
-        agents = [self.each[task.agent] for task in tasks]
-        plays = [agent.play(task) for agent, task in zip(agents, tasks, strict=True)]
-        if self.spec.sampling.trajectories is not None:
-            batches = self.sampler.episodes(plays)
-        else:
-            batches = self.sampler.segments(plays, self.spec.sampling.segment_steps)
-        return [agent.learn(task, batch) for agent, task, batch in zip(agents, tasks, batches, strict=True)]
+    def at_least(self, agent: int) -> int:
+        """Environment steps that the answer to the task under way will have, or fewer."""
+        return self.sampler.at_least(self._group[agent])
+
+    def work(self, tasks: Sequence[Task]) -> list[Work]:
+        """The answers to tasks of idle agents, in their order."""
+        for task in tasks:
+            self.begin(task)
+        works: dict[int, Work] = {}
+        while self.tasks:
+            works.update((work.update.agent, work) for work in self.advance())
+        return [works[task.agent] for task in tasks]
+
+    def resume(self, sampler: dict[str, Any], tasks: dict[int, Task]) -> None:
+        """Back to a saved moment of the sampler, with the tasks that were under way."""
+        self.tasks = tasks
+        self.sampler.restore(sampler, [self._play(task) for task in tasks.values()])
+
+    def _play(self, task: Task) -> Play:
+        """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
+        agent = self.each[task.agent]
+        return Play(self._group[task.agent], task.parameters, agent.normalizer(task), agent.noise)
 
 
 class Agent:
@@ -75,28 +109,26 @@ class Agent:
         self.spec = spec
         self.index = index
         self.policy = policy
-        self.critic = critic
         self.noise = spec.stream("agent", index, "noise")
-        self.shuffle = spec.stream("agent", index, "minibatches")
         self.lazy = spec.stream("agent", index, "upload")
-        self.adam = Adam(critic.size, spec.critic.learning_rate)
+        shuffle = spec.stream("agent", index, "minibatches")
+        self.baseline: Baseline = make_baseline(critic, spec.critic, shuffle, critic.init(spec.stream("critic")))
         self.memory: dict[str, Array] = {}
         self.reward_scale = variants(spec)[index].reward_scale
-        # used where critic or normaliser are local; every agent starts from the same phi_0
-        self.phi = critic.init(spec.stream("critic"))
-        self.sums = observations.empty_sums(policy.mlp.shapes[0][0])
+        self.sums = observations.empty_sums(policy.mlp.shapes[0][0])  # used where the normaliser is local
+        self.codec: Codec | None = None
+        self.codec_memory: dict[str, Array] = {}
+        self.adversary: Adversary | None = None
 
-    def play(self, task: Task) -> Play:
-        """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
+    def normalizer(self, task: Task) -> Normalizer:
+        """The snapshot with which it samples and learns."""
         settings = self.spec.normalizer
-        sums = None if settings.mode == "none" else self._sums(task)
-        return Play(self.index, task.parameters, Normalizer(sums, settings.clip), self.noise)
+        return Normalizer(None if settings.mode == "none" else self._sums(task), settings.clip)
 
     def learn(self, task: Task, batch: Batch) -> Work:
         """The gradient at the task's parameters, estimated from the batch; the critic fitted to it."""
         spec = self.spec
-        phi = task.critic if spec.critic.mode == "federated" else self.phi
-        advantage, target = self._advantages(batch, phi)
+        advantage, target = self._advantages(batch, task.critic)
 
         rows = batch.valid_TB.reshape(-1)
         observation = _rows(batch.observation_TBO, rows)
@@ -108,15 +140,24 @@ class Agent:
             spec.estimator.entropy_coefficient,
         )
         sample = Sample(
-            task, gradient, lambda: self._variance(task, batch, advantage, gradient), self.lazy, spec.n_agents
+            task,
+            gradient,
+            lambda: self._variance(task, batch, advantage, gradient),
+            self.lazy,
+            spec.n_agents,
+            lambda vector: self.policy.fisher_product(task.parameters, observation, vector),
         )
-        update = Update(
-            agent=task.agent,
-            step=task.step,
+        elapsed = batch.elapsed_TB.reshape(-1)[rows]
+        payload = Payload(
             gradient=SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server),
-            critic=self._fit_critic(phi, observation, target.reshape(-1)[rows]),
+            critic=self.baseline.learn(task.critic, observation, elapsed, target.reshape(-1)[rows]),
             normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
         )
+        if self.adversary is not None:
+            payload = self.adversary.answer(task, payload)
+        update = Update(task.agent, task.step, payload.gradient, payload.critic, payload.normalizer)
+        if self.codec is not None:
+            update = self.codec.encode(update, self.codec_memory)
         return Work(update, batch.env_steps, batch.returns, self.sums)
 
     def _sums(self, task: Task) -> observations.Sums | None:
@@ -125,10 +166,11 @@ class Agent:
     def _advantages(self, batch: Batch, phi: Float32 | None) -> tuple[Float32, Float32]:
         """Weighted advantages (first standardised over the batch if asked) and value targets, float32 (T, B)."""
         settings = self.spec.estimator
+        reward_TB = batch.reward_TB if self.adversary is None else self.adversary.rewards(batch.reward_TB)
         value_TB, next_value_TB = self._values(batch, phi)
         advantage_TB, target_TB = estimate(
             settings.name,
-            self.reward_scale * batch.reward_TB,
+            self.reward_scale * reward_TB,
             value_TB,
             next_value_TB,
             batch.terminated_TB | batch.truncated_TB,
@@ -170,32 +212,20 @@ class Agent:
         """V of each state and of each step's next state, (T, B); 0 after termination and without a critic."""
         steps, lanes = batch.reward_TB.shape
         value_TB, next_value_TB = np.zeros((steps, lanes)), np.zeros((steps, lanes))
-        if self.spec.critic.mode == "none" or phi is None:
+        if self.spec.critic.mode == "none":
             return value_TB, next_value_TB
-        states = batch.observation_TBO.reshape(steps * lanes, -1)
-        values = self.critic.value(phi, np.concatenate((states, batch.last_BO)))
+        states = np.concatenate((batch.observation_TBO.reshape(steps * lanes, -1), batch.last_BO))
+        elapsed = np.concatenate((batch.elapsed_TB.ravel(), batch.elapsed_TB[-1] + 1))
+        values = self.baseline.value(phi, states, elapsed)
         value_TB[:] = values[: steps * lanes].reshape(steps, lanes)
         next_value_TB[:-1] = value_TB[1:]
         next_value_TB[-1] = values[steps * lanes :]
         for t, cut, last in batch.truncations:
-            next_value_TB[t, cut] = self.critic.value(phi, last)
+            next_value_TB[t, cut] = self.baseline.value(phi, last, batch.elapsed_TB[t, cut] + 1)
         next_value_TB[batch.terminated_TB] = 0
         value_TB[~batch.valid_TB] = 0
         next_value_TB[~batch.valid_TB] = 0
         return value_TB, next_value_TB
-
-    def _fit_critic(self, phi: Float32 | None, observation: Float32, target: Float32) -> Float32 | None:
-        """Change of phi to send, or None if the critic stays here or there is none."""
-        settings = self.spec.critic
-        if settings.mode == "none" or phi is None:
-            return None
-        fitted = self.critic.fit(
-            phi, observation, target, self.adam, settings.epochs, settings.minibatches, self.shuffle
-        )
-        if settings.mode == "local":
-            self.phi = fitted
-            return None
-        return fitted - phi
 
     def _new_sums(self, sums: observations.Sums | None, raw: Float32) -> observations.Sums | None:
         """Sums of the new observations to send, or None if they stay here or are no longer wanted."""
@@ -213,9 +243,9 @@ class Agent:
         return new
 
 
-def make_environment(spec: RunSpec) -> Environment:
-    """The lanes of all agents, agent by agent; running segments start staggered, whole episodes from a reset."""
-    agents, whole_episodes = range(spec.n_agents), spec.sampling.trajectories
+def make_environment(spec: RunSpec, agents: Sequence[int]) -> Environment:
+    """The lanes of `agents`, agent by agent; running segments start staggered, whole episodes from a reset."""
+    whole_episodes = spec.sampling.trajectories
     lanes = whole_episodes if whole_episodes is not None else spec.sampling.lanes
     streams = [spec.stream("agent", agent, "lane", lane) for agent in agents for lane in range(lanes)]
     phases = None
@@ -224,7 +254,8 @@ def make_environment(spec: RunSpec) -> Environment:
         phases = np.concatenate(draws).tolist()
     own = None
     if spec.heterogeneity.any:
-        own = [variant for variant in variants(spec) for _ in range(lanes)]
+        each = variants(spec)
+        own = [each[agent] for agent in agents for _ in range(lanes)]
     return MAKE[spec.environment](spec.env_version, streams, phases, own)
 
 

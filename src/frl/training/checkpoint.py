@@ -1,7 +1,8 @@
 """The whole state of a run between two arrivals, as bytes that hold nothing executable: JSON and plain arrays.
 
 What an object keeps is found in its attributes, so a new server is saved and resumed without a line about it, as long
-as its attributes are numbers, text, arrays, PCG64 streams, messages, and lists, tuples and dictionaries of these.
+as its attributes are numbers, text, arrays, PCG64 streams, messages, Adam's moments, and lists, tuples and dictionaries
+of these.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from typing import Any
 
 import numpy as np
 
+from frl.training.adam import Adam
 from frl.training.agent import Work
 from frl.training.evaluation import Point
 from frl.training.loop import Training
 from frl.training.normalizer import Normalizer
 from frl.training.servers.base import Task, Update
 
-FORMAT = 1
+FORMAT = 2
 Facts = dict[str, Any]
 State = dict[str, Any]
 
 _MESSAGES = {each.__name__: each for each in (Task, Update, Work)}
+_OBJECTS: dict[str, type] = {each.__name__: each for each in (Adam, Normalizer)}
 
 
 class CheckpointError(ValueError):
@@ -64,23 +67,19 @@ def restore(training: Training, state: State) -> None:
     training.status, training.finished = state["status"], state["finished"]
     training._next_point = state["next_point"]
     training.local_sums = state["local_sums"]
-    training._tasks, training._works = state["tasks"], state["works"]
+    training._works = state["works"]
     vars(training.server).update(state["server"])
     vars(training.server.shared).update(state["shared"])
     vars(training.clock).update(state["clock"])
     vars(training.recorder).update(state["recorder"])
-    for agent, saved in zip(training.agents.each, state["agents"], strict=True):
-        vars(agent.adam).update(saved["adam"])
-        vars(agent).update({name: value for name, value in saved.items() if name != "adam"})
-    sampler = training.agents.sampler
-    sampler.env.restore(state["environment"])
-    vars(sampler).update(state["sampler"])
+    for agent, saved in zip(training.agents.each.values(), state["agents"], strict=True):
+        vars(agent.baseline).update(saved["baseline"])
+        vars(agent).update({name: value for name, value in saved.items() if name != "baseline"})
+    training.agents.resume(state["sampler"], state["tasks"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
-    for place, index, theta, statistics in state["unevaluated"]:
-        normalizer = Normalizer(None, 0)
-        vars(normalizer).update(statistics)
-        training._unevaluated.append((training.recorder.rows[place], Point(index, theta, normalizer)))
+    for place, point in state["unevaluated"]:
+        training._unevaluated.append((training.recorder.rows[place], Point(**point)))
 
 
 # --------------------------------------------------------------------------------------------------
@@ -88,35 +87,37 @@ def restore(training: Training, state: State) -> None:
 
 
 def _state(training: Training) -> dict[str, Any]:
-    server, clock, sampler = vars(training.server), vars(training.clock), training.agents.sampler
-    recorder = vars(training.recorder)
+    clock = vars(training.clock)
     places = {id(row): place for place, row in enumerate(training.recorder.rows)}
     return {
         "status": training.status,
         "finished": training.finished,
         "next_point": training._next_point,
         "local_sums": training.local_sums,
-        "tasks": training._tasks,
+        "tasks": training.agents.tasks,
         "works": training._works,
-        "unevaluated": [
-            (places[id(row)], point.index, point.theta, vars(point.normalizer)) for row, point in training._unevaluated
-        ],
-        "server": {name: value for name, value in server.items() if name not in _GIVEN},
+        "unevaluated": [(places[id(row)], _fields(point)) for row, point in training._unevaluated],
+        "server": _own(training.server, "settings", "shared", "n_agents"),
         "shared": vars(training.server.shared),
-        "clock": {name: clock[name] for name in ("now", "_queue", "_sent", "_streams")},
-        "recorder": {name: value for name, value in recorder.items() if name not in _GIVEN},
+        "clock": {name: clock[name] for name in ("now", "_queue", "_open", "_sent", "_streams")},
+        "recorder": _own(training.recorder, "identity"),
         "agents": [
-            {name: value for name, value in vars(agent).items() if name not in _GIVEN} | {"adam": vars(agent.adam)}
-            for agent in training.agents.each
+            _own(agent, "spec", "index", "policy", "reward_scale", "codec", "adversary")
+            | {"baseline": _own(agent.baseline, "critic", "settings")}
+            for agent in training.agents.each.values()
         ],
-        "environment": sampler.env.save(),
-        "sampler": {name: getattr(sampler, name) for name in ("raw", "running_return", "whole")},
+        "sampler": training.agents.sampler.save(),
         "evaluator": training.evaluator.env_steps,
     }
 
 
-_GIVEN = ("spec", "index", "policy", "critic", "settings", "shared", "n_agents", "identity", "reward_scale")
-"""Attributes that the specification gives, or that are saved elsewhere in the tree."""
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _own(owner: object, *given: str) -> dict[str, Any]:
+    """All attributes but those that the specification gives, or that are saved elsewhere in the tree."""
+    return {name: value for name, value in vars(owner).items() if name not in given}
 
 
 # --------------------------------------------------------------------------------------------------
@@ -138,8 +139,9 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if type(value) is dict:
         return {"dict": [[_encode(key, arrays), _encode(item, arrays)] for key, item in value.items()]}
     if type(value).__name__ in _MESSAGES:
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {"message": type(value).__name__, "fields": _encode(fields, arrays)}
+        return {"message": type(value).__name__, "fields": _encode(_fields(value), arrays)}
+    if type(value).__name__ in _OBJECTS:
+        return {"object": type(value).__name__, "attributes": _encode(vars(value), arrays)}
     raise TypeError(f"a checkpoint cannot hold {type(value).__name__}: {value!r}")
 
 
@@ -163,4 +165,8 @@ def _decode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
             return {_decode(key, arrays): _decode(item, arrays) for key, item in items}
         case {"message": name, "fields": fields}:
             return _MESSAGES[name](**_decode(fields, arrays))
+        case {"object": name, "attributes": attributes}:
+            empty: Any = object.__new__(_OBJECTS[name])
+            vars(empty).update(_decode(attributes, arrays))
+            return empty
     raise CheckpointError(f"it is damaged (unknown entry {next(iter(value), None)!r})")

@@ -1,9 +1,13 @@
-"""Value function on one flat parameter vector phi, fitted by the agents."""
+"""Value networks: V_phi on one flat parameter vector phi, and its fit."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+from frl.training.adam import Adam
 from frl.training.mlp import MLP, Float32, Layers, backward, forward
 
 
@@ -27,6 +31,15 @@ class Critic:
         layers: Layers = self.mlp.layers(phi)
         return forward(layers, observation)[-1][:, 0] * self.scale
 
+    def gradient(self, phi: Float32, observation: Float32, target: Float32) -> Float32:
+        """Gradient in phi, (c,), of half the mean squared error of f on `target` / value_scale (n,)."""
+        layers = self.mlp.layers(phi)
+        values = forward(layers, observation)
+        error = values[-1]
+        error -= (target / self.scale)[:, None]
+        error /= len(target)
+        return backward(layers, values, error)
+
     def fit(
         self,
         phi: Float32,
@@ -38,32 +51,12 @@ class Critic:
         stream: np.random.Generator,
     ) -> Float32:
         """phi after `epochs` passes of squared-error regression on `target` (n,), starting from `phi`."""
-        scaled: Float32 = target / self.scale
         for _ in range(epochs):
-            for rows in np.array_split(stream.permutation(len(target)), minibatches):
-                layers = self.mlp.layers(phi)
-                values = forward(layers, observation[rows])
-                error = values[-1]
-                error -= scaled[rows, None]
-                error /= len(rows)
-                phi = phi - adam.step(backward(layers, values, error))
+            for rows in shuffled(len(target), minibatches, stream):
+                phi = phi - adam.step(self.gradient(phi, observation[rows], target[rows]))
         return phi
 
 
-class Adam:
-    """Kingma and Ba 2015, on one flat vector. (torch.optim's costs five seconds of imports at its first step.)"""
-
-    def __init__(self, size: int, learning_rate: float):
-        self.learning_rate = learning_rate
-        self.first = np.zeros(size, dtype=np.float32)
-        self.second = np.zeros(size, dtype=np.float32)
-        self.steps = 0
-
-    def step(self, gradient: Float32) -> Float32:
-        """What to subtract from the parameters, same shape as the gradient."""
-        b1, b2, self.steps = 0.9, 0.999, self.steps + 1
-        self.first = b1 * self.first + (1 - b1) * gradient
-        self.second = b2 * self.second + (1 - b2) * gradient * gradient
-        root = np.sqrt(self.second / (1 - b2**self.steps))
-        step: Float32 = self.learning_rate / (1 - b1**self.steps) * self.first / (root + 1e-8)
-        return step
+def shuffled(samples: int, minibatches: int, stream: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """The samples in `minibatches` random parts of about equal size, none of them empty."""
+    yield from np.array_split(stream.permutation(samples), min(minibatches, samples))

@@ -1,7 +1,8 @@
 """Advantage estimators over segments of T steps of B lanes, as pure functions of arrays.
 
-All four are one backward recursion: reinforce is GAE with lambda = 1 (reward-to-go, bootstrapped where the data
-end), gpomdp is the same with each step weighted by discount^t, and nstep cuts it every n steps.
+All four are one backward recursion: reward_to_go is GAE with lambda = 1 (the rewards to come, bootstrapped where the
+data end; on whole episodes this is REINFORCE with a baseline), gpomdp is the same with each step weighted by
+discount^t, and nstep cuts it every n steps.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ def generalized_advantage(
     """
     delta_TB = reward_TB + discount * next_value_TB - value_TB
     carry_TB = discount * gae_lambda * ~cut_TB
-    advantage_TB = np.empty_like(delta_TB)
-    advantage_B = np.zeros_like(delta_TB[0])
-    for t in reversed(range(len(delta_TB))):
-        advantage_B = delta_TB[t] + carry_TB[t] * advantage_B
-        advantage_TB[t] = advantage_B
-    return advantage_TB
+    lanes = []
+    columns = zip(delta_TB.T.tolist(), carry_TB.T.tolist(), strict=True)  # plain floats: fast for few lanes too
+    for delta_T, carry_T in columns:
+        advantage, advantage_T = 0.0, []
+        for delta, carry in zip(reversed(delta_T), reversed(carry_T), strict=True):
+            advantage = delta + carry * advantage
+            advantage_T.append(advantage)
+        lanes.append(advantage_T[::-1])
+    return np.array(lanes).T
 
 
 def estimate(

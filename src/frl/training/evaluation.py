@@ -9,12 +9,13 @@ import numpy as np
 
 from frl.spec import RunSpec
 from frl.training.envs import MAKE
+from frl.training.episodes import WholeEpisodes
 from frl.training.heterogeneity import variants
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.physics import Float
 from frl.training.policy import GaussianPolicy
-from frl.training.sampler import Episodes, Play, Sampler
+from frl.training.sampler import Episodes, Play
 
 LANES = 64
 
@@ -26,6 +27,8 @@ class Point:
     index: int
     theta: Float32
     normalizer: Normalizer
+    mean_action: bool
+    """Whether the mean action is evaluated as well."""
 
 
 class Evaluator:
@@ -46,7 +49,8 @@ class Evaluator:
         own = None
         if self.variants is not None:  # episode e is played in the environment of agent e mod N
             own = self.variants * (len(streams) // spec.n_agents)
-        self.sampler = Sampler(MAKE[spec.environment](spec.env_version, streams, None, own), self.group, policy)
+        env = MAKE[spec.environment](spec.env_version, streams, None, own)
+        self.sampler = WholeEpisodes(env, self.group, policy, record=False)
         self.env_steps = 0
 
     def evaluate(self, points: Sequence[Point]) -> list[dict[str, object]]:
@@ -55,11 +59,8 @@ class Evaluator:
         The stochastic policy is what J(theta) is about; the mean action is evaluated as well at some points.
         """
         plays = [(point, True) for point in points]
-        plays += [(point, False) for point in points if self.evaluates_mean_action(point)]
-        outcomes: dict[tuple[Point, bool], Episodes] = {}
-        while plays:
-            chosen, plays = plays[: self.group], plays[self.group :]
-            outcomes.update(zip(chosen, self._play(chosen), strict=True))
+        plays += [(point, False) for point in points if point.mean_action]
+        outcomes = dict(zip(plays, self._play(plays), strict=True))
         rows: list[dict[str, object]] = []
         for point in points:
             episodes = outcomes[point, True]
@@ -69,7 +70,7 @@ class Evaluator:
                 "eval_episodes": len(episodes.returns),
                 "eval_length_mean": float(np.mean(episodes.lengths)),
             }
-            if self.evaluates_mean_action(point):
+            if point.mean_action:
                 row["eval_return_mean_action"] = self._mean(outcomes[point, False].returns)
             if self.variants is not None:
                 each = self._of_agents(episodes.returns)
@@ -87,19 +88,26 @@ class Evaluator:
         mean: Float = np.reshape(returns, (-1, self.spec.n_agents)).mean(axis=0)
         return mean
 
-    def evaluates_mean_action(self, point: Point) -> bool:
-        """Every so many points, and at the last."""
-        settings = self.spec.evaluation
-        return point.index == settings.points or point.index % settings.mean_action_every == 0
-
-    def _play(self, chosen: Sequence[tuple[Point, bool]]) -> list[Episodes]:
-        episodes = range(self.spec.evaluation.episodes)
-        plays = []
-        for group, (point, stochastic) in enumerate(chosen):
-            streams = [self.spec.stream("evaluation", point.index, episode) for episode in episodes]
-            self.sampler.env.streams[group * len(streams) : (group + 1) * len(streams)] = streams
-            noise = self.spec.stream("evaluation", point.index, "noise") if stochastic else None
-            plays.append(Play(group, point.theta, point.normalizer, noise))
-        outcomes = self.sampler.outcomes(plays)
+    def _play(self, plays: Sequence[tuple[Point, bool]]) -> list[Episodes]:
+        """The episodes of each of (point, whether the policy is stochastic); a group that is done takes the next."""
+        outcomes: list[Episodes] = [Episodes()] * len(plays)
+        waiting, playing = list(reversed(range(len(plays)))), dict[int, int]()
+        free = list(range(self.group))
+        while waiting or playing:
+            while waiting and free:
+                group = free.pop(0)
+                playing[group] = waiting.pop()
+                self._begin(group, *plays[playing[group]])
+            for group in self.sampler.step():
+                outcomes[playing.pop(group)] = self.sampler.outcome(group)
+                free.append(group)
         self.env_steps += sum(sum(each.lengths) for each in outcomes)
         return outcomes
+
+    def _begin(self, group: int, point: Point, stochastic: bool) -> None:
+        streams = [
+            self.spec.stream("evaluation", point.index, episode) for episode in range(self.spec.evaluation.episodes)
+        ]
+        self.sampler.env.streams[group * len(streams) : (group + 1) * len(streams)] = streams
+        noise = self.spec.stream("evaluation", point.index, "noise") if stochastic else None
+        self.sampler.begin(Play(group, point.theta, point.normalizer, noise))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
 from collections.abc import Callable
@@ -11,17 +12,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
-from frl.training import NUMERICS_VERSION
+from frl.training import NUMERICS_VERSION, kept
 from frl.training import normalizer as observations
+from frl.training.adam import Adam
 from frl.training.agent import Agents, Work
 from frl.training.clock import Clock
 from frl.training.critic import Critic
-from frl.training.envs import MAKE
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
-from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
-from frl.training.servers.base import SharedState, Task
+from frl.training.servers.base import Codec, SharedState, Task, Update
 
 EVALUATE_EVERY_S = 30.0
 """Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""
@@ -36,6 +36,8 @@ class Result:
     rows: list[dict[str, object]]
     status: str
     facts: dict[str, Any]
+    policy: bytes
+    """The last policy and its normaliser (:mod:`frl.training.kept`)."""
 
 
 class Keeper(Protocol):
@@ -49,7 +51,7 @@ class Keeper(Protocol):
 
 
 def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None = None) -> Result:
-    """Train until `spec.env_steps_budget` environment steps have arrived at the server, or the run diverges.
+    """Train to the end that the spec sets (:meth:`Training.advance`), or until the run diverges.
 
     Args:
         progress: called a few times a second with env_steps_total, env_steps_budget and eval_return_mean (of the
@@ -74,7 +76,7 @@ def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None
         "eval_steps": run.evaluator.env_steps,
         "numerics_version": NUMERICS_VERSION,
     }
-    return Result(run.recorder.rows, run.status, facts)
+    return Result(run.recorder.rows, run.status, facts, kept.to_bytes(run.server.parameters, run.normalizer()))
 
 
 class Training:
@@ -85,10 +87,13 @@ class Training:
         self.status = "ok"
         self.finished = False
         self._next_point = 0
+        self._grid, self._points = [-1], spec.evaluation_grid()
         self.clock = Clock(spec)
-        self.evaluator, self.policy, critic = _build(spec)
+        self.policy = kept.make_policy(spec)
+        self.evaluator = Evaluator(spec, self.policy)
+        critic = Critic(self.policy.mlp.shapes[0][0], spec.critic.hidden, spec.critic.value_scale)
         self.agents = Agents(spec, self.policy, critic)
-        self.local_sums = [agent.sums for agent in self.agents.each]
+        self.local_sums = [agent.sums for agent in self.agents.each.values()]
         self.server = SERVERS[spec.algorithm](
             self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
         )
@@ -96,41 +101,61 @@ class Training:
         env = self.agents.sampler.env
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
-        # without whole episodes (whose length is open) and a price per byte, the time of an answer is known beforehand
-        self._computes_when_due = spec.sampling.trajectories is None and spec.link.uplink_bytes_per_s is None
-        self._tasks: dict[int, Task] = {}  # by agent: sent out, answer not computed
+        self.codec: Codec | None = None
         self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
 
     def begin(self) -> None:
         """Evaluate theta_0 and send the first tasks."""
-        self._write_row()
+        self._write_row(0)
         self._dispatch(self.server.start())
 
     def advance(self) -> None:
-        """One arrival: the server takes it, sends what it sends, and a row is written if one is due."""
-        work = self._work(self.clock.receive())
-        update, recorder = work.update, self.recorder
+        """One arrival: the server takes it, sends what it sends, and a row is written if one is due.
+
+        The run ends with the arrival that completes both its steps and its simulated time, or at the second of two
+        successive evaluations that reach `spec.stop_at`.
+        """
+        work = self._next()
+        update, recorder, spec = self._decoded(work.update), self.recorder, self.spec
         gradient_norm = float(np.linalg.norm(update.gradient)) if update.gradient is not None else None
         staleness = self.server.step + 1 - update.step
-        recorder.arrived(update.agent, work.env_steps, update.nbytes, staleness, gradient_norm, work.returns)
+        recorder.arrived(update.agent, work.env_steps, work.update.nbytes, staleness, gradient_norm, work.returns)
         self.local_sums[update.agent] = work.sums
         tasks = self.server.receive(update)
+        reached = self._reached()
         if not (gradient_norm is None or np.isfinite(gradient_norm)) or not self._server_is_finite():
             self.status, self.finished = "diverged", True
-            self._write_row()
+            self._write_row(reached)
             self._evaluate()
             return
-        spec, points = self.spec, self.spec.evaluation.points
-        self.finished = recorder.env_steps_total >= spec.env_steps_budget
-        if recorder.env_steps_total * points >= self._next_point * spec.env_steps_budget:
-            self._write_row()
+        self.finished = recorder.env_steps_total >= spec.env_steps_budget and self.clock.now >= spec.sim_seconds
+        if self.finished or reached >= self._next_point:
+            self._write_row(max(reached, self._next_point))
         waited = time.monotonic() - self._evaluated > EVALUATE_EVERY_S
-        if self.finished or waited or len(self._unevaluated) >= self.evaluator.group:
+        full = len(self._unevaluated) >= (self.evaluator.group if spec.stop_at is None else 1)
+        if self.finished or waited or full:
             self._evaluate()
+        self.finished = self.finished or self._stops()
         if not self.finished:
             self._dispatch(tasks)
+
+    def _reached(self) -> int:
+        """The last point of the evaluation grid that is reached."""
+        total = self.recorder.env_steps_total
+        while self._grid[-1] <= total:
+            self._grid.append(next(self._points))
+        return bisect.bisect_right(self._grid, total) - 2  # the first entry is no point
+
+    def _stops(self) -> bool:
+        threshold, last = self.spec.stop_at, self.recorder.rows[-2:]
+        if threshold is None or len(last) < 2 or self._unevaluated:
+            return False
+        return all(float(str(row["eval_return_mean"])) >= threshold for row in last)
+
+    def _decoded(self, update: Update) -> Update:
+        return update if self.codec is None else self.codec.decode(update)
 
     def progress(self) -> dict[str, Any]:
         """Where the run stands."""
@@ -142,39 +167,24 @@ class Training:
         }
 
     def _dispatch(self, tasks: list[Task]) -> None:
-        """Send tasks. Their answers are computed when the first of all in flight is due, together, if that can be."""
         for task in tasks:
             self.recorder.sent(task.nbytes)
-            self._tasks[task.agent] = task
-        if tasks and not self._computes_when_due:
-            self._compute()
-        sampling = self.spec.sampling
-        for task in tasks:
-            env_steps, uplink_bytes = sampling.lanes * sampling.segment_steps, 0
-            if (work := self._works.get(task.agent)) is not None:
-                env_steps, uplink_bytes = work.env_steps, work.update.nbytes
-            self.clock.send(task.agent, env_steps, task.nbytes, uplink_bytes)
+            self.clock.dispatch(task.agent, task.nbytes)
+            self.agents.begin(task)
 
-    def _work(self, agent: int) -> Work:
-        """The answer of `agent`, due now."""
-        if agent not in self._works:
-            self._compute()
-        return self._works.pop(agent)
-
-    def _compute(self) -> None:
-        """Answer every task in flight that is not answered yet. When this happens changes no bit of any answer."""
-        tasks = [self._tasks[agent] for agent in sorted(self._tasks)]
-        self._tasks.clear()
-        self._works.update((work.update.agent, work) for work in self.agents.work(tasks))
+    def _next(self) -> Work:
+        """The answer that arrives next. Agents are kept busy until it is certain which: no bit depends on how long."""
+        while not self.clock.decided(self.agents.at_least):
+            for work in self.agents.advance():
+                self._works[work.update.agent] = work
+                self.clock.answer(work.update.agent, work.env_steps, work.update.nbytes)
+        return self._works.pop(self.clock.receive())
 
     def _server_is_finite(self) -> bool:
         critic = self.server.shared.critic
         return bool(np.isfinite(self.server.parameters).all() and (critic is None or np.isfinite(critic).all()))
 
-    def _write_row(self) -> None:
-        total, spec = self.recorder.env_steps_total, self.spec
-        point = total * spec.evaluation.points // spec.env_steps_budget  # the last grid point reached
-        point = min(point, spec.evaluation.points)
+    def _write_row(self, point: int) -> None:
         self._next_point = point + 1
         row = self.recorder.write(
             point=point,
@@ -186,7 +196,8 @@ class Training:
         )
         if self.status == "ok":
             self.server.parameters.flags.writeable = False  # the point may wait
-            self._unevaluated.append((row, Point(point, self.server.parameters, self._normalizer())))
+            mean_action = self.finished or point % self.spec.evaluation.mean_action_every == 0
+            self._unevaluated.append((row, Point(point, self.server.parameters, self.normalizer(), mean_action)))
 
     def _evaluate(self) -> None:
         """Fill in the evaluations of the rows that wait for them."""
@@ -196,7 +207,7 @@ class Training:
         self._unevaluated.clear()
         self._evaluated = time.monotonic()
 
-    def _normalizer(self) -> Normalizer:
+    def normalizer(self) -> Normalizer:
         """The evaluated policy's normaliser: the server's, or all local ones pooled (the server sees none)."""
         settings = self.spec.normalizer
         if settings.mode == "none":
@@ -206,20 +217,14 @@ class Training:
         return Normalizer(self.server.shared.normalizer, settings.clip)
 
 
-def _build(spec: RunSpec) -> tuple[Evaluator, GaussianPolicy, Critic]:
-    """Evaluator, policy and critic; their sizes are the environment's."""
-    probe = MAKE[spec.environment](spec.env_version, [spec.stream("probe")])
-    policy = GaussianPolicy(probe.observation_size, probe.action_size, spec.policy.hidden, spec.policy.log_std_init)
-    critic = Critic(probe.observation_size, spec.critic.hidden, spec.critic.value_scale)
-    return Evaluator(spec, policy), policy, critic
-
-
 def _shared_state(spec: RunSpec, critic: Critic) -> SharedState:
-    """What the server keeps beside theta: federated critic and normaliser."""
+    """What the server keeps beside theta: shared critic and normaliser."""
     observation_size = critic.mlp.shapes[0][0]
+    settings = spec.critic
     return SharedState(
-        critic=critic.init(spec.stream("critic")) if spec.critic.mode == "federated" else None,
-        mixing=spec.critic.mixing if spec.critic.mixing is not None else 1 / spec.n_agents,
+        critic=critic.init(spec.stream("critic")) if settings.shared else None,
+        mixing=1 / spec.n_agents if settings.mode == "average" else 1.0,
         normalizer=observations.empty_sums(observation_size) if spec.normalizer.mode == "federated" else None,
         freeze_after=spec.normalizer.freeze_after_steps,
+        adam=Adam(critic.size, settings.learning_rate) if settings.mode == "gradients" else None,
     )

@@ -82,6 +82,16 @@ def backward(layers: Layers, values: list[Float32], gradient: Float32) -> Float3
     return np.concatenate(parts)
 
 
+def tangent(layers: Layers, values: list[Float32], direction: Layers) -> Float32:
+    """Change of the outputs of :func:`forward`, (n, out), to first order, as the parameters change by `direction`."""
+    change = np.zeros_like(values[0])
+    for index, ((weight, _), (d_weight, d_bias)) in enumerate(zip(layers, direction, strict=True)):
+        if index > 0:
+            change *= 1 - np.square(values[index])
+        change = change @ weight + values[index] @ d_weight + d_bias
+    return change
+
+
 class _Differentiable(torch.autograd.Function):
     """:func:`forward` and :func:`backward` as one operation of torch."""
 

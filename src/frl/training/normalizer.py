@@ -5,8 +5,6 @@ Before any sums have arrived it is the identity, so the N tasks sent first sampl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,12 +53,3 @@ class Normalizer:
 
 
 _NO_MEAN, _UNIT, _NO_BOUND = (np.array(value, np.float32) for value in (0, 1, np.inf))
-
-
-def stack(normalizers: Sequence[Normalizer], size: int) -> Normalizer:
-    """One normaliser for (S, B, O = `size`), each of the S rows with the statistics of its own."""
-    stacked = Normalizer(None, 0)
-    stacked.mean = np.stack([np.broadcast_to(each.mean, size) for each in normalizers])[:, None]
-    stacked.inverse_std = np.stack([np.broadcast_to(each.inverse_std, size) for each in normalizers])[:, None]
-    stacked.clip = np.stack([each.clip for each in normalizers])[:, None, None]
-    return stacked

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from frl.training.mlp import MLP, Float32, Layers, forward
-
-Actor = tuple[Layers, Float32]
+from frl.training.mlp import MLP, Float32, backward, forward, tangent
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -29,21 +26,9 @@ class GaussianPolicy:
         log_std = np.full(self.action_size, self.log_std_init, dtype=np.float32)
         return np.concatenate((self.mlp.init(stream, output_gain=0.01), log_std))
 
-    def actor(self, thetas: Sequence[Float32]) -> Actor:
-        """What sampling needs of S parameter vectors: layers of their means, stacked, and deviations (S, 1, A)."""
-        layers = zip(*(self.mlp.layers(theta[: self.mlp.size]) for theta in thetas), strict=True)
-        stacked = [(np.stack([w for w, _ in layer]), np.stack([b for _, b in layer])[:, None]) for layer in layers]
-        return stacked, np.stack([self.std(theta) for theta in thetas])[:, None]
-
     def std(self, theta: Float32) -> Float32:
         """Standard deviation of every action dimension, (A,)."""
         return np.exp(theta[self.mlp.size :])
-
-    @staticmethod
-    def act(actor: Actor, observation: Float32, noise: Float32) -> Float32:
-        """Actions (S, B, A) for normalised observations (S, B, O) and standard normal noise (S, B, A)."""
-        layers, std = actor
-        return forward(layers, observation)[-1] + std * noise
 
     def log_prob(self, theta: torch.Tensor, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """log pi_theta(a | s), shape (n,)."""
@@ -73,3 +58,15 @@ class GaussianPolicy:
             objective = objective + entropy_coefficient * leaf[self.mlp.size :].sum()
         (gradient,) = torch.autograd.grad(objective, leaf)
         return gradient.numpy()
+
+    def fisher_product(self, theta: Float32, observation: Float32, vector: Float32) -> Float32:
+        """F v, (d,), for the Fisher information F = mean_n E_a[grad log pi grad log pi^T] and v (d,); exact.
+
+        Args:
+            observation: normalised, (n, O).
+        """
+        layers = self.mlp.layers(theta)
+        values = forward(layers, observation)
+        change = tangent(layers, values, self.mlp.layers(vector))
+        change *= np.exp(-2 * theta[self.mlp.size :]) / np.float32(len(observation))
+        return np.concatenate((backward(layers, values, change), 2 * vector[self.mlp.size :]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -34,6 +35,7 @@ TRAINING = (
     "train_episodes",
     "staleness_mean",
     "staleness_max",
+    "staleness_counts",
     "gradient_norm_mean",
     "direction_norm",
     "policy_std",
@@ -47,6 +49,7 @@ class Recorder:
     """Collects what arrives between two rows and turns it into the next row.
 
     `staleness` of an arrival is delta_k = k - k': server steps from dispatch to the step that uses it.
+    `staleness_counts` is their histogram since the previous row: `1:5/9:2` is five arrivals of 1 and two of 9.
     `trajectory_bytes` is what had been uploaded had agents sent what they saw: `bytes_per_step` for each step.
     `uploaded`, of lazy methods only, has a word for every agent in their order, joined by slashes, with a character
     for each of its answers since the previous row: 1 uploaded, 0 skipped.
@@ -130,6 +133,7 @@ class Recorder:
             len(self.returns),
             _mean(self.staleness),
             max(self.staleness, default=None),
+            "/".join(f"{delay}:{count}" for delay, count in sorted(Counter(self.staleness).items())) or None,
             _mean(self.gradient_norms),
             direction_norm if np.isfinite(direction_norm) else None,
             policy_std,

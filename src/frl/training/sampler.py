@@ -1,4 +1,4 @@
-"""Stepping lanes under policies: segments of running episodes, or whole episodes from a reset.
+"""What sampling is about: what a group of lanes is to do, the data that comes of it, and how many groups act at once.
 
 Groups of lanes, one for each agent, are stepped together, every group under a policy of its own: physics is the cost,
 and what surrounds it is paid once for all. What a group does is bit for bit what it would do alone.
@@ -6,17 +6,14 @@ and what surrounds it is paid once for all. What a group does is bit for bit wha
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.training import normalizer
-from frl.training.envs import MAX_EPISODE_STEPS, Bool, Environment, Index, Lanes
-from frl.training.mlp import Float32
+from frl.training.envs import Bool, Environment, Index
+from frl.training.mlp import Float32, Layers, forward
 from frl.training.normalizer import Normalizer
 from frl.training.physics import Float
 from frl.training.policy import GaussianPolicy
@@ -73,187 +70,60 @@ class Batch:
         return int(self.valid_TB.sum())
 
 
-class Sampler:
-    """Keeps the lanes of one environment and their unfinished episodes.
+class Sampler(Protocol):
+    """Plays what it is given, several groups at a time."""
 
-    Args:
-        env: its lanes g B ... (g + 1) B - 1 are group g's.
-        groups: number of groups; B = lanes / groups.
-        policy: what the groups' parameters belong to.
-    """
+    env: Environment
 
-    def __init__(self, env: Environment, groups: int, policy: GaussianPolicy):
-        self.env = env
+    def begin(self, play: Play) -> None:
+        """The play's group, which must be idle, begins."""
+
+    def advance(self) -> list[tuple[int, Batch]]:
+        """Go on with all groups under way; those that are done now, with what they sampled."""
+
+    def at_least(self, group: int) -> int:
+        """Environment steps that the play under way will have when it is done, or fewer."""
+
+    def save(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs to continue bit for bit, but for the plays under way."""
+
+    def restore(self, saved: dict[str, Any], plays: list[Play]) -> None:
+        """Back to a saved moment, with the plays that were under way."""
+
+
+class Ensemble:
+    """The policies and normalisers of S groups of B lanes side by side, so that one pass acts for all of them."""
+
+    def __init__(self, policy: GaussianPolicy, groups: int, lanes: int):
+        sizes = policy.mlp.shapes
+        observation_size = sizes[0][0]
         self.policy = policy
-        self.lanes_per_group = len(env.all_lanes) // groups
-        self.raw = env.observe(env.all_lanes).astype(np.float32)
-        self.running_return = np.zeros(len(env.all_lanes))
-        # a staggered first episode is shorter than the task: it is no training return
-        self.whole = env.limit == MAX_EPISODE_STEPS
+        self.shape = (groups, lanes)
+        self.layers: Layers = [
+            (np.zeros((groups, *weight), np.float32), np.zeros((groups, 1, *bias), np.float32))
+            for weight, bias in zip(sizes[::2], sizes[1::2], strict=True)
+        ]
+        self.std = np.zeros((groups, 1, policy.action_size), np.float32)
+        self.mean, self.inverse_std = (np.zeros((groups, 1, observation_size), np.float32) for _ in range(2))
+        self.clip = np.zeros((groups, 1, 1), np.float32)
 
-    def segments(self, plays: Sequence[Play], steps: int) -> list[Batch]:
-        """`steps` steps of every lane; episodes run on from the last call and into the next."""
-        team = _Team(self, plays)
-        record = _Record(team, steps)
-        raw, every = self.raw[team.lanes], slice(None)
-        for t in range(steps):
-            step = self._step(team, raw, every)
-            record.write(t, step)
-            raw = step.after
-            if (done := step.terminated | step.truncated).any():
-                ended = np.flatnonzero(done)
-                self._finish(team, ended)
-                raw[ended] = self.env.reset(team.index[ended])
-        self.raw[team.lanes] = raw
-        return record.batches(raw)
+    def put(self, slot: int, theta: Float32, normalizer: Normalizer) -> None:
+        """From now on `slot` acts with these parameters (d,) and this normaliser."""
+        for (weights, biases), (weight, bias) in zip(self.layers, self.policy.mlp.layers(theta), strict=True):
+            weights[slot], biases[slot] = weight, bias
+        self.std[slot] = self.policy.std(theta)
+        self.mean[slot], self.inverse_std[slot] = normalizer.mean, normalizer.inverse_std
+        self.clip[slot] = normalizer.clip
 
-    def episodes(self, plays: Sequence[Play]) -> list[Batch]:
-        """One whole episode in every lane, from a reset; lanes that ended are not stepped further."""
-        team = _Team(self, plays)
-        record = _Record(team, MAX_EPISODE_STEPS)
-        for t, step in enumerate(self._whole_episodes(team)):
-            record.write(t, step)
-        return record.batches(np.zeros_like(record.raw[0]))
-
-    def outcomes(self, plays: Sequence[Play]) -> list[Episodes]:
-        """As :meth:`episodes`, but only returns and lengths are kept."""
-        team = _Team(self, plays)
-        for _ in self._whole_episodes(team):
-            pass
-        return team.episodes
-
-    def _whole_episodes(self, team: _Team) -> Iterator[_Step]:
-        self.running_return[team.lanes] = 0
-        self.whole[team.lanes] = True
-        raw = self.env.reset(team.index).astype(np.float32)
-        running: Index = np.arange(len(raw))
-        while running.size:
-            team.playing = np.unique(running // self.lanes_per_group).tolist()
-            step = self._step(team, raw, running)
-            yield step
-            raw[running] = step.after
-            done = step.terminated | step.truncated
-            self._finish(team, running[done])
-            running = running[~done]
-
-    def _step(self, team: _Team, raw: Float32, rows: Lanes) -> _Step:
-        """One step of `rows` of the team, whose raw observations are `raw` (L, O)."""
-        env, lanes = self.env, team.lanes if isinstance(rows, slice) else team.index[rows]
-        action = team.act(raw)[rows]
-        elapsed = env.elapsed[lanes].copy()
-        clipped = np.minimum(np.maximum(action, env.action_low), env.action_high)
-        after, reward, terminated, truncated = env.step(clipped, lanes)
-        self.running_return[lanes] += reward
-        return _Step(rows, raw[rows], action, reward, terminated, truncated, elapsed, after.astype(np.float32))
-
-    def _finish(self, team: _Team, rows: Index) -> None:
-        """Book the episodes that ended in `rows` of the team."""
-        lanes = team.index[rows]
-        for row, lane in zip(rows, lanes, strict=True):
-            if self.whole[lane]:
-                episodes = team.episodes[row // self.lanes_per_group]
-                episodes.returns.append(float(self.running_return[lane]))
-                episodes.lengths.append(int(self.env.elapsed[lane]))
-        self.running_return[lanes] = 0
-        self.whole[lanes] = True
-
-
-class _Step(NamedTuple):
-    """One step of R rows of a team."""
-
-    rows: Lanes
-    raw: Float32
-    action: Float32
-    reward: Float
-    terminated: Bool
-    truncated: Bool
-    elapsed: NDArray[np.int64]
-    after: Float32
-
-
-class _Team:
-    """The groups that play together: L = S B lanes, in the order of their plays."""
-
-    def __init__(self, sampler: Sampler, plays: Sequence[Play]):
-        groups, size = [play.group for play in plays], sampler.lanes_per_group
-        self.plays = plays
-        self.shape = (len(plays), size)
-        self.index = sampler.env.all_lanes.reshape(-1, size)[groups].ravel()
-        following = groups == list(range(groups[0], groups[0] + len(groups)))
-        self.lanes: Lanes = slice(groups[0] * size, (groups[-1] + 1) * size) if following else self.index
-        self.actor = sampler.policy.actor([play.theta for play in plays])
-        self.normalizer = normalizer.stack([play.normalizer for play in plays], sampler.env.observation_size)
-        self.action_size = sampler.env.action_size
-        self.playing = list(range(len(plays)))
-        """Those with a lane under way; the others draw no noise, as if they were alone."""
-        self.episodes = [Episodes() for _ in plays]
-
-    def act(self, raw: Float32) -> Float32:
-        """Actions (L, A) for raw observations (L, O)."""
-        noise = np.zeros((*self.shape, self.action_size), np.float32)
-        for s in self.playing:
-            if (stream := self.plays[s].noise) is not None:
-                stream.standard_normal(dtype=np.float32, out=noise[s])
-        observation = self.normalizer(raw.reshape(*self.shape, -1))
-        return GaussianPolicy.act(self.actor, observation, noise).reshape(len(raw), -1)
-
-
-class _Record:
-    """Everything that a team's steps showed, T steps at most."""
-
-    def __init__(self, team: _Team, steps: int):
-        self.team = team
-        shape = (steps, len(team.index))
-        self.raw = np.zeros((*shape, team.normalizer.mean.shape[-1]), np.float32)
-        self.action = np.zeros((*shape, team.action_size), np.float32)
-        self.reward = np.zeros(shape)
-        self.terminated, self.truncated, self.valid = (np.zeros(shape, bool) for _ in range(3))
-        self.elapsed = np.zeros(shape, np.int64)
-        self.cuts: list[tuple[int, Index, Float32]] = []
-
-    def write(self, t: int, step: _Step) -> None:
-        """Row t."""
-        rows = step.rows
-        self.raw[t, rows] = step.raw
-        self.action[t, rows] = step.action
-        self.reward[t, rows] = step.reward
-        self.terminated[t, rows] = step.terminated
-        self.truncated[t, rows] = step.truncated
-        self.elapsed[t, rows] = step.elapsed
-        self.valid[t, rows] = True
-        if (cut := step.truncated & ~step.terminated).any():
-            everyone = np.arange(len(self.team.index))
-            self.cuts.append((t, everyone[rows][cut], step.after[cut]))
-
-    def batches(self, last: Float32) -> list[Batch]:
-        """One batch for each group, as long as its own longest lane; `last` (L, O) are the raw observations after."""
-        size = self.team.shape[1]
-        batches = []
-        for s, play in enumerate(self.team.plays):
-            mine = slice(s * size, (s + 1) * size)
-            steps = int(self.valid[:, mine].any(axis=1).sum())
-            of = functools.partial(_part, slice(steps), mine)
-            truncations = []
-            for t, rows, after in self.cuts:
-                if (own := rows // size == s).any():
-                    truncations.append((t, rows[own] - s * size, play.normalizer(after[own])))
-            batches.append(
-                Batch(
-                    raw_TBO=of(self.raw),
-                    observation_TBO=play.normalizer(of(self.raw)),
-                    action_TBA=of(self.action),
-                    reward_TB=of(self.reward),
-                    terminated_TB=of(self.terminated),
-                    truncated_TB=of(self.truncated),
-                    elapsed_TB=of(self.elapsed),
-                    valid_TB=of(self.valid),
-                    last_BO=play.normalizer(last[mine]),
-                    truncations=truncations,
-                    returns=self.team.episodes[s].returns,
-                )
-            )
-        return batches
-
-
-def _part(steps: slice, lanes: slice, array: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(array[steps, lanes])
+    def act(self, first: int, raw: Float32, noise: Float32) -> Float32:
+        """Actions (n B, A) of n slots from `first` on, for raw observations (n B, O) and standard normal noise."""
+        lanes = self.shape[1]
+        slots = slice(first, first + len(raw) // lanes)
+        observation = raw.reshape(-1, lanes, raw.shape[1]) - self.mean[slots]
+        observation *= self.inverse_std[slots]
+        clip = self.clip[slots]
+        np.minimum(observation, clip, out=observation)
+        np.maximum(observation, -clip, out=observation)
+        action = forward([(weight[slots], bias[slots]) for weight, bias in self.layers], observation)[-1]
+        action += self.std[slots] * noise.reshape(action.shape)
+        return action.reshape(len(raw), -1)

@@ -67,7 +67,7 @@ def _on_fleet(claim: claims.Fleets, data: Data, slow: Cell, fast: Cell) -> tuple
     """
     there = data.spec(slow).model_copy(update={"fleet": data.spec(fast).fleet})
     rows = waiting.retime(data.rows(slow), there)
-    horizon = claim.horizon / waiting.task_steps(there) * waiting.round_seconds(there)
+    horizon = claim.horizon / there.steps_per_upload * waiting.round_seconds(there)
     return (
         data.arm(slow, claim.per, claim.threshold, horizon, rows),
         data.arm(fast, claim.per, claim.threshold, horizon),

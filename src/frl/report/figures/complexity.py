@@ -1,136 +1,261 @@
-"""The figures: return against samples of one agent, return against simulated time, and the effects of claims."""
+"""Return against samples of one agent or simulated time: a panel for each task and N, every seed and their median."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from frl.analysis import names
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
-from frl.analysis.names import FIGURE_OF, shown
+from frl.analysis.names import FIGURE_OF, display_name, shown
 from frl.analysis.poster import ENVIRONMENT, STEPS_PER_TRAJECTORY, reference
-from frl.report.figures import style
-from frl.report.figures.curves import (
-    EXPLAINED,
-    Look,
-    add_legend,
-    draw_curve,
-    draw_poster,
-    explanations,
-    fit,
-    nothing_drawn,
-    same_limits,
-    seeds_of,
-)
+from frl.analysis.quantity import Array
+from frl.analysis.thresholds import seed_times
+from frl.report.figures import layout, style
+from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
 
-CellStyle = Callable[[str, int], Look]
+WHOLE = 0.9
+"""A run counts as whole, and has a part in the median, if it is this share of the longest or diverged."""
+_POSTER: style.Dash = (0, (4, 2))
+_STRIP = 0.16  # room for final returns at the right edge, in parts of the panel's axis
+_AXES = {STEPS: "environment steps per agent", TIME: "simulated time (s)"}
 
 
-def sample_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """AFedPG's return against environment steps per agent, one curve for each N (N = 1 is PG)."""
-    return _figure(scenario, frame, STEPS)
+@dataclass(frozen=True)
+class Median:
+    """The median over the whole runs of a cell: x and returns (G,), and the final return of each of them."""
+
+    x: Array
+    returns: Array
+    final_S: Array
 
 
-def time_complexity(scenario: Scenario, frame: pd.DataFrame) -> Figure:
-    """Return against simulated time, one panel for each N that several methods have and one curve for each of them.
+def median_of(curves: Curves) -> Median:
+    """Median return over the seeds that were run to the end; the others stopped at their threshold, say."""
+    longest = max(run.x[-1] for run in curves.runs)
+    whole = [run for run in curves.runs if run.x[-1] >= WHOLE * longest or np.isfinite(run.diverged_at)]
+    end = min((run.x[-1] for run in whole if np.isnan(run.diverged_at)), default=longest)
+    x = np.unique(np.concatenate([run.x[run.x <= end] for run in whole] + [np.array([end])]))
+    returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in whole])
+    tail = x >= 0.9 * end
+    return Median(x, np.median(returns_SG, axis=0), np.asarray(returns_SG[:, tail].mean(axis=1)))
 
-    Where there is no such N, one panel has all curves.
+
+def sample_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
+    """Return against environment steps per agent, one panel for each task and N (N = 1 of AFedPG is PG).
+
+    Args:
+        scenario: names the methods (`figures.sample_complexity`), the thresholds and their order.
+        frame: the collected evaluation points.
+        width: of the figure, inches.
     """
-    return _figure(scenario, frame, TIME)
+    return _figure(scenario, frame, STEPS, width)
 
 
-def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str) -> Figure:
-    """The methods that the figure shows; one alone has a colour for each N."""
-    names = shown(scenario, FIGURE_OF[axis])
-    cells = [(key, n) for key in names for m in scenario.methods if m.key == key for n in sorted(m.n_agents)]
-    counts = sorted(n for _, n in cells)
-    if len(names) == 1:
-        colour = style.agent_colours(counts)
-        return _grid(scenario, frame, axis, [cells], lambda _, n: Look(colour[n]))
-    colours = style.method_colours(names.values())
-    if axis == TIME and (compared := dict.fromkeys(n for n in counts if counts.count(n) > 1)):
-        of_method = style.markers(names)
-        groups = [[cell for cell in cells if cell[1] == n] for n in compared]
-        return _grid(scenario, frame, axis, groups, lambda m, _: Look(colours[names[m]], of_method[m]))
-    shades, of_n = list(dict.fromkeys(reversed(counts))), style.markers(counts)  # the largest N in full colour
-
-    def look(method: str, n: int) -> Look:
-        return Look(style.shade(colours[names[method]], n, shades), of_n[n])
-
-    return _grid(scenario, frame, axis, [cells], look)
+def time_curves(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
+    """Return against simulated time, one panel for each task and N that several methods have; arguments as above."""
+    return _figure(scenario, frame, TIME, width)
 
 
-def _grid(
-    scenario: Scenario, frame: pd.DataFrame, axis: str, groups: list[list[tuple[str, int]]], look: CellStyle
-) -> Figure:
-    """One panel for each environment and group of (method, N), and one legend below them all, where it hides nothing.
-
-    Several groups are one for each N. The panels of an environment have the same limits.
-    """
-    places = [(environment, cells) for environment in scenario.environments for cells in groups]
-    columns = len(groups) if len(groups) > 1 < len(scenario.environments) else min(2, len(places))
-    rows = math.ceil(len(places) / columns)
-    figure = style.new_figure(max(6.0, 3.5 * columns), 0.9 + (2.9 if columns > 1 else 3.6) * rows)
-    curves, names = all_curves(frame, axis), shown(scenario, FIGURE_OF[axis])
-    called = {
-        cell: _name(scenario, curves, names[cell[0]], cell, len(groups) > 1) for cells in groups for cell in cells
-    }
-    handles: dict[str, Artist] = {}
-    of_environment: dict[str, list[Axes]] = {}
-    for i, (environment, cells) in enumerate(places):
-        panel = figure.add_subplot(rows, columns, i + 1)
-        drawn = [curves[(environment, *cell)] for cell in cells if (environment, *cell) in curves]
-        for one in drawn:
-            name = called[one.method, one.n_agents]
-            handles.setdefault(name, draw_curve(panel, one, look(one.method, one.n_agents)))
-        poster = [draw_poster(panel, reference(scenario, one), look(one.method, one.n_agents)) for one in drawn]
-        _label(panel, scenario, environment, axis, drawn, f", N = {cells[0][1]}" if len(groups) > 1 else "")
-        handles |= explanations(drawn, any(poster))
-        of_environment.setdefault(environment, []).extend([panel] if drawn else [])
-    for panels in of_environment.values():
-        same_limits(panels)
-    # Curves first, in the order of the methods; what the thin lines and bands mean comes last.
-    labels = dict.fromkeys(name for name in (*called.values(), *EXPLAINED) if name in handles)
-    add_legend(figure, {name: handles[name] for name in labels}, 4 if columns > 1 else 3)
-    return figure
+def groups(scenario: Scenario, axis: str) -> dict[int, list[tuple[str, int]]]:
+    """The (method, N) of each panel by its N; on the axis of time only those N that several methods have, if any."""
+    keys = shown(scenario, FIGURE_OF[axis])
+    cells = [(key, n) for key in keys for m in scenario.methods if m.key == key for n in m.n_agents]
+    found = {n: [cell for cell in cells if cell[1] == n] for n in sorted({n for _, n in cells})}
+    several = {n: some for n, some in found.items() if len(some) > 1}
+    return several or found if axis == TIME else found
 
 
-def _name(scenario: Scenario, curves: dict[Cell, Curves], name: str, cell: tuple[str, int], panels_of_n: bool) -> str:
-    """The curve's name in the legend; where there is one panel, with its seeds if some of them are not there yet."""
-    if panels_of_n:
-        return names.display_name(name)
-    called, wanted = names.curve_name(name, cell[1]), len(scenario.seeds)
-    one = curves.get((scenario.environments[0], *cell)) if len(scenario.environments) == 1 else None
-    if one is None or len(one.runs) == wanted:
-        return called
-    return f"{called} ({len(one.runs)} of {wanted} seeds)"
+def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str, width: float) -> Drawing:
+    curves, called, panels_of = all_curves(frame, axis), shown(scenario, FIGURE_OF[axis]), groups(scenario, axis)
+    columns = min(len(panels_of), 4 if width > style.NARROW else 2 if axis == STEPS else 1)
+    lines = -(-len(panels_of) // columns)
+    title = _finding(scenario, curves, axis)
+    figure, grid = layout.page(width, lines * len(scenario.environments), columns, 1.55, title)
+    looks = style.method_looks(called.values())
+    drawn: list[tuple[Axes, list[Curves]]] = []
+    for row, environment in enumerate(scenario.environments):
+        places = [panel for line in grid[row * lines : (row + 1) * lines] for panel in line]
+        used: list[Axes] = []
+        for panel, (n_agents, cells) in zip(places, panels_of.items(), strict=False):
+            found = [curves[environment, *cell] for cell in cells if (environment, *cell) in curves]
+            one = {called[c.method]: c for c in found}
+            _panel(scenario, panel, one, looks if len(cells) > 1 else {}, axis)
+            layout.panel_title(panel, _panel_title(scenario, environment, n_agents, found), 0.92 * width / columns)
+            drawn.append((panel, found))
+            used += [panel] if found else []
+        for panel in places[len(panels_of) :]:
+            panel.remove()
+        _share_limits(scenario, used, environment, axis, columns, places)
+    clearest = max(drawn, key=lambda one: _apart(scenario, one[1]))[0]
+    for panel, found in drawn:
+        _label(scenario, panel, found, called, looks, panel is clearest)
+    return Drawing(figure, _data(scenario, [c for _, found in drawn for c in found], axis))
 
 
-def _label(panel: Axes, scenario: Scenario, environment: str, axis: str, drawn: list[Curves], of_n: str) -> None:
-    """Title, axes with units, and limits that follow the lines (a band of few seeds may leave the panel)."""
-    if not drawn:
-        nothing_drawn(panel)
-        panel.set_title(f"{environment}{of_n}")
+def _panel(scenario: Scenario, panel: Axes, found: dict[str, Curves], looks: dict[str, Look], axis: str) -> None:
+    """Seeds thin, medians thick, the poster dashed, final returns as dots beyond the end."""
+    if not found:
+        layout.nothing_drawn(panel)
         return
-    method = scenario.methods[0]
-    version = scenario.resolve(environment, method.key, method.n_agents[0], scenario.seeds[0]).env_version
-    panel.set_title(f"{environment}-{version}{of_n}  ({seeds_of(drawn)})")
-    panel.set_ylabel("evaluation return")
-    fit(panel)
-    panel.xaxis.set_major_locator(MaxNLocator(6))
+    end = max(run.x[-1] for curves in found.values() for run in curves.runs)
     if axis == TIME:
-        panel.set_xlabel("simulated time (s)")
-        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        panel.set_xscale("log")
+        panel.set_xlim(min(run.x[run.x > 0].min() for curves in found.values() for run in curves.runs), end)
+    for place, (name, curves) in enumerate(found.items()):
+        look = looks.get(name, Look(style.BLUE))
+        for run in curves.runs:
+            panel.plot(run.x, run.returns, color=look.colour if looks else style.PALE, linewidth=0.5,
+                       alpha=0.3 if looks else 1, zorder=1.5)  # fmt: skip
+            if np.isfinite(run.diverged_at):
+                panel.plot(run.diverged_at, run.returns[-1], "x", color=style.BLACK, markersize=4, zorder=4)
+        middle = median_of(curves)
+        panel.plot(
+            middle.x, middle.returns, color=look.colour, marker=look.marker, markevery=max(1, len(middle.x) // 6),
+            markeredgecolor="white", markeredgewidth=0.5, linewidth=1.9, zorder=3,
+            gid=f"median {curves.method} {curves.n_agents}",
+        )  # fmt: skip
+        spread = np.linspace(0.1, 0.9, len(middle.final_S))
+        x = _beyond(panel, end, 0.03 + (_STRIP - 0.03) * (place + spread) / len(found))
+        panel.plot(x, np.sort(middle.final_S), "o", color=look.colour, markersize=2.2, alpha=0.7, markeredgewidth=0)
+        poster = reference(scenario, curves)
+        if poster is not None and (poster.x <= end).sum() > 1:
+            seen = poster.x <= end
+            panel.plot(
+                poster.x[seen], poster.returns_SG[0, seen], color=look.colour if looks else style.VERMILION,
+                linestyle=_POSTER, linewidth=1.2, zorder=2.5, gid=f"poster {curves.method} {curves.n_agents}",
+                marker=look.marker, markevery=0.15, markerfacecolor="white", markersize=3,
+            )  # fmt: skip
+    panel.axhline(scenario.threshold(curves.environment), color=style.GREY, linewidth=0.7, linestyle=":", zorder=1)
+
+
+def _beyond(panel: Axes, end: float, part: Array | float) -> Array:
+    """Places to the right of the end of all curves, in parts of the axis up to there."""
+    if panel.get_xscale() == "log":
+        return np.asarray(end * (end / panel.get_xlim()[0]) ** np.asarray(part))
+    return np.asarray(end * (1 + np.asarray(part)))
+
+
+def _share_limits(
+    scenario: Scenario, panels: list[Axes], environment: str, axis: str, columns: int, places: list[Axes]
+) -> None:
+    """One x and one y for all panels of a task, whose labels stand at the left and below alone."""
+    if not panels:
         return
-    panel.set_xlabel("environment steps per agent")
-    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if environment == ENVIRONMENT:
-        scale = (lambda x: x / STEPS_PER_TRAJECTORY, lambda x: x * STEPS_PER_TRAJECTORY)
-        panel.secondary_xaxis("top", functions=scale).set_xlabel("trajectories per agent (1,000 steps each)")
+    spec = next(spec for spec in scenario.runs() if spec.environment == environment)
+    ends = [max(float(np.max(line.get_xdata())) for line in p.get_lines() if line.get_linewidth() < 1) for p in panels]
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for p in panels for line in p.get_lines()])
+    margin = 0.06 * max(float(np.ptp(values)), 1e-9)
+    end, start = max(ends), min(panel.get_xlim()[0] for panel in panels) if axis == TIME else 0.0
+    for panel in panels:
+        place = places.index(panel)
+        panel.set_xlim(start, float(_beyond(panel, end, _STRIP + 0.02)))
+        panel.set_ylim(float(values.min()) - margin, float(values.max()) + margin)
+        panel.xaxis.set_major_locator(FixedLocator(layout.round_places(start, end, 3)))
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.yaxis.set_major_locator(MaxNLocator(4))
+        panel.axvline(float(_beyond(panel, end, 0.015)), color=style.PALE, linewidth=0.6, zorder=0.5)
+        panel.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= len(panels))
+        if place % columns == 0:
+            panel.set_ylabel(f"{environment}-{spec.env_version} return")
+        if place + columns >= len(panels):
+            panel.set_xlabel(_x_label(environment, axis, columns))
+
+
+def _x_label(environment: str, axis: str, columns: int) -> str:
+    if axis == STEPS and environment == ENVIRONMENT and columns == 1:
+        return f"{_AXES[axis]} ({STEPS_PER_TRAJECTORY:,} a trajectory)"
+    return {STEPS: "steps per agent", TIME: "simulated time (s)"}[axis]
+
+
+def _panel_title(scenario: Scenario, environment: str, n_agents: int, found: list[Curves]) -> str:
+    if len(found) != 1:
+        return f"N = {n_agents}"
+    level, curves = scenario.threshold(environment), found[0]
+    there = int(np.isfinite(seed_times(curves, level)).sum())
+    return f"N = {n_agents}: {there} of {len(curves.runs)} reach {level:g}"
+
+
+def _label(
+    scenario: Scenario, panel: Axes, found: list[Curves], called: dict[str, str], looks: dict[str, Look], clearest: bool
+) -> None:
+    """Names beside the curves: of each method where there are several, else in the clearest panel of what is what."""
+    named = []
+    for curves in found:
+        middle, look = median_of(curves), looks[called[curves.method]]
+        if len(found) > 1:
+            named.append((display_name(called[curves.method]), middle.x, middle.returns, look.colour))
+        elif clearest:
+            named.append(("median seed", middle.x, middle.returns, style.BLUE))
+            if (poster := reference(scenario, curves)) is not None:
+                named.append(("poster's mean", poster.x, poster.returns_SG[0], style.VERMILION))
+    if named:
+        layout.label_curves(panel.figure, panel, named)  # type: ignore[arg-type]
+
+
+def _apart(scenario: Scenario, found: list[Curves]) -> float:
+    """How far the poster's curve lies from the median, in return; where there is none, any panel is as clear."""
+    poster = reference(scenario, found[0]) if found else None
+    if poster is None:
+        return float(len(found) > 0)
+    middle = median_of(found[0])
+    return 1 + float(np.abs(middle.returns - np.interp(middle.x, poster.x, poster.returns_SG[0])).mean())
+
+
+def half_time(curves: Curves, level: float) -> float:
+    """When half of the seeds had reached the level and stayed, in units of the axis; nan if fewer ever did."""
+    times = np.sort(np.where(np.isnan(own := seed_times(curves, level)), np.inf, own))
+    value = float(times[(len(times) - 1) // 2])
+    return value if np.isfinite(value) else float("nan")
+
+
+def _finding(scenario: Scenario, curves: dict[Cell, Curves], axis: str) -> str:
+    """For each task what half of the seeds need at the fewest and the most agents."""
+    called, found = shown(scenario, FIGURE_OF[axis]), groups(scenario, axis)
+    if axis == TIME or len(called) != 1:
+        return _best(scenario, curves, axis)
+    said = []
+    for environment in scenario.environments:
+        level = scenario.threshold(environment)
+        parts = [_need(curves[environment, *cells[0]], level) for n, cells in found.items()
+                 if n in (min(found), max(found)) and (environment, *cells[0]) in curves]  # fmt: skip
+        said += [f"{level:g} on {environment} after {', '.join(parts)}"] if parts else []
+    name = display_name(next(iter(called.values())))
+    return f"{name}, steps per agent: half of the seeds reach {'; '.join(said)}" if said else name
+
+
+def _best(scenario: Scenario, curves: dict[Cell, Curves], axis: str) -> str:
+    """Whose median seed ends highest in each panel."""
+    called, said = shown(scenario, FIGURE_OF[axis]), []
+    for environment in scenario.environments:
+        for n, cells in groups(scenario, axis).items():
+            ends = {m: float(np.median(median_of(curves[environment, m, n]).final_S)) for m, _ in cells
+                    if (environment, m, n) in curves}  # fmt: skip
+            if ends:
+                best = max(ends, key=lambda method: ends[method])
+                said.append(f"{display_name(called[best])} on {environment} with N = {n} ({layout.number(ends[best])})")
+    return layout.unbroken(f"Highest median return at the end: {', '.join(said)}") if said else "No finished run"
+
+
+def _need(curves: Curves, level: float) -> str:
+    value = half_time(curves, level)
+    need = "more than the budget" if np.isnan(value) else layout.number(value)
+    return layout.unbroken(f"{need} with N = {curves.n_agents}")
+
+
+def _data(scenario: Scenario, drawn: list[Curves], axis: str) -> pd.DataFrame:
+    """Every point of every curve: of single seeds, the median and the poster."""
+    rows = []
+    for c in drawn:
+        middle, poster = median_of(c), reference(scenario, c)
+        lines = [(f"seed {run.seed}", run.x, run.returns) for run in c.runs]
+        lines += [("median", middle.x, middle.returns)]
+        lines += [("poster", poster.x, poster.returns_SG[0])] if poster is not None else []
+        rows += [pd.DataFrame({"environment": c.environment, "method": c.method, "n_agents": c.n_agents, "curve": name,
+                               axis: x, "return": y}) for name, x, y in lines]  # fmt: skip
+    columns = ["environment", "method", "n_agents", "curve", axis, "return"]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)

@@ -7,41 +7,62 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from frl.analysis.load import read_curves
-from frl.report.figures import communication, effects, style
-from frl.report.figures.complexity import sample_complexity, time_complexity
-from frl.scenario.products import figure_names
+from frl.report.figures import (
+    communication,
+    complexity,
+    effects,
+    forest,
+    pareto,
+    progress,
+    sensitivity,
+    staleness,
+    style,
+)
+from frl.scenario.products import OF_CLAIMS, figure_names
 from frl.scenario.scenario import Scenario
-from frl.verdicts.record import read
+from frl.verdicts.record import Verdicts, read
 
 
 def draw(scenario: Scenario, base: Path) -> None:
-    """Write the scenario's figures (:func:`figure_names`) below `base`/figures, each as svg, pdf and png.
+    """Write the scenario's figures (:func:`figure_names`) below `base`/figures: see :func:`style.save`.
 
     Args:
         scenario: names the panels, the curves and their order, and the claims.
         base: folder that holds the collected curves.csv and, if a figure shows claims, verdicts.json.
     """
-    frame = read_curves(base)
-    make: dict[str, Callable[[], Figure]] = {
-        name: partial(of_runs, scenario, frame) for name, of_runs in _OF_RUNS.items()
-    }
-    names = figure_names(scenario)
-    if set(names) & set(_OF_CLAIMS):
-        verdicts = read(base)
-        make |= {name: partial(of_claims, scenario, verdicts) for name, of_claims in _OF_CLAIMS.items()}
+    frame, names = read_curves(base), figure_names(scenario)
+    verdicts = read(base) if set(names) & set(OF_CLAIMS) else None
     with style.paper_style():
         for name in names:
-            style.save(make[name](), base / "figures" / name)
+            at = drawer(name, scenario, frame, verdicts)
+            style.save(at(style.WIDE), at(style.NARROW), base / "figures" / name)
 
 
-_OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame], Figure]] = {
-    "sample_complexity": sample_complexity,
-    "time_complexity": time_complexity,
-    "communication": communication.communication,
+def drawer(
+    name: str, scenario: Scenario, frame: pd.DataFrame, verdicts: Verdicts | None
+) -> Callable[[float], style.Drawing]:
+    """What draws the figure of this name in a given width (inches)."""
+    if name in _OF_RUNS:
+        return partial(_OF_RUNS[name], scenario, frame)
+    assert verdicts is not None
+    if name == "lookahead":
+        return partial(effects.lookahead, scenario, frame, verdicts)
+    return partial(_OF_VERDICTS[name], scenario, verdicts)
+
+
+_OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame, float], style.Drawing]] = {
+    "sample_complexity": complexity.sample_complexity,
+    "time_complexity": progress.time_complexity,
+    "time_curves": complexity.time_curves,
+    "staleness": staleness.staleness,
+    "sensitivity": sensitivity.sensitivity,
+    "communication": pareto.communication,
     "uploads": communication.uploads,
     "variance_multiplier": communication.variance_multiplier,
 }
-_OF_CLAIMS = {"lookahead": effects.lookahead, "fleets": effects.fleets}
+_OF_VERDICTS: dict[str, Callable[[Scenario, Verdicts, float], style.Drawing]] = {
+    "forest": forest.forest,
+    "fleets": effects.fleets,
+}

@@ -1,133 +1,176 @@
-"""Two figures of effects: what the lookahead adds, and what asynchrony saves on more and less equal fleets."""
+"""Two figures of effects: what the lookahead saves, and what asynchrony saves on more and less equal fleets."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis import waiting
-from frl.analysis.thresholds import FAMILY_LEVEL
-from frl.report.figures import style
-from frl.report.figures.curves import GREY, nothing_drawn
+from frl.analysis.names import display_name
+from frl.analysis.quantity import Quantity, shown
+from frl.analysis.thresholds import arm_of
+from frl.report.figures import layout, style
+from frl.report.figures.style import Drawing
 from frl.scenario.scenario import Scenario
 from frl.spec import StragglerFleet
+from frl.verdicts.estimate import Data, curves_per
 from frl.verdicts.record import Judgement, Verdicts
 
-LegendPlace = Literal["outside lower left", "upper left"]
+_WITHOUT, _WITH = -0.17, 0.17  # where the two of a pair stand beside their alpha
 
 
-def lookahead(scenario: Scenario, verdicts: Verdicts) -> Figure:
-    """Samples without the lookahead over those with it, against alpha; beside it the theory's share of the bias.
+def lookahead(scenario: Scenario, frame: pd.DataFrame, verdicts: Verdicts, width: float) -> Drawing:
+    """What every seed needs to the threshold without the lookahead and with it, paired at each alpha.
+
+    Args:
+        scenario: the grid.
+        frame: the collected evaluation points.
+        verdicts: its judged claims.
+        width: of the figure, inches.
+    """
+    pairs = sorted(verdicts.of("lookahead"), key=lambda one: one.notes.alpha or 0)
+    tasks = list(dict.fromkeys(one.environment for one in pairs))
+    figure, grid = layout.page(width, max(len(tasks), 1), 1, 2.1, _saved(pairs))
+    data: list[pd.DataFrame] = []
+    if not pairs:
+        layout.nothing_drawn(grid[0][0])
+    for (panel,), environment in zip(grid, tasks, strict=False):
+        own = [one for one in pairs if one.environment == environment]
+        for place, one in enumerate(own):
+            data.append(_pair(Data(scenario, frame), panel, place, one))
+        _finish(panel, own, data)
+    columns = ["environment", "alpha", "n_agents", "lookahead", "seed", "steps_per_agent", "reached"]
+    return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=columns))
+
+
+def _pair(data: Data, panel: Axes, place: int, one: Judgement) -> pd.DataFrame:
+    """Dots for seeds, hollow at the horizon for those that never got there, joined by seed; bars for the means."""
+    found = []
+    for (cell, at), has in zip(zip(one.cells, (_WITHOUT, _WITH), strict=True), (False, True), strict=True):
+        curves = curves_per(data.rows(cell), one.per)
+        arm, colour = arm_of(curves, one.threshold, one.horizon), style.BLUE if has else style.VERMILION
+        times = np.exp(arm.log_S)
+        found.append(dict(zip(curves.seeds, times, strict=True)))
+        stuck = int((~arm.reached_S).sum())
+        aside = iter(np.linspace(-0.02, 0.02, stuck) * min(stuck - 1, 3) if stuck > 1 else [0.0])
+        for time, reached in zip(times, arm.reached_S, strict=True):
+            panel.plot(place + at + (0 if reached else next(aside)), time, "os"[has], color=colour, markersize=3.5,
+                       markerfacecolor=colour if reached else "white", markeredgewidth=0.8, zorder=3)  # fmt: skip
+        mean, outward = arm.geometric_mean, place + at * 1.5
+        panel.plot([outward - 0.06, outward + 0.06], [mean, mean], color=style.BLACK, linewidth=2.2, zorder=4)
+    for seed in found[0].keys() & found[1].keys():
+        panel.plot([place + _WITHOUT, place + _WITH], [found[0][seed], found[1][seed]], color=style.PALE,
+                   linewidth=0.6, zorder=1)  # fmt: skip
+    rows = [
+        (one.environment, one.notes.alpha, cell[2], has, seed, time, time < one.horizon)
+        for cell, has, own in zip(one.cells, (False, True), found, strict=True) for seed, time in own.items()
+    ]  # fmt: skip
+    columns = ["environment", "alpha", "n_agents", "lookahead", "seed", "steps_per_agent", "reached"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _finish(panel: Axes, own: list[Judgement], data: list[pd.DataFrame]) -> None:
+    values = pd.concat(data)["steps_per_agent"]
+    low, high = float(values.min()) / 1.4, own[0].horizon * 1.15
+    panel.set_yscale("log")
+    panel.set(ylim=(low, high), xlim=(-0.6, len(own) - 0.4), xlabel="momentum weight α (bar: geometric mean)")
+    panel.axhline(own[0].horizon, color=style.GREY, linewidth=0.7, linestyle=":")
+    panel.set_xticks(range(len(own)), [f"{one.notes.alpha:g}" for one in own])
+    panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low, high, 4)))
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.set_ylabel(f"steps per agent to {own[0].threshold:g}\non {own[0].environment}")
+    panel.grid(visible=False, axis="x")
+    for at, name, colour in ((_WITHOUT, "without", style.VERMILION), (_WITH, "with", style.BLUE)):
+        side = "right" if at < 0 else "left"
+        panel.annotate(name, (at, low), (0, 3), textcoords="offset points", ha=side, va="bottom", color=colour)
+
+
+def _saved(pairs: list[Judgement]) -> str:
+    """How many times fewer samples it takes with the lookahead."""
+    if not pairs:
+        return "The lookahead: no pair was run"
+    said = [f"{_times(one)} at α = {one.notes.alpha:g}" for one in pairs]
+    return f"Samples without the lookahead over those with it: {', '.join(said)} (N\N{NO-BREAK SPACE}= " + (
+        f"{pairs[0].arms[0].n_agents}; above 1 it saves)"
+    )
+
+
+def _times(one: Judgement) -> str:
+    return shown(one.effect.quantity if one.effect else Quantity(float("nan")), "ratio")
+
+
+def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
+    """Time ratio of the synchronous method over the asynchronous one against t_max / t_min, with its closed form.
 
     Args:
         scenario: the grid.
         verdicts: its judged claims.
+        width: of the figure, inches.
     """
-    figure = style.new_figure(7.0, 3.4)
-    found = sorted(verdicts.of("lookahead"), key=lambda one: one.notes.alpha or 0)
-    if not found:
-        nothing_drawn(figure.subplots())
-        return figure
-    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
-    names = [f"{one.notes.alpha:g}" for one in found]
-    for place, one in enumerate(found):
-        _bar(left, place, one, style.BLUE)
-    left.axhline(1, color=GREY, linewidth=0.9, zorder=0.5)
-    left.set_yscale("log")
-    _plain_log_axis(left, [v for one in found for v in _ends(one)])
-    left.set_title(_title(scenario, found))
-    left.set_ylabel(f"samples to a return of {found[0].threshold:g},\nVanilla / AFedPG")
-    shares = [one.notes.momentum_share or 0.0 for one in found]
-    right.bar(range(len(shares)), shares, width=0.5, color=style.SKY)
-    for i, share in enumerate(shares):
-        right.annotate(f"{100 * share:.1f} %", (i, share), (0, 2), textcoords="offset points", ha="center", fontsize=8)
-    right.set(ylim=(0, 1))
-    right.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    right.set_ylabel("share of the bias that it removes")
-    right.set_title("In theory")
-    for panel in (left, right):
-        panel.set_xticks(range(len(names)), names)
-        panel.set_xlim(-0.6, len(names) - 0.4)
-        panel.set_xlabel("momentum weight α")
-        panel.grid(False, axis="x")
-    _legend(figure, left, "outside lower left")
-    return figure
-
-
-def fleets(scenario: Scenario, verdicts: Verdicts) -> Figure:
-    """Time ratio of FedPG over AFedPG against t_max / t_min, with the closed form of not waiting.
-
-    Args:
-        scenario: the grid.
-        verdicts: its judged claims.
-    """
-    figure = style.new_figure(4.6, 3.4)
-    panel = figure.subplots()
     found = sorted(verdicts.of("fleets"), key=_spread)
+    figure, ((panel,),) = layout.page(width, 1, 1, 2.3, _grows(scenario, found))
+    data = pd.DataFrame([(_spread(o), *_ends(o), o.notes.waiting_gain) for o in found],
+                        columns=["t_max_over_t_min", "ratio", "low", "high", "closed_form"])  # fmt: skip
     if not found:
-        nothing_drawn(panel)
-        return figure
-    panel.set(xscale="log", yscale="log", xlabel=r"$t_{\max}\,/\,t_{\min}$ of the agents")
-    panel.set_ylabel(f"time to a return of {found[0].threshold:g}, FedPG / AFedPG")
-    panel.set_title(_title(scenario, found))
+        layout.nothing_drawn(panel)
+        return Drawing(figure, data)
     x, y = _closed_form(scenario, found)
-    panel.plot(
-        x, y, color=GREY, linestyle=(0, (4, 2)), linewidth=1.3, label="from not waiting alone (closed form)", zorder=1,
-        marker="_" if len(found) == 1 else "", markersize=16,
-    )  # fmt: skip
+    spreads = [_spread(one) for one in found]
+    values = [v for one in found for v in (*_ends(one), *y) if np.isfinite(v)]
+    low, high = min(values) / 1.25, max(values) * 1.25
+    panel.set(xscale="log", yscale="log", xlim=(min(spreads) / 1.25, max(spreads) * 1.25), ylim=(low, high))
+    panel.plot(x, y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=1.3, marker="" if len(found) > 1 else "_",
+               markersize=16, zorder=1, gid="closed form")  # fmt: skip
     for one in found:
-        _bar(panel, _spread(one), one, style.BLUE)
-    ticks = [_spread(one) for one in found]
-    panel.set_xlim(min(ticks) / 1.25, max(ticks) * 1.25)
-    panel.xaxis.set_major_locator(FixedLocator(ticks))
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    _plain_log_axis(panel, [*y, *(v for one in found for v in _ends(one))])
-    _legend(panel, panel, "upper left")
-    return figure
+        value, start, end = _ends(one)
+        panel.plot([_spread(one)] * 2, [start, end], color=style.BLUE, linewidth=1.7)
+        panel.plot(_spread(one), value, "o", color=style.BLUE, markersize=6, markeredgecolor="white")
+    panel.set_xlabel("slowest over fastest agent (time per task)")
+    slow, fast = _names(scenario, found[0])
+    panel.set_ylabel(f"time to {found[0].threshold:g}, {slow} / {fast}")
+    panel.xaxis.set_major_locator(FixedLocator(spreads))
+    panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low, high, 5)))
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_minor_locator(NullLocator())
+    measured = np.array([_ends(one)[0] for one in found])
+    named = [("not waiting alone (closed form)", np.array(x), np.array(y), style.GREY)]
+    layout.label_curves(figure, panel, [*named, ("measured", np.array(spreads), measured, style.BLUE)])
+    return Drawing(figure, data)
 
 
 def _spread(one: Judgement) -> float:
     return one.notes.t_max_over_t_min or 1.0
 
 
-def _ends(one: Judgement) -> tuple[float, ...]:
-    """The effect and the ends of its interval, as far as they are known."""
-    effect = one.effect
-    return tuple(v for v in (effect.value, effect.low, effect.high) if v is not None) if effect else ()
+def _ends(one: Judgement) -> tuple[float, float, float]:
+    """The effect and the ends of its interval, the value itself where they are unknown."""
+    if one.effect is None:
+        return (float("nan"),) * 3
+    value, low, high = one.effect.value, one.effect.low, one.effect.high
+    return value, value if low is None else low, value if high is None else high
 
 
-def _plain_log_axis(panel: Axes, values: list[float]) -> None:
-    """Limits around these values and a few round numbers on a logarithmic y axis."""
-    panel.set_ylim(min(values) / 1.25, max(values) * 1.25)
-    round_numbers = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
-    panel.yaxis.set_major_locator(FixedLocator([t for t in round_numbers if t < 1.25 * max(values)]))
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+def _names(scenario: Scenario, one: Judgement) -> list[str]:
+    """What readers call the algorithms of the slower and the faster arm."""
+    return [display_name(scenario.resolve(*cell, scenario.seeds[0]).algorithm) for cell in one.cells[:2]]
 
 
-def _legend(where: Axes | Figure, panel: Axes, place: LegendPlace) -> None:
-    """Each kind of mark once."""
-    handles, labels = panel.get_legend_handles_labels()
-    unique = dict(zip(reversed(labels), reversed(handles), strict=True))
-    if unique:
-        where.legend(
-            list(reversed(unique.values())), list(reversed(unique)), loc=place, ncols=2 if where is not panel else 1
-        )
+def _grows(scenario: Scenario, found: list[Judgement]) -> str:
+    if not found:
+        return "More and less equal agents: no fleet was run"
+    first, last = found[0], found[-1]
+    slow, fast = _names(scenario, first)
+    return layout.unbroken(
+        f"{slow} takes {_times(first)} times as long as {fast} {_where(first)}, {_times(last)} times {_where(last)} "
+        f"(N = {first.arms[0].n_agents})"
+    )
 
 
-def _bar(panel: Axes, x: float, one: Judgement, colour: str) -> None:
-    """The effect with its interval."""
-    value, *ends = _ends(one)
-    low, high = ends or (value, value)
-    panel.errorbar(
-        x, value, yerr=[[value - low], [high - value]], fmt="o", color=colour, markersize=6, markeredgecolor="white",
-        linewidth=1.7, label=f"estimate, {100 * FAMILY_LEVEL:g} % interval", zorder=3,
-    )  # fmt: skip
+def _where(one: Judgement) -> str:
+    spread = _spread(one)
+    return "with equal agents" if spread == 1 else f"where the slowest agent is {spread:g} times slower"
 
 
 def _closed_form(scenario: Scenario, found: list[Judgement]) -> tuple[list[float], list[float]]:
@@ -139,11 +182,3 @@ def _closed_form(scenario: Scenario, found: list[Judgement]) -> tuple[list[float
     ratios = np.geomspace(min(x), max(x), 50)
     fleets = [spec.fleet.model_copy(update={"ratio": float(r)}) for r in ratios]
     return list(ratios), [waiting.waiting_gain(spec.model_copy(update={"fleet": f})) for f in fleets]
-
-
-def _title(scenario: Scenario, drawn: list[Judgement]) -> str:
-    """Environment, N and seeds of the parts in the figure."""
-    one, seeds = drawn[0], sorted({count for part in drawn for count in part.seeds})
-    version = scenario.resolve(*one.cells[0], scenario.seeds[0]).env_version
-    count = "–".join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
-    return f"{one.environment}-{version}  (N = {one.arms[0].n_agents}, {count} seed{'s' * (seeds != [1])})"

@@ -32,9 +32,7 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
                 row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
                 row |= _of_whole_runs(frame, cell)
                 if SERVERS[spec.algorithm].lazy:
-                    row["upload_share"] = float(np.nanmean(upload_shares(frame, cell)))
-                    row["longest_skip"] = max(longest_skips(frame, cell))
-                    row["silent"] = silent(frame, cell, getattr(spec.server, "window", 0))
+                    row |= _of_rounds(frame, cell, getattr(spec.server, "window", 0))
                 row["uploads_to_threshold"], row["uplink_to_threshold"] = uploads_to[cell].mean(), bytes_to[cell].mean()
                 row["reached"] = bytes_to[cell].share
                 other = bytes_to.get(baseline(scenario, cell) or cell)
@@ -55,6 +53,17 @@ def _of_whole_runs(frame: pd.DataFrame, cell: Cell) -> Row:
     row["total_bytes"] = float((ends["uplink_bytes"] + ends["downlink_bytes"]).mean())
     row["bytes_per_upload"] = float(ends["uplink_bytes"].sum() / max(ends["uploads"].sum(), 1))
     return row
+
+
+def _of_rounds(frame: pd.DataFrame, cell: Cell, forced: int) -> Row:
+    """What a lazy method's agents kept to themselves; nothing where no seed has finished a round."""
+    shares = [share for share in upload_shares(frame, cell) if not np.isnan(share)]
+    if not shares:
+        return {}
+    skips = [skip for skip in longest_skips(frame, cell) if not np.isnan(skip)]
+    return {
+        "upload_share": float(np.mean(shares)), "longest_skip": max(skips), "silent": silent(frame, cell, forced),
+    }  # fmt: skip
 
 
 def _columns(rows: list[Row]) -> tuple[Column, ...]:
@@ -117,7 +126,8 @@ def privacy(scenario: Scenario) -> pd.DataFrame:
 def _leaves(spec: RunSpec) -> str:
     lazy = SERVERS[spec.algorithm].lazy
     what = ["change of the policy gradient since its last upload, or none" if lazy else "policy gradient"]
-    what += ["change of the critic"] if spec.critic.mode == "federated" else []
+    critic = {"average": ["change of the critic"], "delta": ["change of the critic"], "gradients": ["critic gradients"]}
+    what += critic.get(spec.critic.mode, [])
     if spec.normalizer.mode == "federated":
         until = spec.normalizer.freeze_after_steps
         what.append(f"count, sum and sum of squares of new observations{f' (first {until:,} steps)' if until else ''}")

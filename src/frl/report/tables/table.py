@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ Row = dict[str, Value]
 class Column:
     """A column: its name in the CSV, its heading for readers (with the unit), and how its values are printed.
 
-    `quantity`: the values are :class:`Quantity`; the CSV gets three more columns, _low, _high and _relation.
+    `quantity`: the values are :class:`Quantity`; the CSV gets two more columns, _low and _high.
     """
 
     key: str
@@ -32,12 +33,12 @@ class Column:
         return shown(value, self.format)
 
     def cells(self, value: Value) -> dict[str, object]:
-        """The value as one or four CSV cells."""
+        """The value as one or three CSV cells."""
         if not self.quantity:
             return {self.key: value}
         assert value is None or isinstance(value, Quantity)
-        q = value or Quantity(math.nan, relation="?")
-        parts = {"": q.value, "_low": q.low, "_high": q.high, "_relation": q.relation}
+        q = value or Quantity(math.nan)
+        parts = {"": q.value, "_low": q.low, "_high": q.high}
         return {self.key + suffix: part for suffix, part in parts.items()}
 
 
@@ -65,8 +66,9 @@ class Table:
         """GitHub-flavoured Markdown with title and note."""
         head = [column.heading for column in self.columns]
         rule = ["---" if self._left(column) else "---:" for column in self.columns]
-        body = "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *self.texts()])
-        return f"## {self.title}\n\n{body}\n\n{self.note}\n"
+        lines = [[literal(text) for text in head], rule, *([literal(text) for text in line] for line in self.texts())]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return f"## {literal(self.title)}\n\n{body}\n\n{literal(self.note)}\n"
 
     def html(self) -> str:
         """An HTML page of its own; the report takes its <figure> (:func:`read_fragment`)."""
@@ -99,6 +101,11 @@ class Table:
         write_csv(folder / f"{self.name}.csv", self.frame())
         write_atomically(folder / f"{self.name}.md", self.markdown())
         write_atomically(folder / f"{self.name}.html", self.html())
+
+
+def literal(text: str) -> str:
+    """The text as Markdown that shows just it, on one line, in a cell of a table too."""
+    return re.sub(r"([\\`*_{}\[\]<|$~&])", r"\\\1", " ".join(text.split()))
 
 
 def read_fragment(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""A3C: asynchronous workers whose gradients a shared RMSProp applies as they arrive.
+"""A3C-style: asynchronous workers whose gradients a shared RMSProp applies as they arrive.
 
-Mnih et al., ICML 2016, algorithm S3 with shared statistics: no momentum buffer, no normalised step, no lookahead.
+After Mnih et al., ICML 2016, algorithm S3 with shared statistics: no momentum buffer, no normalised step, no lookahead.
 The n-step returns and the entropy bonus are the estimator's (`estimator.name: nstep`, `entropy_coefficient`); the
 value function travels as every method's here does, so that only the policy's update differs.
 """

@@ -10,17 +10,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from frl.training.adam import Adam
+
 Array = NDArray[Any]
 
 
 class Settings(BaseModel):
-    """Base of every settings model: frozen, unknown keys refused, help text in the string under a field."""
+    """Base of every settings model: frozen, unknown keys and non-finite numbers refused, help under a field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -35,8 +37,15 @@ class Message:
     @property
     def nbytes(self) -> int:
         """Bytes on the wire: the arrays in their own dtype, 8 for each counter, nothing for an absent field."""
-        values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
-        return sum(8 if isinstance(value, int) else value.nbytes for value in values if value is not None)
+        return sum(_nbytes(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type, misc]
+
+
+def _nbytes(value: int | Array | tuple[Array, ...] | None) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, tuple):
+        return sum(array.nbytes for array in value)
+    return 8 if isinstance(value, int) else value.nbytes
 
 
 @dataclass(frozen=True)
@@ -66,16 +75,47 @@ class Update(Message):
     gradient: Array | None
     """g, shape (d,): estimate of the gradient of J at the task's parameters (ascent direction); None: not uploaded."""
     critic: Array | None = None
-    """Change of phi against the task's snapshot, shape (c,)."""
+    """Change of phi against the task's snapshot, shape (c,); or gradients there, shape (K, c)."""
     normalizer: Array | None = None
     """Sums over this task's new observations only, shape (1 + 2 O,)."""
+    coded: tuple[Array, ...] | None = None
+    """What a codec put in the place of other fields, each array in the dtype that travels."""
 
     @property
     def nbytes(self) -> int:
         """As every message's; an update that carries nothing is one byte, a flag that says so."""
-        if self.gradient is None and self.critic is None and self.normalizer is None:
+        if self.gradient is None and self.critic is None and self.normalizer is None and self.coded is None:
             return 1
         return super().nbytes
+
+
+class Codec(Protocol):
+    """Compression of the uplink, one object for both sides. What each agent remembers is in its own memory."""
+
+    def encode(self, update: Update, memory: dict[str, Array]) -> Update:
+        """On the agent: the update that travels, with `coded` in place of the fields it codes."""
+
+    def decode(self, update: Update) -> Update:
+        """On the server, before the method sees it: the update without `coded`."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """All of an update that an adversary may replace: not the agent, not the step, not what the run logs."""
+
+    gradient: Array | None
+    critic: Array | None
+    normalizer: Array | None
+
+
+class Adversary(Protocol):
+    """What malicious agents do; one object for all that collude, so it knows what they have seen and nothing else."""
+
+    def rewards(self, reward_TB: Array) -> Array:
+        """The rewards that the agent learns from, (T, B), in place of those it met."""
+
+    def answer(self, task: Task, honest: Payload) -> Payload:
+        """What it sends instead of the honest answer; fields that are None stay None."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +131,8 @@ class Sample:
     """Of this agent, for methods that draw."""
     n_agents: int
     """N."""
+    fisher: Callable[[Array], Array] | None = None
+    """v (d,) -> F v, with the policy's Fisher information F at the task's parameters, averaged over the batch."""
 
 
 class SharedState:
@@ -99,6 +141,7 @@ class SharedState:
     Args:
         critic: initial phi, shape (c,), or None if the critic is local or absent.
         mixing: rho in phi <- phi + rho * delta; 1/N makes N agents that fit the same residual count as one.
+        adam: if given, agents send gradients and it applies each; `mixing` is then of no effect.
         normalizer: initial sums, shape (1 + 2 O,), or None.
         freeze_after: observation count after which the normaliser no longer changes; None means never.
     """
@@ -109,16 +152,22 @@ class SharedState:
         mixing: float = 1.0,
         normalizer: Array | None = None,
         freeze_after: int | None = None,
+        adam: Adam | None = None,
     ):
         self.critic = critic
         self.mixing = mixing
+        self.adam = adam
         self.normalizer = normalizer
         self.freeze_after = freeze_after
 
     def absorb(self, update: Update) -> None:
-        """Merge one update's critic change (scaled by rho) and normaliser sums (exactly)."""
+        """Merge what one update says of the critic, and its normaliser sums (exactly)."""
         if self.critic is not None and update.critic is not None:
-            self.critic = self.critic + self.critic.dtype.type(self.mixing) * update.critic
+            if self.adam is None:
+                self.critic = self.critic + self.critic.dtype.type(self.mixing) * update.critic
+            else:
+                for gradient in update.critic:
+                    self.critic = self.critic - self.adam.step(gradient)
         if self.normalizer is not None and update.normalizer is not None and not self.frozen:
             self.normalizer = self.normalizer + update.normalizer
 

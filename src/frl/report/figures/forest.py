@@ -1,0 +1,122 @@
+"""What was claimed beside what was measured: a line for each claim, with its interval, coloured by its verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from frl.report.figures import layout, style
+from frl.report.figures.style import Drawing, Look
+from frl.scenario.scenario import Scenario
+from frl.verdicts.record import Judgement, Verdicts
+
+LOOKS = {
+    "replicated": Look(style.GREEN, "s"),
+    "contradicted": Look(style.VERMILION, "X"),
+    "inconclusive": Look(style.GREY, "o"),
+    "not run": Look(style.PALE, ""),
+}
+"""Colour and marker of each verdict, whose word stands beside it."""
+_LIMITS = (0.05, 50.0)  # an interval that goes on beyond these is cut
+
+
+@dataclass(frozen=True)
+class Line:
+    """One claim: its label, the claimed ratio (nan: only that it exceeds 1), the measured one, and the verdict."""
+
+    label: str
+    claimed: float
+    value: float
+    low: float
+    high: float
+    verdict: str
+
+
+def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
+    """The primary claims of a ratio, or where there are none, all of them."""
+    parts = [one for one in verdicts.parts if one.reason.code != "not_in_scenario"]
+    ratios = [one for one in parts if one.unit == "ratio" and not one.joint]
+    primary = [one for one in ratios if one.role == "primary"]
+    several = len({one.environment for one in primary or ratios}) > 1
+    return draw([_line(one, several) for one in primary or ratios], width)
+
+
+def _line(one: Judgement, several: bool) -> Line:
+    value, low, high = (one.effect.value, one.effect.low, one.effect.high) if one.effect else (None, None, None)
+    claimed, value, low, high = (float("nan") if v is None else v for v in (one.number, value, low, high))
+    what = {"samples": "samples", "time": "time"}.get(one.per, one.per.replace("_", " "))
+    where = f"{one.environment}: " if several else ""
+    return Line(
+        f"{where}{what}, {' over '.join(arm.label for arm in one.arms)}", claimed, value, low, high, one.verdict
+    )
+
+
+def draw(lines: Sequence[Line], width: float) -> Drawing:
+    """The forest plot of any claims of a ratio.
+
+    Args:
+        lines: from top to bottom.
+        width: of the figure, inches; in a narrow one labels stand above their lines.
+    """
+    count, narrow = Counter(line.verdict for line in lines), width <= style.NARROW
+    said = ", ".join(f"{count[verdict]} {verdict}" for verdict in LOOKS if count[verdict])
+    title = f"Of {len(lines)} comparisons {said}" if lines else "No claim to judge"
+    height = 0.55 + (0.36 if narrow else 0.23) * max(len(lines), 1)
+    figure, ((panel,),) = layout.page(width, 1, 1, height, title)
+    if not lines:
+        layout.nothing_drawn(panel, "no claim to judge")
+    else:
+        _draw(panel, lines, narrow)
+    return Drawing(figure, pd.DataFrame([asdict(line) for line in lines], columns=list(Line.__annotations__)))
+
+
+def _draw(panel: Axes, lines: Sequence[Line], narrow: bool) -> None:
+    panel.set_xscale("log")
+    values = np.array([[line.claimed, line.value, line.low, line.high] for line in lines]).ravel()
+    finite = values[np.isfinite(values) & (values > 0)]
+    start = max(min(0.8, float(finite.min(initial=1.0))) / 1.15, _LIMITS[0])
+    end = min(max(1.25, float(finite.max(initial=1.0))) * 1.15, _LIMITS[1])
+    panel.set(xlim=(start, end), ylim=(len(lines) - 0.4, -0.8 if narrow else -0.6))
+    panel.axvline(1, color=style.GREY, linewidth=0.8, zorder=0.5)
+    for place, line in enumerate(lines):
+        _one(panel, place, line, (start, end))
+        panel.annotate(
+            line.verdict, (1, place), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            va="center", color=LOOKS[line.verdict].colour if line.verdict != "not run" else style.GREY,
+        )  # fmt: skip
+        if narrow:
+            panel.annotate(line.label, (0, place - 0.45), (1, 0), xycoords=("axes fraction", "data"),
+                           textcoords="offset points", va="center", fontsize=7)  # fmt: skip
+    panel.set_yticks(range(len(lines)), [""] * len(lines) if narrow else [line.label for line in lines])
+    panel.tick_params(axis="y", length=0)
+    panel.grid(visible=False, axis="y")
+    panel.xaxis.set_major_locator(FixedLocator(layout.round_places(start, end, 5)))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.set_xlabel(
+        "ratio. ◇ claimed (▷: only that it exceeds 1)," + ("\n" if narrow else " ") + "filled: measured, with interval"
+    )
+
+
+def _one(panel: Axes, place: int, line: Line, limits: tuple[float, float]) -> None:
+    """The interval with an arrow where it is cut, the measured value, and what was claimed."""
+    look = LOOKS[line.verdict]
+    if np.isfinite(line.value):
+        low, high = (line.low, line.high) if np.isfinite(line.low) else (line.value, line.value)
+        panel.plot(np.clip([low, high], *limits), [place, place], color=look.colour, linewidth=2.2,
+                   solid_capstyle="butt")  # fmt: skip
+        for end, marker, beyond in ((limits[0], "<", low < limits[0]), (limits[1], ">", high > limits[1])):
+            if beyond:
+                panel.plot(end, place, marker, color=look.colour, markersize=5, clip_on=False)
+        panel.plot(np.clip(line.value, *limits), place, look.marker or "o", color=look.colour, markersize=6,
+                   markeredgecolor="white", markeredgewidth=0.7, zorder=3)  # fmt: skip
+    claimed, marker = (line.claimed, "D") if np.isfinite(line.claimed) else (1.0, ">")
+    panel.plot(
+        np.clip(claimed, *limits), place, marker, markersize=5.5, markerfacecolor="none", markeredgecolor=style.BLACK,
+        markeredgewidth=1.1, zorder=4,
+    )  # fmt: skip

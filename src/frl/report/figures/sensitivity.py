@@ -1,0 +1,142 @@
+"""What a threshold costs against the step size: one curve for each N, or for each method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from frl.analysis.curves import STEPS, TIME, all_curves
+from frl.analysis.names import display_name, key_of, shown
+from frl.analysis.quantity import Array
+from frl.analysis.thresholds import arm_of, common_horizon
+from frl.report.figures import layout, style
+from frl.report.figures.style import Drawing, Look
+from frl.scenario.scenario import Scenario
+
+COLUMNS = ["panel", "curve", "step_size", "value", "low", "high", "share"]
+
+
+def sensitivity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
+    """Samples to the threshold for each N of the first label, and time for each label at the largest N that all have.
+
+    Args:
+        scenario: `figures.sensitivity` gives methods that differ in their step size alone one label.
+        frame: the collected evaluation points.
+        width: of the figure, inches.
+    """
+    called = shown(scenario, "sensitivity")
+    counts = {(m.key, n) for m in scenario.methods for n in m.n_agents if m.key in called}
+    first = next(iter(called.values()))
+    of_label = [{n for key, n in counts if called[key] == label} for label in dict.fromkeys(called.values())]
+    largest = max(set.intersection(*of_label), default=0)
+    rows: list[pd.DataFrame] = []
+    for environment in scenario.environments:
+        samples = {cell: f"N = {cell[1]}" for cell in sorted(counts, key=lambda c: c[1]) if called[cell[0]] == first}
+        title = f"{environment}: steps per agent of {display_name(first)}"
+        rows.append(_points(scenario, frame, environment, STEPS, samples, title))
+        time = {(key, largest): display_name(label) for key, label in called.items() if (key, largest) in counts}
+        if len(set(time.values())) > 1:
+            title = f"{environment}: simulated time (s) with N = {largest}"
+            rows.append(_points(scenario, frame, environment, TIME, time, title))
+    return draw(pd.concat(rows, ignore_index=True), width)
+
+
+def _points(
+    scenario: Scenario, frame: pd.DataFrame, environment: str, axis: str, cells: dict[tuple[str, int], str], title: str
+) -> pd.DataFrame:
+    """The restricted geometric mean of what the seeds of each cell need, up to where all runs were watched."""
+    curves, level = all_curves(frame, axis), scenario.threshold(environment)
+    found = {cell: curves[environment, *cell] for cell in cells if (environment, *cell) in curves}
+    horizon = common_horizon(found.values(), level) if found else 0.0
+    rows = []
+    for cell, one in found.items():
+        arm = arm_of(one, level, horizon)
+        mean = arm.mean()
+        server = scenario.resolve(environment, *cell, scenario.seeds[0]).server
+        step = float(getattr(server, "step_size", getattr(server, "learning_rate", np.nan)))
+        rows.append((title, cells[cell], step, mean.value, mean.low, mean.high, arm.share))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def draw(points: pd.DataFrame, width: float) -> Drawing:
+    """A panel for each name of `panel`, a line for each of its `curve`s.
+
+    Args:
+        points: columns as in `COLUMNS`; low and high may be nan, `share` is that of the seeds that got there.
+        width: of the figure, inches.
+    """
+    panels = list(dict.fromkeys(points["panel"]))
+    columns = min(max(len(panels), 1), 2) if width > style.NARROW else 1
+    rows = max(-(-len(panels) // columns), 1)
+    figure, grid = layout.page(width, rows, columns, 1.95, _finding(points))
+    places = [panel for line in grid for panel in line]
+    for place in places[max(len(panels), 1) :]:
+        place.remove()
+    if not panels:
+        layout.nothing_drawn(places[0])
+    drawn = []
+    for place, name in zip(places, panels, strict=False):
+        own = points[points["panel"] == name]
+        drawn.append((place, _panel(place, own)))
+        layout.panel_title(place, layout.unbroken(name), 0.92 * width / columns)
+    if drawn:
+        places[0].set_ylabel("to the threshold")
+    for place, named in drawn:
+        layout.label_curves(figure, place, named)
+    return Drawing(figure, points)
+
+
+def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, Array, Array, str]]:
+    """Draw the curves; returns what to call them."""
+    panel.set(xscale="log", yscale="log", xlabel="step size (filled: all seeds got there)")
+    names = list(dict.fromkeys(own["curve"]))
+    looks = _looks(names)
+    named: list[tuple[str, Array, Array, str]] = []
+    for i, name in enumerate(names):
+        one, look = own[own["curve"] == name].sort_values("step_size"), looks[name]
+        x, y = (one[key].to_numpy(dtype=float) for key in ("step_size", "value"))
+        aside = x * 1.02 ** (i - (len(names) - 1) / 2)  # intervals beside, not upon each other
+        panel.plot(x, y, color=look.colour, linestyle=look.dash, linewidth=1.2, gid=f"curve {name}")
+        panel.vlines(aside, one["low"], one["high"], color=look.colour, linewidth=0.8, alpha=0.6)
+        for xi, yi, share in zip(x, y, one["share"], strict=True):
+            panel.plot(xi, yi, marker=look.marker, markersize=5, markeredgecolor=look.colour, markeredgewidth=0.9,
+                       markerfacecolor=_filled(look.colour, float(share)), zorder=3)  # fmt: skip
+        named.append((name, x, y, look.colour))
+    low, high = own[["low", "value"]].min(axis=None), own[["high", "value"]].max(axis=None)
+    panel.set_ylim(low / 1.25, high * 1.25)
+    steps = sorted(set(own["step_size"]))
+    panel.set_xlim(steps[0] / 1.3, steps[-1] * 1.3)
+    panel.xaxis.set_major_locator(FixedLocator(steps if len(steps) < 7 else steps[::2]))
+    panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low / 1.25, high * 1.25, 5)))
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_minor_locator(NullLocator())
+    return named
+
+
+def _looks(names: list[str]) -> dict[str, Look]:
+    if all(name.startswith("N = ") for name in names):
+        by_n = style.agent_looks(int(name[4:]) for name in names)
+        return {name: by_n[int(name[4:])] for name in names}
+    by_method = style.method_looks(key_of(name) for name in names)
+    return {name: by_method[key_of(name)] for name in names}
+
+
+def _filled(colour: str, share: float) -> tuple[float, float, float]:
+    """White where no seed got there, the colour where all did."""
+    red, green, blue = to_rgb(colour)
+    return tuple(1 - share * (1 - part) for part in (red, green, blue))  # type: ignore[return-value]
+
+
+def _finding(points: pd.DataFrame) -> str:
+    """Where the best step sizes are, of the first panel's first and last curve."""
+    if points.empty:
+        return "No finished run"
+    own = points[points["panel"] == points["panel"].iloc[0]]
+    names = list(dict.fromkeys(own["curve"]))
+    best = [own.loc[own[own["curve"] == name]["value"].idxmin()] for name in dict.fromkeys((names[0], names[-1]))]
+    said = [f"{layout.number(row['value'])} with {row['curve']} (step size {layout.number(row['step_size'])})"
+            for row in best]  # fmt: skip
+    return layout.unbroken(f"{own['panel'].iloc[0]}, at its best {', '.join(said)}")
