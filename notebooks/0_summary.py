@@ -24,6 +24,15 @@ from frl.report import show
 # margins and what is primary stand in the claims file that the scenario names; the rules of judging are the same for
 # every scenario.
 
+# %% tags=["figure-forest"]
+show.figure(
+    scenario,
+    base,
+    "forest",
+    "The ratio that each primary claim is about: what was claimed, and what was measured with its interval. Where "
+    "there is no primary claim, all claims of a ratio are shown.",
+)
+
 # %%
 show.summary(scenario, base)
 

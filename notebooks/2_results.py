@@ -30,9 +30,9 @@ show.figure(
     scenario,
     base,
     "sample_complexity",
-    "Evaluation return against environment steps per agent (all agents' steps divided by N). Thick: mean over seeds; "
-    "band: 95 % confidence interval of the mean at each point (none below 3 seeds); thin: every seed; dashed: the "
-    "poster's mean, digitised, where it has the curve and as far as ours goes.",
+    "One panel for each task and N. Thin: single seeds; thick: the median of the seeds at each point; dashed: the "
+    "poster's mean, digitised, where it has the curve; dots at the right edge: final returns; dotted: the "
+    "threshold. In a title: how many seeds reach the threshold and stay at two evaluations in a row.",
 )
 
 # %% tags=["figure-sample_complexity"]
@@ -48,8 +48,17 @@ show.figure(
     scenario,
     base,
     "time_complexity",
-    "Evaluation return against simulated time. Colour: method; shade and marker: N. Each curve ends when its budget of "
-    "environment steps is spent, so a method that wastes no time ends early.",
+    "How many of a method's seeds have reached the threshold by then. A bar at the end of a line is where the "
+    "method's last run ends: its budget of environment steps is spent.",
+)
+
+# %% tags=["figure-time_curves"]
+show.figure(
+    scenario,
+    base,
+    "time_curves",
+    "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dashed: the poster's "
+    "mean, digitised, with the method's marker; dots at the right edge: final returns.",
 )
 
 # %% tags=["figure-time_complexity"]
@@ -57,6 +66,35 @@ show.table(base, "time_to_threshold")
 
 # %% tags=["figure-time_complexity"]
 show.table(base, "time_ratio")
+
+# %% [markdown] tags=["figure-staleness"]
+# ## How old updates are
+#
+# While an agent computes, the server goes on with what the others send.
+
+# %% tags=["figure-staleness"]
+show.figure(
+    scenario,
+    base,
+    "staleness",
+    "How many steps the server makes from the dispatch of a task to the step that uses its update, over all "
+    "updates of all seeds; dashed: the median.",
+)
+
+# %% [markdown] tags=["figure-sensitivity"]
+# ## The step size
+#
+# Does a larger step size do what more agents do? Each curve has its own best step size.
+
+# %% tags=["figure-sensitivity"]
+show.figure(
+    scenario,
+    base,
+    "sensitivity",
+    "What the seeds need to the threshold (geometric mean, with the horizon for those that never get there) "
+    "against the step size. Left: samples, a curve for each N; right: simulated time, a curve for each method. A "
+    "marker is filled as far as seeds got there; bars: intervals.",
+)
 
 # %% [markdown] tags=["figure-lookahead"]
 # ## What the lookahead adds
@@ -69,8 +107,9 @@ show.figure(
     scenario,
     base,
     "lookahead",
-    "Left: samples to the threshold without the lookahead over those with it, all else equal, with 98.75 % intervals. "
-    "Right: the share of the bias of Vanilla's direction that the lookahead removes in theory (agents equally fast).",
+    "What each seed needs to the threshold without the lookahead and with it, all else equal. Lines join equal "
+    "seeds; hollow: not there by the claim's horizon (dotted); bar: the geometric mean, with the horizon for "
+    "those.",
 )
 
 # %% [markdown] tags=["figure-fleets"]
@@ -81,7 +120,7 @@ show.figure(
     scenario,
     base,
     "fleets",
-    "Simulated time that FedPG's seeds need to the threshold over what AFedPG's need, against slowest over fastest "
+    "Simulated time that FedPG needs to the threshold over AFedPG's (geometric means), against slowest over fastest "
     "agent. FedPG was trained once and re-timed for each fleet: what it learns does not depend on how long it waits.",
 )
 

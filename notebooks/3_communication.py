@@ -64,7 +64,7 @@ show.figure(
     scenario,
     base,
     "uploads",
-    "Who uploaded when. Each line is an agent, each tick an upload; the first seed of each case.",
+    "Who uploaded when. Each line is an agent, each mark an upload; the first seed of each case, at its largest N.",
 )
 
 # %% tags=["figure-communication"]
@@ -72,13 +72,13 @@ show.figure(
     scenario,
     base,
     "communication",
-    "Evaluation return against uploads, uplink bytes (both of all agents together) and rounds. Thick: mean over seeds; "
-    "band: 95 % confidence interval of the mean at each point; thin: every seed. Against uploads and bytes a run that "
-    "has spent its budget of steps holds its last return, until the seed with the most uploads ends.",
+    "Bytes that a method's agents upload in a whole run, as a saving over the baseline's (+), against the share "
+    "that it keeps of the baseline's gain in return over the initial policy, both at equal samples. Bars: "
+    "intervals; hollow: unequal agents; numbers beside the points: N.",
 )
 
 # %% [markdown] tags=["figure-communication"]
-# The first method in the legend is the baseline that the others are compared with. Each method has a step size of its
+# The baseline is the first method that the scenario lists for the figure. Each method has a step size of its
 # own. Controls, where there are any, need no rule: agents that toss a coin about every upload, or fewer rounds with
 # larger batches. Where agents are unequal, each has its own physics, initial states and weight of rewards.
 

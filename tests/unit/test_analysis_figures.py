@@ -1,233 +1,201 @@
-"""The figures: every curve, label and band is there, files exist and are the same when drawn twice."""
+"""The figures: what they show are the runs' own numbers, at both widths, legible, and the same when drawn twice."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+import vision
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from numpy.typing import NDArray
+from PIL import Image
 
 from frl.analysis import load
-from frl.analysis.curves import TIME, all_curves
-from frl.analysis.names import DISPLAY, curve_name
+from frl.analysis.curves import STEPS, TIME, all_curves
+from frl.analysis.names import DISPLAY
+from frl.analysis.thresholds import common_horizon, seed_times
 from frl.errors import SpecError
-from frl.report.figures import complexity, diagrams, effects, style
+from frl.report.figures import (
+    complexity,
+    diagrams,
+    effects,
+    forest,
+    layout,
+    progress,
+    sensitivity,
+    staleness,
+    style,
+    ticks,
+)
 from frl.report.figures.draw import draw as draw_all
+from frl.report.figures.style import Drawing
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
 from frl.verdicts import judge
 
-FOUR = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
+THREE = ("Swimmer", "Hopper", "Walker2d")
+WIDTHS = (style.WIDE, style.NARROW)
+Draw = Callable[[float], Drawing]
 
 
-def draw(kind: str, scenario: Scenario, frame: pd.DataFrame | None = None) -> Figure:
+def drawn(draw: Draw, width: float = style.WIDE) -> Drawing:
+    """The figure as a file would show it."""
     with style.paper_style():
-        figure: Figure = getattr(complexity, kind)(scenario, synthetic.frame(scenario) if frame is None else frame)
-        figure.canvas.draw()
-    return figure
+        drawing = draw(width)
+        style.image_bytes(drawing.figure, "png")
+    return drawing
 
 
-def means(panel: Axes) -> list[str]:
-    return [str(line.get_gid()) for line in panel.get_lines() if line.get_gid()]
+def of(kind: str, scenario: Scenario, frame: pd.DataFrame | None = None, width: float = style.WIDE) -> Drawing:
+    frame = synthetic.frame(scenario) if frame is None else frame
+    module = progress if kind == "time_complexity" else complexity
+    return drawn(partial(getattr(module, kind), scenario, frame), width)
 
 
-def legend(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+def named(panel: Axes, kind: str = "") -> dict[str, Line2D]:
+    """The lines of a panel that stand for something, by their ids."""
+    return {str(line.get_gid()): line for line in panel.get_lines() if str(line.get_gid() or "").startswith(kind or "")
+            and line.get_gid()}  # fmt: skip
 
 
-def dashed(panel: Axes) -> int:
-    return sum(line.get_linestyle() == "--" for line in panel.get_lines())
+def titles(figure: Figure) -> list[str]:
+    return [panel.get_title(loc="left") for panel in figure.axes]
 
 
-def test_sample_complexity_has_a_curve_for_each_n_and_both_axes() -> None:
-    figure = draw("sample_complexity", synthetic.scenario())
-    (panel,) = figure.axes
-    assert means(panel) == ["mean afedpg 1", "mean afedpg 2", "mean afedpg 4", "mean afedpg 8"]
-    assert legend(figure)[:4] == ["PG (N = 1)", "AFedPG, N = 2", "AFedPG, N = 4", "AFedPG, N = 8"]
-    assert (panel.get_xlabel(), panel.get_ylabel()) == ("environment steps per agent", "evaluation return")
-    assert panel.get_title(loc="left") == "Swimmer-v4  (3 seeds)"
-    (top,) = panel.child_axes
-    assert top.get_xlabel() == "trajectories per agent (1,000 steps each)"
-    assert top.get_xlim()[1] == pytest.approx(panel.get_xlim()[1] / 1000)
-    assert dashed(panel) == 4  # the poster has all four
-    assert sum(isinstance(c, PolyCollection) for c in panel.collections) == 4
-    assert len({str(line.get_color()) for line in panel.get_lines() if line.get_gid()}) == 4
+def finding(figure: Figure) -> str:
+    return str(figure.get_suptitle()).replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_the_mean_curve_is_the_mean_of_the_aligned_seeds() -> None:
-    scenario = synthetic.scenario()
-    frame = synthetic.frame(scenario)
-    (panel,) = draw("time_complexity", scenario, frame).axes
-    line = next(line for line in panel.get_lines() if line.get_gid() == "mean fedpg 4")
-    expected = all_curves(frame, TIME)[("Swimmer", "fedpg", 4)]
-    assert np.asarray(line.get_ydata()) == pytest.approx(expected.returns_SG.mean(axis=0))
-    assert np.asarray(line.get_xdata()) == pytest.approx(expected.x)
+def x_of(line: Line2D) -> NDArray[np.float64]:
+    return np.asarray(line.get_xdata(), dtype=np.float64)
 
 
-def test_time_complexity_compares_methods_at_the_n_that_they_share() -> None:
-    figure = draw("time_complexity", synthetic.scenario())
-    (panel,) = figure.axes
-    assert means(panel) == [
-        "mean afedpg 4",
-        "mean fedpg 4",
-        "mean async_pg 4",
-        "mean a3c 4",
-    ]  # only AFedPG has N = 1, 2, 8
-    assert legend(figure)[:4] == ["AFedPG, N = 4", "FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"]
-    assert panel.get_xlabel() == "simulated time (s)"
-    assert dashed(panel) == 4
+def y_of(line: Line2D) -> NDArray[np.float64]:
+    return np.asarray(line.get_ydata(), dtype=np.float64)
 
 
-@pytest.mark.parametrize(("environments", "shape"), [(("Swimmer",), (1, 2)), (FOUR[:3], (3, 2))])
-def test_time_complexity_has_a_panel_for_each_n_in_the_same_limits(
-    environments: tuple[str, ...], shape: tuple[int, int]
-) -> None:
-    methods = {"afedpg": (1, 2, 8), "fedpg": (2, 8), "a3c": (2,)}
-    figure = draw("time_complexity", synthetic.scenario(environments, methods=methods))
-    two, eight = figure.axes[:2]
-    assert means(two) == ["mean afedpg 2", "mean fedpg 2", "mean a3c 2"]
-    assert means(eight) == ["mean afedpg 8", "mean fedpg 8"]
-    assert [panel.get_title(loc="left") for panel in (two, eight)] == [
-        f"Swimmer-v4, N = {n}  (3 seeds)" for n in (2, 8)
+# --------------------------------------------------------------------------------------------------
+# Sample complexity and curves against time
+
+
+def test_sample_complexity_has_a_panel_for_each_task_and_n() -> None:
+    scenario = synthetic.scenario(THREE[:2])
+    drawing = of("sample_complexity", scenario)
+    assert [list(named(panel, "median")) for panel in drawing.figure.axes] == 2 * [
+        [f"median afedpg {n}"] for n in (1, 2, 4, 8)
     ]
-    assert legend(figure)[:3] == ["AFedPG", "FedPG", "A3C"]
-    assert (two.get_xlim(), two.get_ylim()) == (eight.get_xlim(), eight.get_ylim())
-    assert two.get_subplotspec().get_gridspec().get_geometry() == shape  # type: ignore[union-attr]
-    for name in ("afedpg", "fedpg"):
-        looks = {(line.get_color(), line.get_marker()) for p in (two, eight) for line in p.get_lines()
-                 if str(line.get_gid()).startswith(f"mean {name} ")}  # fmt: skip
-        assert len(looks) == 1  # a method looks the same in all panels
+    assert [bool(named(panel, "poster")) for panel in drawing.figure.axes] == 4 * [True] + 4 * [False]
+    assert titles(drawing.figure)[:2] == ["N = 1: 3 of 3 reach 60", "N = 2: 3 of 3 reach 60"]
+    assert drawing.figure.axes[0].get_ylabel() == "Swimmer-v4 return"
+    said = {str(text.get_text()) for panel in drawing.figure.axes for text in panel.texts}
+    assert said == {"median seed", "poster's mean"}  # once
 
 
-def test_methods_that_share_no_n_are_in_one_panel() -> None:
-    figure = draw("time_complexity", synthetic.scenario(methods={"afedpg": (1, 2), "fedpg": (8,)}))
-    (panel,) = figure.axes
-    assert means(panel) == ["mean afedpg 1", "mean afedpg 2", "mean fedpg 8"]
-
-
-def test_four_environments_are_two_by_two_and_only_swimmer_has_the_poster() -> None:
-    figure = draw("sample_complexity", synthetic.scenario(FOUR, seeds=(0, 1)))
-    assert [panel.get_title(loc="left").split("-")[0] for panel in figure.axes] == list(FOUR)
-    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == (2, 2)  # type: ignore[union-attr]
-    assert [dashed(panel) for panel in figure.axes] == [4, 0, 0, 0]
-    assert [len(panel.child_axes) for panel in figure.axes] == [1, 0, 0, 0]
-    assert "95 % CI of the mean" not in legend(figure)  # two seeds have none
-
-
-def test_the_legend_hides_no_curve() -> None:
-    figure = draw("time_complexity", synthetic.scenario(FOUR))
-    box = figure.legends[0].get_window_extent()
-    for panel in figure.axes:
-        assert not box.overlaps(panel.get_tightbbox())  # type: ignore[arg-type]
-    assert figure.bbox.containsx(box.x0)
-    assert figure.bbox.containsx(box.x1)
-
-
-def test_runs_that_end_before_the_posters_first_point_are_drawn_alone() -> None:
-    scenario = synthetic.scenario()
+def test_the_median_is_that_of_the_seeds_and_its_numbers_are_in_the_data() -> None:
+    scenario = synthetic.scenario(seeds=tuple(range(5)))
     frame = synthetic.frame(scenario)
-    short = frame.assign(env_steps_per_agent=frame["env_steps_per_agent"] / 100, sim_time_s=frame["sim_time_s"] / 100)
-    for kind in ("sample_complexity", "time_complexity"):
-        figure = draw(kind, scenario, short)
-        assert dashed(figure.axes[0]) == 0
-        assert "the poster's mean (digitised)" not in legend(figure)
+    drawing = of("sample_complexity", scenario, frame)
+    own = frame[(frame["method"] == "afedpg") & (frame["n_agents"] == 4)]
+    expected = own.groupby("point")["eval_return_mean"].median()
+    line = named(drawing.figure.axes[2], "median")["median afedpg 4"]
+    assert y_of(line) == pytest.approx(expected.to_numpy())
+    data = drawing.data[(drawing.data["n_agents"] == 4) & (drawing.data["curve"] == "median")]
+    assert data["return"].to_numpy() == pytest.approx(y_of(line))
+    assert set(drawing.data["curve"]) == {"median", "poster", *(f"seed {seed}" for seed in range(5))}
 
 
-def test_missing_methods_an_empty_panel_and_a_method_of_ones_own() -> None:
-    scenario = synthetic.scenario(("Swimmer", "Hopper"), methods={"a3c": (2,)}, seeds=(3,))
+def test_seeds_that_stopped_early_are_drawn_and_have_no_part_in_the_median() -> None:
+    scenario = synthetic.scenario(methods={"afedpg": (2,)}, seeds=tuple(range(4)))
     frame = synthetic.frame(scenario)
-    figure = draw("time_complexity", scenario, frame[frame["environment"] == "Swimmer"])
-    assert [len(means(panel)) for panel in figure.axes] == [1, 0]
-    assert figure.axes[1].texts[0].get_text() == "no finished run to draw"
-    assert draw("sample_complexity", scenario, frame).axes
-    assert curve_name("mine", 3) == "mine, N = 3"
-    colours = style.method_colours(["afedpg", "mine", "yours"])
-    assert len(set(colours.values())) == 3
-    assert colours["afedpg"] == style.method_colours(["afedpg"])["afedpg"]
+    some = frame[(frame["seed"] < 2) | (frame["point"] <= 5)]
+    whole = complexity.median_of(all_curves(frame[frame["seed"] < 2], STEPS)["Swimmer", "afedpg", 2])
+    stopped = all_curves(some, STEPS)["Swimmer", "afedpg", 2]
+    assert complexity.median_of(stopped).returns == pytest.approx(whole.returns)
+    (panel,) = of("sample_complexity", scenario, some).figure.axes
+    thin = [line for line in panel.get_lines() if line.get_linewidth() < 0.6 and len(x_of(line)) > 2]
+    assert sorted(len(x_of(line)) for line in thin) == [6, 6, 21, 21]
+    dots = [line for line in panel.get_lines() if line.get_marker() == "o"]
+    assert [len(x_of(line)) for line in dots] == [2]
 
 
-def sweep(n_agents: tuple[int, ...] = (4,), name: str = "afedpg-a{:.2f}") -> Scenario:
-    """Twelve methods of AFedPG."""
-    momenta = [i / 20 for i in range(1, 13)]
-    common = {"algorithm": "afedpg", "n_agents": n_agents}
-    return synthetic.scenario(methods=[{**common, "name": name.format(m), "server": {"momentum": m}} for m in momenta])
-
-
-@pytest.mark.parametrize("kind", ["sample_complexity", "time_complexity"])
-def test_twelve_methods_of_one_algorithm_are_told_apart(kind: str) -> None:
-    figure = draw(kind, sweep())
-    (panel,) = figure.axes
-    names = [f"afedpg-a{i / 20:.2f}" for i in range(1, 13)]
-    assert means(panel) == [f"mean {name} 4" for name in names]
-    assert legend(figure)[:12] == [f"{name}, N = 4" for name in names]
-    assert len({str(line.get_color()) for line in panel.get_lines() if line.get_gid()}) == 12
-    assert dashed(panel) == 0  # the poster's curves are for the papers' names
-
-
-def test_every_name_has_a_colour_of_its_own() -> None:
-    assert len(set(style.method_colours([*DISPLAY, *map(str, range(40))]).values())) == 46
-
-
-@pytest.mark.parametrize(("n_agents", "name"), [((1, 2, 4, 8), "m{:.2f}"), ((1, 4), f"{57 * 'a'}{{:.2f}}")])
-def test_a_long_legend_leaves_the_panel_its_room(n_agents: tuple[int, ...], name: str) -> None:
-    figure = draw("sample_complexity", sweep(n_agents, name))
-    box = figure.legends[0].get_window_extent()
-    assert figure.bbox.containsx(box.x0)
-    assert figure.bbox.containsx(box.x1)
-    assert figure.bbox.containsy(box.y0)
-    assert figure.axes[0].get_window_extent().height > 1.5 * figure.dpi
-
-
-LABELS = {
-    "sample_complexity": {"ours": "AFedPG"},
-    "time_complexity": {"ours-time": "AFedPG", "fedpg": "FedPG", "async_pg": "Vanilla"},
-}
-
-
-def labelled() -> Scenario:
-    methods = [
-        {"name": "ours", "algorithm": "afedpg", "n_agents": (1, 8)},
-        {"name": "ours-time", "algorithm": "afedpg", "n_agents": (4,)},
-        {"algorithm": "fedpg", "n_agents": (4,)},
-        {"algorithm": "async_pg", "n_agents": (4,)},
-        {"algorithm": "a3c", "n_agents": (4,)},
-    ]
-    return synthetic.scenario(methods=methods, figures=LABELS)
-
-
-def test_a_scenario_says_what_a_figure_shows_and_how_it_is_called() -> None:
-    scenario = labelled()
-    samples, time = (draw(kind, scenario) for kind in ("sample_complexity", "time_complexity"))
-    assert means(samples.axes[0]) == ["mean ours 1", "mean ours 8"]
-    assert legend(samples)[:2] == ["PG (N = 1)", "AFedPG, N = 8"]
-    assert means(time.axes[0]) == ["mean ours-time 4", "mean fedpg 4", "mean async_pg 4"]
-    assert legend(time)[:3] == ["AFedPG, N = 4", "FedPG, N = 4", "Vanilla, N = 4"]
-    assert [dashed(figure.axes[0]) for figure in (samples, time)] == [2, 3]
-    colour = next(str(line.get_color()) for line in time.axes[0].get_lines() if line.get_gid() == "mean fedpg 4")
-    assert colour == style.VERMILION
-
-
-def test_a_curve_of_which_seeds_are_missing_says_so() -> None:
-    scenario = synthetic.scenario(methods=[{"algorithm": "fedpg", "n_agents": (4, 8)}])
+def test_the_title_says_what_half_of_the_seeds_need() -> None:
+    scenario = synthetic.scenario(methods={"afedpg": (1, 8)})
     frame = synthetic.frame(scenario)
-    four, eight = frame["n_agents"] == 4, frame["n_agents"] == 8
-    cases = (
-        (frame[four], ["FedPG, N = 4"]),
-        (frame, ["FedPG, N = 4", "FedPG, N = 8"]),
-        (frame[four | (frame["seed"] == 1)], ["FedPG, N = 4", "FedPG, N = 8 (1 of 3 seeds)"]),
-        (frame[eight & (frame["seed"] > 0)], ["FedPG, N = 8 (2 of 3 seeds)"]),
+    curves = all_curves(frame, STEPS)
+    needs = [layout.number(float(np.median(seed_times(curves["Swimmer", "afedpg", n], 60)))) for n in (1, 8)]
+    said = finding(of("sample_complexity", scenario, frame).figure)
+    assert said == (
+        f"AFedPG, steps per agent: half of the seeds reach 60 on Swimmer after {needs[0]} with N = 1, "
+        f"{needs[1]} with N = 8"
     )
-    for rows, names in cases:
-        figure = draw("time_complexity", scenario, rows)
-        assert legend(figure)[: len(names)] == names
+    low = frame.assign(eval_return_mean=10.0)
+    assert "after more than the budget with N = 1" in finding(of("sample_complexity", scenario, low).figure)
+
+
+def test_time_curves_compare_the_methods_that_share_an_n() -> None:
+    scenario = synthetic.scenario(methods={"afedpg": (1, 2, 8), "fedpg": (2, 8), "a3c": (2,)})
+    drawing = of("time_curves", scenario)
+    assert [list(named(panel, "median")) for panel in drawing.figure.axes] == [
+        ["median afedpg 2", "median fedpg 2", "median a3c 2"], ["median afedpg 8", "median fedpg 8"],
+    ]  # fmt: skip
+    assert [text.get_text() for text in drawing.figure.axes[1].texts] == ["AFedPG", "FedPG"]
+    apart = synthetic.scenario(methods={"afedpg": (1, 2), "fedpg": (8,)})
+    assert [len(named(panel, "median")) for panel in of("time_curves", apart).figure.axes] == [1, 1, 1]
+
+
+def test_a_diverged_run_is_marked_and_a_missing_one_leaves_its_panel_empty() -> None:
+    scenario = synthetic.scenario(THREE[:2], methods={"afedpg": (2,)})
+    whole, ended = (synthetic.frame(scenario, diverge_at=point) for point in (None, 10))
+    frame = pd.concat([whole[whole["seed"] != 1], ended[ended["seed"] == 1]])
+    first, second = of("sample_complexity", scenario, frame[frame["environment"] == "Swimmer"]).figure.axes
+    assert sum(line.get_marker() == "x" for line in first.get_lines()) == 1
+    assert [text.get_text() for text in second.texts] == ["no finished run to draw"]
+
+
+# --------------------------------------------------------------------------------------------------
+# Share of seeds at the threshold
+
+
+def test_the_share_of_seeds_climbs_where_each_seed_gets_there() -> None:
+    scenario = synthetic.scenario(seeds=tuple(range(5)))
+    frame = synthetic.frame(scenario, noise=15)
+    drawing = of("time_complexity", scenario, frame)
+    (panel,) = drawing.figure.axes
+    for method in ("afedpg", "fedpg", "async_pg", "a3c"):
+        curves = all_curves(frame, TIME)["Swimmer", method, 4]
+        times = np.sort(seed_times(curves, 60))
+        times = times[np.isfinite(times)]
+        line = named(panel, "share")[f"share {method} 4"]
+        assert x_of(line)[1:-1] == pytest.approx(times)
+        assert y_of(line)[-1] == len(times) / 5
+        own = drawing.data[drawing.data["method"] == method]
+        assert np.sort(own["reached_at_s"].dropna()) == pytest.approx(times)
+        assert len(own) == 5
+    assert panel.get_xscale() == "log"
+    assert [text.get_text() for text in panel.texts] == ["AFedPG", "FedPG", "Vanilla", "A3C"]
+    assert finding(drawing.figure) == "First to bring half of its seeds to 60: AFedPG with N = 4"
+
+
+def test_many_panels_are_counted_in_the_title() -> None:
+    scenario = synthetic.scenario(THREE, methods={"afedpg": (2, 4), "fedpg": (2, 4)})
+    said = finding(of("time_complexity", scenario).figure)
+    assert said == "First to bring half of its seeds to the threshold: AFedPG in 6 of 6 panels"
+    none = of("time_complexity", scenario, synthetic.frame(scenario).assign(eval_return_mean=1.0))
+    assert "none in 6 of 6 panels" in finding(none.figure)
+
+
+# --------------------------------------------------------------------------------------------------
+# Claims
 
 
 def effects_scenario(*ratios: float, alphas: tuple[float, ...] = (0.1, 0.2, 0.5)) -> Scenario:
@@ -237,14 +205,10 @@ def effects_scenario(*ratios: float, alphas: tuple[float, ...] = (0.1, 0.2, 0.5)
         for algorithm in ("afedpg", "async_pg") for a in alphas
     ]  # fmt: skip
     fleets = [
-        {
-            "name": f"afedpg-r{r}",
-            "algorithm": "afedpg",
-            "n_agents": (8,),
-            "set": {"fleet": {"kind": "straggler", "ratio": r}},
-        }
+        {"name": f"afedpg-r{r}", "algorithm": "afedpg", "n_agents": (8,),
+         "set": {"fleet": {"kind": "straggler", "ratio": r}}}
         for r in ratios
-    ]
+    ]  # fmt: skip
     methods = [*pairs, {"algorithm": "fedpg", "n_agents": (8,)}, *fleets]
     both = [{"with_lookahead": f"afedpg-a{a}", "without": f"async_pg-a{a}"} for a in alphas]
     claims = [synthetic.claim("L", test="lookahead", pairs=both, n_agents=8)]
@@ -263,76 +227,254 @@ def test_effects_are_drawn_for_the_runs_that_are_there(tmp_path: Path) -> None:
         draw_all(scenario, base)
     judge.write(scenario, base)
     draw_all(scenario, base)
-    names = {path.stem for path in (base / "figures").iterdir()}
-    assert names == {"sample_complexity", "time_complexity", "lookahead", "fleets"} == set(figure_names(scenario))
-    assert figure_names(effects_scenario(alphas=(0.2, 0.5))) == ["sample_complexity", "time_complexity", "lookahead"]
+    names = {path.stem.removesuffix("-narrow") for path in (base / "figures").iterdir()}
+    assert names == set(figure_names(scenario))
+    assert names == {
+        "sample_complexity", "staleness", "time_complexity", "time_curves", "forest", "lookahead", "fleets",
+    }  # fmt: skip
+    assert "fleets" not in figure_names(effects_scenario(alphas=(0.2, 0.5)))
 
 
-def test_effect_of_the_lookahead() -> None:
+def test_the_lookahead_is_paired_at_each_alpha() -> None:
     scenario = effects_scenario()
-    verdicts = judge.judge(scenario, synthetic.frame(scenario))
-    with style.paper_style():
-        left, right = effects.lookahead(scenario, verdicts).axes
-    assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "0.2", "0.5"]
-    assert [text.get_text() for text in right.texts] == ["56.2 %", "36.4 %", "12.5 %"]
-    drawn = [_y(line)[0] for line in left.get_lines() if line.get_marker() == "o"]
-    assert drawn == pytest.approx([one.effect.value for one in verdicts.parts if one.effect])
-    assert left.get_title(loc="left") == "Swimmer-v4  (N = 8, 6 seeds)"
-
-
-def test_effect_of_unequal_fleets() -> None:
-    scenario = effects_scenario(1, 10)
-    verdicts = judge.judge(scenario, synthetic.frame(scenario))
-    with style.paper_style():
-        (panel,) = effects.fleets(scenario, verdicts).axes
-    (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
-    assert _x(theory)[[0, -1]] == pytest.approx([1, 10])
-    assert _y(theory)[[0, -1]] == pytest.approx([1, 8.875])
-    places = sorted(_x(line)[0] for line in panel.get_lines() if line.get_marker() == "o")
-    assert places == [1, 4, 10]  # and not the growth over all
-
-
-def test_an_effect_of_one_fleet_shows_its_closed_form_and_its_own_seeds() -> None:
-    scenario = effects_scenario(1, 10)
     frame = synthetic.frame(scenario)
-    others = ["afedpg-r1", "afedpg-a0.1"]
-    some = frame[~frame["method"].isin(others) & ((frame["method"] != "afedpg-r10") | (frame["seed"] < 5))]
-    with style.paper_style():
-        (panel,) = effects.fleets(scenario, judge.judge(scenario, some)).axes
-    (theory,) = (line for line in panel.get_lines() if str(line.get_label()).startswith("from not waiting"))
-    assert theory.get_marker() == "_"
-    assert panel.get_title(loc="left") == "Swimmer-v4  (N = 8, 5–6 seeds)"
+    verdicts = judge.judge(scenario, frame)
+    drawing = drawn(partial(effects.lookahead, scenario, frame, verdicts))
+    (panel,) = drawing.figure.axes
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["0.1", "0.2", "0.5"]
+    joined = [line for line in panel.get_lines() if line.get_color() == style.PALE]
+    assert len(joined) == 3 * 6
+    without, with_it = (drawing.data[drawing.data["lookahead"] == has] for has in (False, True))
+    for part in verdicts.of("lookahead"):
+        means = [float(np.exp(np.log(d[d["alpha"] == part.notes.alpha]["steps_per_agent"]).mean()))
+                 for d in (without, with_it)]  # fmt: skip
+        assert part.effect is not None
+        assert means[0] / means[1] == pytest.approx(part.effect.value)
+    assert finding(drawing.figure).startswith("Samples without the lookahead over those with it: ")
+
+
+def test_unequal_fleets_are_held_against_their_closed_form() -> None:
+    scenario = effects_scenario(1, 10)
+    drawing = drawn(partial(effects.fleets, scenario, judge.judge(scenario, synthetic.frame(scenario))))
+    (panel,) = drawing.figure.axes
+    theory = named(panel)["closed form"]
+    assert x_of(theory)[[0, -1]] == pytest.approx([1, 10])
+    assert y_of(theory)[[0, -1]] == pytest.approx([1, 8.875])
+    assert list(drawing.data["t_max_over_t_min"]) == [1, 4, 10]  # and not the growth over all
+    assert [text.get_text() for text in panel.texts] == ["not waiting alone (closed form)", "measured"]
+    assert panel.get_ylabel() == "time to 60, FedPG / AFedPG"
 
 
 def test_an_effect_without_runs_says_so() -> None:
     scenario = effects_scenario(1, 10)
     frame = synthetic.frame(scenario)
-    verdicts = judge.judge(scenario, frame[frame["method"] == "afedpg"])
-    for draw in (effects.lookahead, effects.fleets):
-        with style.paper_style():
-            panel = draw(scenario, verdicts).axes[0]
+    frame = frame[frame["method"] == "afedpg"]
+    verdicts = judge.judge(scenario, frame)
+    for draw in (partial(effects.lookahead, scenario, frame, verdicts), partial(effects.fleets, scenario, verdicts)):
+        panel = drawn(draw).figure.axes[0]
         assert [text.get_text() for text in panel.texts] == ["no finished run to draw"]
         assert not panel.get_lines()
 
 
-def _x(line: Line2D) -> NDArray[np.float64]:
-    return np.asarray(line.get_xdata(), dtype=np.float64)
+LINES = [
+    forest.Line("one", 2.0, 1.9, 1.5, 2.5, "replicated"),
+    forest.Line("two", 4.8, 0.8, 1e-9, 2.6, "contradicted"),
+    forest.Line("three", float("nan"), 1.5, 0.75, 3.8, "inconclusive"),
+    forest.Line("four", 3.0, float("nan"), float("nan"), float("nan"), "not run"),
+]
 
 
-def _y(line: Line2D) -> NDArray[np.float64]:
-    return np.asarray(line.get_ydata(), dtype=np.float64)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_forest_has_a_line_for_each_claim_with_its_verdict_in_words(width: float) -> None:
+    drawing = drawn(partial(forest.draw, LINES), width)
+    (panel,) = drawing.figure.axes
+    said = [text.get_text() for text in panel.texts]
+    labels = [text.get_text() for text in panel.get_yticklabels()]
+    for line in LINES:
+        assert line.verdict in said
+        assert line.label in said + labels
+    assert finding(drawing.figure) == "Of 4 comparisons 1 replicated, 1 contradicted, 1 inconclusive, 1 not run"
+    low, high = panel.get_xlim()
+    assert low >= 0.04  # the interval that goes on is cut, with an arrow
+    assert any(line.get_marker() == "<" for line in panel.get_lines())
+    claimed = [x_of(line)[0] for line in panel.get_lines() if line.get_marker() == "D"]
+    assert claimed == [2.0, 4.8, 3.0]
+    assert all(low <= value <= high for value in claimed)
+    assert list(drawing.data.columns) == ["label", "claimed", "value", "low", "high", "verdict"]
 
 
-def test_a_diverged_run_is_drawn_and_explained() -> None:
-    scenario = synthetic.scenario(methods={"afedpg": (2,)})
-    whole, ended = (synthetic.frame(scenario, diverge_at=point) for point in (None, 10))
-    figure = draw("time_complexity", scenario, pd.concat([whole[whole["seed"] != 1], ended[ended["seed"] == 1]]))
-    assert sum(line.get_marker() == "x" for line in figure.axes[0].get_lines()) == 1
-    assert "diverged (last value held)" in legend(figure)
+def test_the_forest_of_a_scenario_shows_its_primary_claims() -> None:
+    scenario = synthetic.scenario(seeds=tuple(range(6)))
+    drawing = drawn(partial(forest.forest, scenario, judge.judge(scenario, synthetic.frame(scenario))))
+    assert list(drawing.data["label"]) == [
+        "samples, PG (N = 1) over AFedPG, N = 8", "time, FedPG, N = 4 over AFedPG, N = 4",
+    ]  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------
+# Sensitivity and staleness
+
+
+def sensitivity_scenario() -> Scenario:
+    methods = [
+        {"name": f"{algorithm}-s{step}", "algorithm": algorithm, "n_agents": (1, 4) if algorithm == "afedpg" else (4,),
+         "server": {"step_size": step}}
+        for algorithm in ("afedpg", "fedpg") for step in (0.01, 0.02, 0.04)
+    ]  # fmt: skip
+    labels = {str(m["name"]): {"afedpg": "AFedPG", "fedpg": "FedPG"}[str(m["algorithm"])] for m in methods}
+    return synthetic.scenario(methods=methods, figures={"sensitivity": labels}, claims=None, seeds=tuple(range(4)))
+
+
+def test_sensitivity_has_a_curve_for_each_n_and_one_for_each_method() -> None:
+    scenario = sensitivity_scenario()
+    frame = synthetic.frame(scenario)
+    frame["eval_return_mean"] = frame["eval_return_mean"].where(frame["method"] != "fedpg-s0.04", 10.0)
+    drawing = drawn(partial(sensitivity.sensitivity, scenario, frame))
+    samples, time = drawing.figure.axes
+    assert list(named(samples, "curve")) == ["curve N = 1", "curve N = 4"]
+    assert list(named(time, "curve")) == ["curve AFedPG", "curve FedPG"]
+    assert titles(drawing.figure)[0] == "Swimmer: steps per agent of AFedPG"
+    assert x_of(named(time, "curve")["curve FedPG"]).tolist() == [0.01, 0.02, 0.04]
+    stuck = drawing.data[(drawing.data["curve"] == "FedPG") & (drawing.data["step_size"] == 0.04)].iloc[0]
+    cells = [c for key, c in all_curves(frame, TIME).items() if key[2] == 4]
+    assert (stuck["share"], stuck["value"]) == (0, pytest.approx(common_horizon(cells, 60)))
+    fills = [line.get_markerfacecolor() for line in time.get_lines() if len(x_of(line)) == 1]
+    assert (1.0, 1.0, 1.0) in fills  # where no seed got there
+    assert finding(drawing.figure).startswith("Swimmer: steps per agent of AFedPG, at its best ")
+
+
+def test_staleness_counts_every_update() -> None:
+    scenario = synthetic.scenario(methods={"afedpg": (1, 2, 4)})
+    frame = synthetic.frame(scenario).assign(staleness_counts=None)
+    first = (frame["n_agents"] == 4) & (frame["point"] == 1)
+    frame.loc[first, "staleness_counts"] = "1:5/9:2"
+    frame.loc[(frame["n_agents"] == 4) & (frame["point"] == 2), "staleness_counts"] = "4:3"
+    drawing = drawn(partial(staleness.staleness, scenario, frame))
+    (panel,) = drawing.figure.axes
+    assert drawing.data.to_numpy().tolist() == [
+        ["AFedPG, N = 4", 1, 15],
+        ["AFedPG, N = 4", 4, 9],
+        ["AFedPG, N = 4", 9, 6],
+    ]
+    assert [bar.get_height() for bar in panel.patches] == pytest.approx([0.5, 0.3, 0.2])  # type: ignore[attr-defined]
+    assert finding(drawing.figure) == (
+        "Updates are oldest with AFedPG, N = 4: half are 1 server steps old or less, the oldest 9"
+    )
+    without = drawn(
+        partial(
+            staleness.staleness, scenario, synthetic.frame(scenario).drop(columns=staleness.COLUMN, errors="ignore")
+        )
+    )
+    assert without.figure.axes[0].texts[0].get_text() == "no delays were recorded"
+
+
+# --------------------------------------------------------------------------------------------------
+# For a paper
+
+
+def points() -> pd.DataFrame:
+    rows = [("Swimmer: steps", f"N = {n}", s, 1e5 / n / s, 0.8e5 / n / s, 1.3e5 / n / s, 1 / n)
+            for n in (1, 2, 4, 8) for s in (0.01, 0.02)]  # fmt: skip
+    return pd.DataFrame(rows, columns=sensitivity.COLUMNS)
+
+
+def histograms() -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    delays = np.arange(1.0, 40.0)
+    return {f"AFedPG, N = {n}": (delays, np.exp(-delays / n)) for n in (2, 4, 8)}
+
+
+def every_figure() -> dict[str, Draw]:
+    scenario, effect = synthetic.scenario(THREE[:2]), effects_scenario(1, 10)
+    frame, of_effect = synthetic.frame(scenario, noise=10), synthetic.frame(effect)
+    verdicts = judge.judge(effect, of_effect)
+    return {
+        "sample_complexity": partial(complexity.sample_complexity, scenario, frame),
+        "time_complexity": partial(progress.time_complexity, scenario, frame),
+        "time_curves": partial(complexity.time_curves, scenario, frame),
+        "lookahead": partial(effects.lookahead, effect, of_effect, verdicts),
+        "fleets": partial(effects.fleets, effect, verdicts),
+        "forest": partial(forest.draw, LINES),
+        "sensitivity": partial(sensitivity.draw, points()),
+        "staleness": partial(staleness.draw, histograms()),
+    }
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Draw]:
+    return every_figure()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", every_figure())
+def test_text_is_legible_and_within_the_figure_at_its_native_width(
+    name: str, width: float, figures: dict[str, Draw], tmp_path: Path
+) -> None:
+    with style.paper_style():
+        drawing = figures[name](width)
+        (tmp_path / "x.png").write_bytes(style.image_bytes(drawing.figure, "png"))
+        with Image.open(tmp_path / "x.png") as image:
+            assert image.width == round(width * 200)
+        figure = drawing.figure
+        figure.canvas.draw()
+        for text in (t for t in figure.findobj(Text) if isinstance(t, Text)):
+            if not text.get_text().strip() or not text.get_visible():
+                continue
+            assert text.get_fontsize() >= 7, text
+            if text in [t for axis in ticks.axes_of(figure) for t in axis.get_ticklabels(which="both")]:
+                continue  # of ticks beyond the limits, which are not drawn
+            box = text.get_window_extent()
+            assert -2 <= box.x0 <= box.x1 <= figure.bbox.width + 2, text
+            assert -2 <= box.y0 <= box.y1 <= figure.bbox.height + 2, text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["sample_complexity", "time_complexity", "time_curves", "sensitivity"])
+def test_any_two_curves_of_a_panel_differ_without_colour_and_to_the_colour_blind(
+    name: str, width: float, figures: dict[str, Draw]
+) -> None:
+    drawing = drawn(figures[name], width)
+    pairs = 0
+    for panel in drawing.figure.axes:
+        for first, second in combinations(named(panel).values(), 2):
+            for sight in vision.SIGHTS:
+                apart = vision.difference(str(first.get_color()), str(second.get_color()), sight)
+                assert apart > 20 or _form(first) != _form(second), (first.get_gid(), second.get_gid(), sight)
+            pairs += 1
+    assert pairs
+
+
+def _form(line: Line2D) -> tuple[str, str, str]:
+    """What tells a line from another without its colour."""
+    return (
+        str(line.get_linestyle()) + str(line._unscaled_dash_pattern),
+        str(line.get_marker()),
+        str(line.get_fillstyle()),
+    )  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("sight", vision.SIGHTS)
+def test_many_methods_and_many_n_differ_in_form_and_known_methods_in_colour_too(sight: str) -> None:
+    for looks in (style.method_looks([*DISPLAY, *map(str, range(20))]), style.agent_looks(range(1, 26))):
+        assert len({(str(look.marker)) for look in looks.values()}) == len(looks)
+        assert len({(str(look.dash)) for look in looks.values()}) == len(looks)
+        assert len({look.colour for look in looks.values()}) == len(looks)
+    if sight != "greyscale":
+        colours = style.method_colours(DISPLAY).values()
+        assert min(vision.difference(a, b, sight) for a, b in combinations(colours, 2)) > 8
+
+
+def test_labels_stand_inside_their_panel_and_apart() -> None:
+    figure = every_figure()["time_complexity"](style.WIDE).figure
+    figure.canvas.draw()
+    for panel in figure.axes:
+        boxes = [text.get_window_extent() for text in panel.texts]
+        assert len(boxes) == 4
+        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+        assert all(panel.bbox.x0 <= box.x0 and box.x1 <= panel.bbox.x1 for box in boxes)
 
 
 def test_files_are_written_and_the_same_when_drawn_twice(tmp_path: Path) -> None:
-    scenario = synthetic.scenario()
+    scenario = synthetic.scenario(claims=None)
     synthetic.write_all(tmp_path, scenario)
     base = tmp_path / scenario.name
     load.collect(scenario, tmp_path, base, partial=False)
@@ -343,8 +485,11 @@ def test_files_are_written_and_the_same_when_drawn_twice(tmp_path: Path) -> None
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     first = digests()
-    names = ("sample_complexity", "time_complexity")
-    assert set(first) == {f"{name}.{kind}" for name in names for kind in ("svg", "pdf", "png")}
+    names = ("sample_complexity", "staleness", "time_complexity", "time_curves")
+    images = {
+        f"{name}{narrow}.{kind}" for name in names for narrow in ("", "-narrow") for kind in ("svg", "pdf", "png")
+    }
+    assert set(first) == images | {f"{name}.csv" for name in names}
     assert digests() == first
 
 
@@ -352,10 +497,10 @@ def test_diagrams_count_updates_as_the_fleet_gives_them() -> None:
     spec = diagrams.example(synthetic.scenario())
     assert (spec.algorithm, spec.n_agents) == ("fedpg", 4)
     with style.paper_style():
-        titles = [panel.get_title(loc="left") for panel in diagrams.timeline(spec).axes]
+        found = [panel.get_title(loc="left") for panel in diagrams.timeline(spec).axes]
         texts = [text.get_text() for text in diagrams.messages(spec).axes[0].texts]
-    assert titles[0] == "Synchronous: 3 updates of the server from 12 tasks; agents wait 56 % of the time"
-    assert titles[1].startswith("Asynchronous: 39 updates")
+    assert found[0] == "Synchronous: 3 updates of the server from 12 tasks; agents wait 56 % of the time"
+    assert found[1].startswith("Asynchronous: 39 updates")
     assert any("change of the critic" in text for text in texts)
     local = spec.model_copy(update={"critic": spec.critic.model_copy(update={"mode": "local"})})
     with style.paper_style():

@@ -71,12 +71,13 @@ def _episodes(training: Training) -> Batch:
 def _discounted(batch: Batch, discount: float) -> Float:
     """The discounted rewards to come, without any critic, (n,).
 
-    Time limits are no part of the tasks: an episode cut by one is taken to go on for ever with the mean reward of its
-    second half.
+    Time limits are no part of the tasks: episodes cut by one are taken to go on for ever with the mean reward of their
+    second halves.
     """
     zeros, after = np.zeros_like(batch.reward_TB), np.zeros_like(batch.reward_TB)
-    steady = batch.reward_TB[len(after) // 2 :].mean(axis=0) / (1 - discount)
-    after[-1] = np.where(batch.truncated_TB[-1] & ~batch.terminated_TB[-1], steady, 0)
+    cut = batch.truncated_TB[-1] & ~batch.terminated_TB[-1]
+    if cut.any():
+        after[-1, cut] = batch.reward_TB[len(after) // 2 :, cut].mean() / (1 - discount)
     ends = batch.terminated_TB | batch.truncated_TB
     returns, _ = estimate(
         "reward_to_go", batch.reward_TB, zeros, after, ends, discount=discount, gae_lambda=1, n_steps=1

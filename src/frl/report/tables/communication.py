@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from frl.analysis import thresholds
-from frl.analysis.curves import UPLINK, UPLOADS, Cell, all_curves
+from frl.analysis.curves import UPLINK, Cell, all_curves
 from frl.analysis.names import display_name, shown
-from frl.analysis.thresholds import FAMILY_LEVEL
-from frl.analysis.uploads import EQUAL, Group, baseline, longest_skips, runs_of, silent, upload_shares
-from frl.report.tables.arms import arms_of
+from frl.analysis.uploads import EQUAL, Group, longest_skips, runs_of, silent, upload_shares
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
 
 
 def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
-    """Messages and bytes of a whole run, what they were with trajectories, and uploads to the threshold."""
-    uplink, uploads = all_curves(frame, UPLINK), all_curves(frame, UPLOADS)
-    bytes_to, uploads_to = arms_of(scenario, uplink), arms_of(scenario, uploads)
+    """Messages and bytes of a whole run, and what they were with trajectories."""
+    uplink = all_curves(frame, UPLINK)
     names = shown(scenario, "communication")
     rows: list[Row] = []
     for environment in scenario.environments:
@@ -33,16 +29,11 @@ def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
                 row |= _of_whole_runs(frame, cell)
                 if SERVERS[spec.algorithm].lazy:
                     row |= _of_rounds(frame, cell, getattr(spec.server, "window", 0))
-                row["uploads_to_threshold"], row["uplink_to_threshold"] = uploads_to[cell].mean(), bytes_to[cell].mean()
-                row["reached"] = bytes_to[cell].share
-                other = bytes_to.get(baseline(scenario, cell) or cell)
-                if method in names and other and other is not bytes_to[cell]:
-                    row["saving"] = thresholds.ratio(other, bytes_to[cell])
             rows.append(row)
     columns = _columns(rows)
     keys = {column.key for column in columns}
-    note = _NOTE + _NOTE_LAZY * ("longest_skip" in keys) + _NOTE_BASELINE * ("saving" in keys)
-    return Table("communication", "Whole runs, and until the return reaches the threshold", note, columns, rows)
+    note = _NOTE + _NOTE_LAZY * ("longest_skip" in keys)
+    return Table("communication", "Messages and bytes of whole runs", note, columns, rows)
 
 
 def _of_whole_runs(frame: pd.DataFrame, cell: Cell) -> Row:
@@ -67,7 +58,7 @@ def _of_rounds(frame: pd.DataFrame, cell: Cell, forced: int) -> Row:
 
 
 def _columns(rows: list[Row]) -> tuple[Column, ...]:
-    """Those for methods that can skip, and those for a baseline, only where there are such."""
+    """Those for methods that can skip only where there are such."""
     columns = (
         Column("environment", "environment"),
         Column("agents", "agents"),
@@ -82,32 +73,23 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
         Column("downlink_bytes", "downlink", "bytes"),
         Column("total_bytes", "both", "bytes"),
         Column("trajectory_bytes", "uplink if trajectories were sent", "bytes"),
-        Column("uploads_to_threshold", "uploads to the threshold", "count", quantity=True),
-        Column("uplink_to_threshold", "uplink to the threshold", "bytes", quantity=True),
-        Column("reached", "seeds that got there", "share"),
-        Column("saving", "uplink of the baseline over its own, to the threshold", "ratio", quantity=True),
         Column("seeds", "seeds", "count"),
         Column("diverged", "diverged", "count"),
     )
-    idle = {
-        key for key in ("upload_share", "longest_skip", "silent", "saving") if all(row.get(key) is None for row in rows)
-    }
+    idle = {key for key in ("upload_share", "longest_skip", "silent") if all(row.get(key) is None for row in rows)}
     idle |= {"agents"} if all(row["agents"] == EQUAL for row in rows) else set()
     return tuple(column for column in columns if column.key not in idle)
 
 
 _NOTE = (
     "Whole runs, all agents together, mean over seeds; 1 MB is 10^6 bytes. If trajectories were sent: observations, "
-    "actions and rewards instead of gradients. To the threshold: sent by all agents until the return is at the "
-    "scenario's threshold; geometric mean over seeds, of which one that did not get there counts as the least that "
-    f"such a seed of the task had sent by its end. In brackets: Welch's {100 * FAMILY_LEVEL:g} % interval."
+    "actions and rewards instead of gradients."
 )
 _NOTE_LAZY = (
     " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "
     "is the largest of all agents and seeds, and counts to the end of the run. Silent: agents of all seeds that never "
     "upload after the first D rounds, in which they have to."
 )
-_NOTE_BASELINE = " The baseline is the first method of the figure."
 
 
 def privacy(scenario: Scenario) -> pd.DataFrame:

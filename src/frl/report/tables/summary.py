@@ -15,7 +15,6 @@ from frl.analysis.names import display_name, method_called, shown
 from frl.analysis.poster import poster_curve, reference
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.report.tables import communication
-from frl.report.tables.arms import arms_of
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 
@@ -103,10 +102,21 @@ def final_return(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     return Table("final_return", "Return at the end of the budget", note, columns, rows)
 
 
+def _arms(scenario: Scenario, curves: dict[Cell, Curves]) -> dict[Cell, thresholds.Arm]:
+    """Every cell's times to its task's threshold, censored at one horizon in each task."""
+    found: dict[Cell, thresholds.Arm] = {}
+    for environment in scenario.environments:
+        level, of_task = scenario.threshold(environment), {c: one for c, one in curves.items() if c[0] == environment}
+        if of_task:
+            horizon = thresholds.common_horizon(of_task.values(), level)
+            found |= {cell: thresholds.arm_of(one, level, horizon) for cell, one in of_task.items()}
+    return found
+
+
 def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> Table:
     """What it takes the seeds to reach the threshold, on the axis of `curves`."""
     samples = name == "samples_to_threshold"
-    timed = arms_of(scenario, curves)
+    timed = _arms(scenario, curves)
     rows = [_threshold_row(scenario, curves, timed, cell, speedup=samples) for cell in _cells(scenario)]
     what, format_ = ("steps per agent", "count") if samples else ("simulated seconds", "seconds")
     columns = (
@@ -149,7 +159,7 @@ def _threshold_row(
 
 def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
-    rows, timed = [], arms_of(scenario, curves)
+    rows, timed = [], _arms(scenario, curves)
     for environment, method, n_agents in _cells(scenario):
         slower = method_called(scenario, "time_complexity", "fedpg", n_agents)
         if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
