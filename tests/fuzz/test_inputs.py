@@ -31,7 +31,7 @@ from frl.spec import SERVERS, RunSpec
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
 FIXED = settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 WIDE = settings(max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
