@@ -32,6 +32,7 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
 
 
 def train(arguments: argparse.Namespace) -> None:
+    from frl.runs.memory import refuse_what_cannot_fit
     from frl.runs.paths import run_paths
     from frl.runs.progress import Progress
     from frl.runs.runner import run_one
@@ -39,6 +40,7 @@ def train(arguments: argparse.Namespace) -> None:
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
     every = _checkpoint_every(arguments.checkpoint_every)
+    refuse_what_cannot_fit(spec)
     with Progress(spec.run_id) as progress:
         shown = None if arguments.quiet else progress
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)

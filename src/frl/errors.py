@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +11,20 @@ from pydantic_core import ErrorDetails
 
 class SpecError(ValueError):
     """A scenario or run specification that cannot be used; the message names key, value and what is allowed."""
+
+
+MAX_LINES = 20
+"""Of one message; more mistakes are only counted."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxtuple = 4, 8, 12, 12
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 100
+
+
+def shown(value: Any) -> str:
+    """A value in a message: what `repr` says, cut if that is long."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -26,9 +41,11 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
             key, value = f"{key}.{tag}", value.get(tag) if isinstance(value, dict) else None
         absent = item["type"] in ("missing", "union_tag_not_found")
         nameless = item["type"] == "value_error" and not item["loc"]
-        shown = "" if absent or nameless else f" = {value!r}"
+        value_shown = "" if absent or nameless else f" = {shown(value)}"
         message = _message(item, model)
-        lines.append(f"{key}{shown}: {message}" if key else message)
+        lines.append(f"{key}{value_shown}: {message}" if key else message)
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"... and {len(lines) - MAX_LINES} more"]
     return "\n".join(lines)
 
 
@@ -40,12 +57,20 @@ def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         allowed = item["ctx"].get("expected_tags", "").replace("'", "")
         return f"allowed are {allowed}" if allowed else "required, but not given"
-    if kind in ("int_type", "int_parsing") and isinstance(item["input"], str) and loc[-1] != "[key]":
-        return "should be an integer; this is text, write it as in 1_000_000"
+    if kind in ("int_type", "int_parsing") and isinstance(item["input"], str | float) and loc[-1] != "[key]":
+        what = "text" if isinstance(item["input"], str) else "a number with a fraction or exponent"
+        return f"should be an integer; this is {what}, write it as in 1_000_000"
+    if kind == "too_short":
+        return f"needs at least {item['ctx']['min_length']} entry"
     if kind == "string_pattern_mismatch" and loc[-1] == "name":
         return "should be lower-case letters, digits, - and _, a letter or digit first"
     plain = {
+        "int_type": "should be an integer",
         "missing": "required, but not given",
+        "bool_type": "should be true or false",
+        "float_type": "should be a number, as in 0.5",
+        "dict_type": "should be keys with values, as in {key: value}",
+        "string_type": "should be text (a number needs quotes to be text)",
         "tuple_type": "should be a list, as in [1, 2]",
         "model_type": "should be keys with values, as in {key: value}",
         "model_attributes_type": "should be keys with values, as in {key: value}",
@@ -55,17 +80,17 @@ def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """The key as it stands in the file: without pydantic's marks of a union's member and of a mapping's key."""
-    shown: list[str] = []
+    places: list[str] = []
     nested: list[type[BaseModel]] = []
     for part in loc:
         if tagged := [m for m in nested if _tag(m) == part]:
             model, nested = tagged[0], []
         elif part != "[key]" and not str(part).startswith(("dict[", "literal[")):
-            shown.append(str(part))
+            places.append(part if isinstance(part, str) and part.isprintable() and len(part) <= 60 else shown(part))
             if (field := model.model_fields.get(str(part))) is not None:
                 nested = _models_in(field.annotation)
                 model = nested[0] if nested else model
-    return shown
+    return places
 
 
 def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -41,9 +41,12 @@ ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
 RUN_ID = "{environment}/{method}/n{n_agents}/seed{seed}"
 """Path of a run below ``results/<scenario>/runs``, without suffix."""
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, strict=True)]  # strict: neither "5" nor true is a count
+# strict: neither "5" nor true is a number, neither "off" nor 0 a flag
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+NonNegative = Annotated[Number, Field(ge=0)]
+Flag = Annotated[bool, Field(strict=True)]
+Count = Annotated[int, Field(ge=1, le=10**15, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
@@ -56,7 +59,7 @@ class PolicySpec(Settings):
 
     hidden: tuple[Count, ...] = (64, 64)
     """Widths of the hidden layers."""
-    log_std_init: Annotated[float, Field(ge=-5, le=2)] = 0.0
+    log_std_init: Annotated[Number, Field(ge=-5, le=2)] = 0.0
     """Initial log standard deviation of every action dimension."""
 
 
@@ -65,13 +68,13 @@ class EstimatorSpec(Settings):
 
     name: Literal["reward_to_go", "gpomdp", "gae", "nstep"] = "gae"
     """reward_to_go; gpomdp: the same weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
-    discount: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    discount: Annotated[Number, Field(gt=0, lt=1)] = 0.99
     """Discount factor per environment step."""
-    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
+    gae_lambda: Annotated[Number, Field(ge=0, le=1)] = 0.95
     """Bias-variance trade-off of `gae`; the other estimators ignore it."""
     n_steps: Count = 20
     """Length of the n-step returns of `nstep`; the other estimators ignore it."""
-    standardize: bool = True
+    standardize: Flag = True
     """Scale each batch's advantages to mean 0 and standard deviation 1."""
     entropy_coefficient: NonNegative = 0.0
     """Weight of the policy's entropy in the objective (A3C)."""
@@ -170,7 +173,7 @@ class StragglerFleet(Fleet):
     """(tau, ..., tau, ratio * tau): the last of N > 1 agents is slow. The poster's fleet has ratio 4."""
 
     kind: Literal["straggler"] = "straggler"
-    ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4.0
+    ratio: Annotated[Number, Field(ge=1)] = 4.0
     """t_max / t_min."""
 
 
@@ -190,7 +193,7 @@ class LognormalFleet(Fleet):
     """Each task takes tau times a lognormal factor of mean 1, drawn anew for every task."""
 
     kind: Literal["lognormal"] = "lognormal"
-    sigma: Positive = 0.5
+    sigma: Annotated[Positive, Field(le=10)] = 0.5
     """Standard deviation of the factor's logarithm."""
 
 
@@ -217,7 +220,7 @@ class LinkSpec(Settings):
 class EvaluationSpec(Settings):
     """Returns of the server's policy, measured outside the sample budget."""
 
-    ratio: Annotated[float, Field(gt=1)] = 1.1
+    ratio: Annotated[Number, Field(gt=1)] = 1.1
     """Evaluations come after each upload an agent at first, and later as soon as this times the steps are made."""
     episodes: Count = 10
     """Episodes of the stochastic policy at each evaluation."""
@@ -247,7 +250,7 @@ class RunSpec(Settings):
     """Budget: the run ends when all agents together made N times as many environment steps."""
     sim_seconds: NonNegative = 0.0
     """The run goes on, whatever steps it made, until so much simulated time has passed."""
-    stop_at: float | None = None
+    stop_at: Number | None = None
     """The run ends at the second of two successive evaluations with at least this mean return; empty: it does not."""
     server: SerializeAsAny[ServerSettings]
     """The algorithm's own settings (see its file in training/servers/)."""
@@ -268,10 +271,11 @@ class RunSpec(Settings):
             name = data.get("algorithm")
             if name not in SERVERS:
                 raise ValueError(f"algorithm = {name!r}: allowed are {', '.join(SERVERS)}")
-            data = {**data, "method": data.get("method") or name}
+            data = {key: value for key, value in data.items() if value is not None}  # `critic:` with nothing behind it
+            data["method"] = data.get("method") or name
             if isinstance(given := data.get("server", {}), dict):
                 try:
-                    data = {**data, "server": SERVERS[name].Settings.model_validate(given)}
+                    data["server"] = SERVERS[name].Settings.model_validate(given, strict=True)
                 except ValidationError as error:
                     raise ValueError(explain(error, SERVERS[name].Settings, prefix="server.")) from None
         return data

@@ -112,8 +112,8 @@ def test_the_speed_of_a_new_kind_is_measured(scenario, capsys, tmp_path):
 
 
 def test_a_run_that_cannot_start_is_reported_by_the_measurement(scenario):
-    broken = next(scenario.runs()).model_copy(update={"environment": "Moonwalker"})
-    with pytest.raises(ChildProcessError, match="Moonwalker"):
+    broken = next(scenario.runs()).model_copy(update={"algorithm": "moonwalk"})
+    with pytest.raises(ChildProcessError, match="moonwalk"):
         plan.calibrate(broken, processes=1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from frl.errors import SpecError, _models_in
 from frl.scenario.loading import load_scenario
 from frl.scenario.scenario import Scenario, merge
-from frl.spec import SERVERS, RunSpec
+from frl.spec import SERVERS, CriticSpec, RunSpec
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {
@@ -28,7 +28,7 @@ SCENARIO = {
     ],
     "seeds": [0, 1],
     "thresholds": {"Swimmer": "30 return", "Hopper": "1000 return"},
-    "run": {"steps_per_agent": 1000},
+    "run": {"steps_per_agent": 10_000},
 }
 
 
@@ -116,8 +116,8 @@ def test_methods_of_one_algorithm_differ_by_name(tmp_path):
 
 def test_later_settings_of_a_method_win(tmp_path):
     """run < server < set < overrides; an override finds a method by its name and by its algorithm."""
-    run = {"steps_per_agent": 1000, "server": {"step_size": 1.0}, "critic": {"epochs": 3, "minibatches": 3}}
-    sets = {"server": {"momentum": 0.3}, "critic": {"epochs": 4, "minibatches": 4}, "steps_per_agent": 2000}
+    run = {"steps_per_agent": 10_000, "server": {"step_size": 1.0}, "critic": {"epochs": 3, "minibatches": 3}}
+    sets = {"server": {"momentum": 0.3}, "critic": {"epochs": 4, "minibatches": 4}, "steps_per_agent": 20_000}
     given = methods({}, {"name": "x", "server": {"step_size": 2.0, "momentum": 0.4}, "set": sets})
     overrides = [
         {"where": {"method": ["x"]}, "set": {"critic": {"epochs": 5}}},
@@ -127,7 +127,7 @@ def test_later_settings_of_a_method_win(tmp_path):
     plain, x = (scenario.resolve("Hopper", name, 2, 0) for name in ("afedpg", "x"))
     assert (plain.server.step_size, plain.critic.epochs, plain.critic.minibatches) == (1.0, 3, 3)
     assert (x.server.step_size, x.server.momentum) == (2.0, 0.3)
-    assert (x.critic.epochs, x.critic.minibatches, x.steps_per_agent) == (5, 4, 2000)
+    assert (x.critic.epochs, x.critic.minibatches, x.steps_per_agent) == (5, 4, 20_000)
     assert plain.normalizer.clip == x.normalizer.clip == 6.0
 
 
@@ -212,7 +212,7 @@ BAD = {
         {"run": {"steps_per_agent": 5, "critic": {"mode": "none"}, "estimator": {"name": "reward_to_go"}}},
         ["critic.mode", "sampling.trajectories"],
     ),
-    "a float as number of steps": ({"run": {"steps_per_agent": "1e6"}}, ["'1e6'", "text", "1_000_000"]),
+    "a float as number of steps": ({"run": {"steps_per_agent": 1e6}}, ["1000000.0", "exponent", "1_000_000"]),
     "a name for keys": ({"run": {"steps_per_agent": 5, "critic": "none"}}, ["critic = 'none'", "{key: value}"]),
     "a fleet's key": (
         {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "sigma": 2}}},
@@ -223,6 +223,40 @@ BAD = {
         ["(Swimmer, afedpg, N = 1), to which overrides 0 apply: server.learning_rate = 1: unknown key"],
     ),
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
+    "name of no method beside one": (
+        {"overrides": [{"where": {"method": ["afedpg", "afedgp"]}, "set": {}}]},
+        ["overrides.0.where.method = 'afedgp': touches no run", "a3c (N = 2)"],
+    ),
+    "algorithm that is not there": (
+        {"overrides": [{"where": {"algorithm": ["a3c", "fedpg"]}, "set": {}}]},
+        ["overrides.0.where.algorithm = 'fedpg'"],
+    ),
+    "environment that is not there": (
+        {"overrides": [{"where": {"environment": ["Hopper", "Ant"]}, "set": {}}]},
+        ["overrides.0.where.environment = 'Ant'"],
+    ),
+    "N that is not there": (
+        {"overrides": [{"where": {"n_agents": [2, 3]}, "set": {}}]},
+        ["overrides.0.where.n_agents = 3"],
+    ),
+    "N that the method has not": (
+        {"overrides": [{"where": {"algorithm": ["a3c"], "n_agents": [1, 2]}, "set": {}}]},
+        ["overrides.0.where.n_agents = 1"],
+    ),
+    "no title": ({"title": ""}, ["title = ''", "must not be empty"]),
+    "a title of two lines": ({"title": "a\nb"}, ["title = 'a\\nb'", "one line"]),
+    "a label of two lines": (
+        {"figures": {"sample_complexity": {"afedpg": "A\nB"}}},
+        ["figures.sample_complexity.afedpg", "one line"],
+    ),
+    "text as a flag": (
+        {"run": {"steps_per_agent": 10_000, "estimator": {"standardize": "off"}}},
+        ["estimator.standardize = 'off'", "true or false"],
+    ),
+    "a threshold that overflows": (
+        {"thresholds": {"Swimmer": f"{'9' * 400} return", "Hopper": "1 return"}},
+        ["Swimmer", "100 return"],
+    ),
     "infinite": (
         {"run": {"steps_per_agent": 5, "fleet": {"kind": "straggler", "ratio": float("inf")}}},
         ["ratio", "finite"],
@@ -256,7 +290,7 @@ def test_unreadable_files(tmp_path):
     with pytest.raises(SpecError, match="mapping"):
         load_scenario(tmp_path / "list.yaml")
     (tmp_path / "twice.yaml").write_text("name: a\ncritic: {mode: none}\nname: b\n")
-    with pytest.raises(SpecError, match="'name' is given twice"):
+    with pytest.raises(SpecError, match=r"twice.yaml: line 3: key 'name' is given twice"):
         load_scenario(tmp_path / "twice.yaml")
     (tmp_path / "number.yaml").write_text("3: 4\n")
     with pytest.raises(SpecError, match="3 = 3: Keys should be strings"):
@@ -267,6 +301,46 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(SpecError, match="not valid YAML"):
         load_scenario(tmp_path / "broken.yaml")
+
+
+def test_paths_that_snakemake_cannot_take(tmp_path):
+    folder = tmp_path / "a{b}"
+    folder.mkdir()
+    with pytest.raises(SpecError, match=r"Snakemake takes no path with '{'; rename it"):
+        load_scenario(write(folder))
+    with pytest.raises(SpecError, match="Snakemake takes no path with"):
+        load_scenario(write(tmp_path, claims="a\tb"))
+
+
+def test_trials_that_are_no_csv(tmp_path):
+    (tmp_path / "tried.csv").write_text("a\n" + "x" * 200_000)
+    with pytest.raises(SpecError, match=r"tried.csv: the trials are no CSV"):
+        load_scenario(write(tmp_path, trials="tried.csv"))
+
+
+def test_nothing_behind_the_colon_means_nothing(tmp_path):
+    method = {"algorithm": "afedpg", "n_agents": [1], "server": None, "set": None, "name": None}
+    run = {"steps_per_agent": 10_000, "critic": None, "policy": {"hidden": [8]}}
+    empty = write(tmp_path, figures=None, overrides=None, methods=[method], run=run)
+    plain = load_scenario(empty)
+    assert (plain.figures, plain.overrides, plain.methods[0].server) == ({}, (), {})
+    assert next(plain.runs()).critic == CriticSpec()
+    over = [{"where": {}, "set": None}, {"where": {}, "set": {"policy": None}}]
+    same = load_scenario(write(tmp_path, methods=[method], run=run, overrides=over))
+    assert next(same.runs()).policy.hidden == (8,)
+    with pytest.raises(SpecError, match="steps_per_agent: required"):
+        load_scenario(write(tmp_path, methods=[method], run=None))
+
+
+def test_long_values_and_many_mistakes_are_cut(tmp_path):
+    """245 bytes of aliases once made a message of 53 MB."""
+    aliases = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]\n" for i in range(1, 5))
+    (tmp_path / "aliases.yaml").write_text(f"a0: &a0 [x, x]\n{aliases}")
+    for changes in (None, {"title": ["x" * 10_000] * 100}, {f"{'k' * 500}{i}": i for i in range(1000)}):
+        with pytest.raises(SpecError) as error:
+            load_scenario(tmp_path / "aliases.yaml" if changes is None else write(tmp_path, **changes))
+        assert len(str(error.value)) < 20_000
+    assert "and 980 more" in str(error.value)
 
 
 def test_seeds_of_a_scenario_share_everything_else():
@@ -312,6 +386,8 @@ def test_claims_are_read_from_beside_the_scenario_and_are_no_setting_of_a_run(tm
         ({"marginn": 1}, ["marginn = 1", "unknown key", "margin, number, per"]),
         ({"margin": None}, ["margin: required, but not given"]),
         ({"horizon": None}, ["horizon: required, but not given"]),
+        ({"horizon": "x"}, ["claims.0.horizon = 'x'", "should be a number"]),
+        ({"statement": ""}, ["claims.0.statement = ''", "must not be empty"]),
         ({"role": "main"}, ["role = 'main'", "'primary', 'secondary' or 'exploratory'"]),
         ({"role": "primary", "number": 1}, ["such a claim has one part, and claims a direction, not a number"]),
         ({"margin": -1}, ["claims.0.margin = -1", "greater than 0"]),
@@ -394,7 +470,10 @@ def float_settings(model, path=()):
     for name, field in model.model_fields.items():
         for nested in _models_in(field.annotation):
             yield from float_settings(nested, (*path, name))
-        if float in (field.annotation, *get_args(field.annotation)) or field.annotation == tuple[float, float]:
+        parts = [field.annotation]
+        for part in parts:  # grows
+            parts += get_args(part)
+        if float in parts and get_origin(field.annotation) is not tuple:
             yield (*path, name)
 
 
@@ -402,7 +481,7 @@ FLOATS = [(name, ("server", key)) for name in SERVERS for (key,) in float_settin
 FLOATS += [("afedpg", path) for path in float_settings(RunSpec) if path[0] != "server"]
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, True, "1"])
 @pytest.mark.parametrize(("algorithm", "path"), FLOATS, ids=str)
 def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
     settings = value
@@ -413,7 +492,7 @@ def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
     with pytest.raises(ValidationError) as refused:
         RunSpec.model_validate({**RUN, "algorithm": algorithm, **settings})
     (error,) = refused.value.errors()
-    assert error["type"] == "finite_number" or "finite number" in error["msg"]
+    assert error["type"] in ("finite_number", "float_type") or "a number" in error["msg"] or "finite" in error["msg"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from frl.runs import provenance
+from frl.runs.memory import refuse_what_cannot_fit
 from frl.runs.validity import State, run_digest, state
+from frl.scenario import feasible
 from frl.spec import RunSpec
 
 START_S = 2.0
@@ -108,7 +110,7 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
     at_once = min(cores, os.cpu_count() or 1)
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
-    rows = sum(spec.evaluations for spec in todo)
+    rows = sum(feasible.expected(spec).evaluations for spec in todo)
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
@@ -137,7 +139,8 @@ def _kind(spec: dict[str, Any]) -> Kind:
 
 def env_steps(spec: RunSpec, speed: Speed) -> int:
     """Environment steps of a run, evaluations included."""
-    return spec.env_steps_budget + round(spec.evaluation_steps_at_most * speed.evaluation_share)
+    whole = feasible.expected(spec)
+    return whole.env_steps_budget + round(whole.evaluation_steps_at_most * speed.evaluation_share)
 
 
 def past_speeds(results: Path) -> dict[Kind, Speed]:
@@ -150,10 +153,10 @@ def past_speeds(results: Path) -> dict[Kind, Speed]:
             meta = json.loads(path.read_bytes())
             if meta["cpu"] != cpu or meta["code_digest"] != provenance.code_digest(meta["spec"]["algorithm"]):
                 continue
-            each, at_most = _kind(meta["spec"]), RunSpec.model_validate(meta["spec"]).evaluation_steps_at_most
+            each, whole = _kind(meta["spec"]), feasible.expected(RunSpec.model_validate(meta["spec"]))
             steps = meta["env_steps_total"] + meta["eval_steps"]
             seconds.setdefault(each, []).append(meta["wall_time_s"] / steps)
-            shares.setdefault(each, []).append(meta["eval_steps"] / at_most)
+            shares.setdefault(each, []).append(meta["eval_steps"] / whole.evaluation_steps_at_most)
         except (ValueError, KeyError, TypeError):
             continue  # damaged, or of a version with other settings
     return {
@@ -166,10 +169,12 @@ def request(spec: RunSpec, results: Path, attempt: int = 1) -> tuple[int, int]:
     """Minutes and MB to ask a cluster for: generous for the first attempt, and that much more for each further one.
 
     With past runs of this kind in the store, on whatever processor: twice the time of the slowest and half as much
-    memory again as the largest. Without: 1,000 environment steps a second, slow even for Humanoid, and 1 GB.
+    memory again as the largest. Without: 1,000 environment steps a second, slow even for Humanoid, and 1 GB or
+    half as much memory again as is estimated.
     """
-    seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, 700.0))
-    steps = spec.env_steps_budget + spec.evaluation_steps_at_most
+    estimate = max(700.0, feasible.memory_bytes(spec) / 1e6)
+    seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, estimate))
+    steps = env_steps(spec, Speed(seconds_per_step, 1.0, ""))
     minutes = 10 + 2 * steps * seconds_per_step / 60
     return math.ceil(attempt * minutes), math.ceil(attempt * (1.5 * memory_mb + SNAKEMAKE_MB))
 
@@ -193,8 +198,10 @@ def calibrate(spec: RunSpec, processes: int) -> Speed:
     """Train for two seconds in each of `processes` processes at once.
 
     Raises:
+        SpecError: if the run does not fit into this machine's memory.
         ChildProcessError: if one of them fails.
     """
+    refuse_what_cannot_fit(spec)
     endless = spec.model_copy(update={"steps_per_agent": 2**31})
     command = [sys.executable, "-W", "ignore", "-m", "frl.runs.calibrate", endless.model_dump_json()]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -6,18 +6,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from frl import spec
 from frl.training.servers.base import Settings
 
 Role = Literal["primary", "secondary", "exploratory"]
 Per = Literal["samples", "time", "uploads", "uplink_bytes", "total_bytes"]
 """What is counted until the threshold: environment steps per agent, simulated seconds, and uploads, bytes up or bytes
 of both directions per agent."""
-Agents = Annotated[int, Field(ge=1)]
-Number = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Factor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
+Agents = spec.Count
+Finite = spec.Number
+Number = spec.Positive
+Factor = Annotated[Finite, Field(gt=1)]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if len(text.strip().splitlines()) > 1:
+        raise ValueError("must be one line")
+    return text.strip()
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+Line = Annotated[Text, AfterValidator(_one_line)]
 
 
 def _listed(value: Any) -> Any:
@@ -61,11 +78,11 @@ class ClaimBase(Settings):
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,20}$")]
     """Short name, used once."""
-    title: str
+    title: Line
     """A few words."""
-    statement: str
+    statement: Line
     """The claim in a sentence."""
-    source: str
+    source: Line
     """Where it is claimed."""
     environment: str
     """The MuJoCo task that it is about."""

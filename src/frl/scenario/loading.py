@@ -6,12 +6,12 @@ import csv
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
-from frl.errors import SpecError, explain
+from frl.errors import SpecError, explain, shown
 from frl.scenario.claims import Claims
 from frl.scenario.scenario import Scenario
+from frl.scenario.yaml_file import YAMLFileError, read_yaml
 from frl.training.servers.base import Settings
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -57,9 +57,9 @@ def _validated(path: Path, what: str, model: type[AnySettings], data: dict[str, 
 def _read_yaml(path: Path, what: str) -> dict[str, Any]:
     """A YAML mapping, or one message that begins with its path."""
     try:
-        data = yaml.load(_read(path, what), Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path}: not valid YAML: {error}") from None
+        data = read_yaml(_read(path, what))
+    except YAMLFileError as error:
+        raise SpecError(f"{path}: {error}") from None
     if not isinstance(data, dict):
         raise SpecError(f"{path}: a {what} is a mapping of keys, got {type(data).__name__}")
     return data
@@ -67,6 +67,8 @@ def _read_yaml(path: Path, what: str) -> dict[str, Any]:
 
 def _read(path: Path, what: str) -> str:
     """A file's text, or one message that begins with its path."""
+    if odd := [c for c in str(path) if c in "{}" or not c.isprintable()]:
+        raise SpecError(f"{shown(str(path))}: Snakemake takes no path with {odd[0]!r}; rename it")
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -78,20 +80,13 @@ def _read(path: Path, what: str) -> str:
 def _read_csv(path: Path, what: str) -> str:
     """The text of a CSV with a header, or one message that begins with its path."""
     text = _read(path, what)
-    rows = list(csv.reader(text.splitlines()))
+    try:
+        rows = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise SpecError(f"{path}: the {what} are no CSV: {error}") from None
     if not rows:
         raise SpecError(f"{path}: the {what} have no header")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
             raise SpecError(f"{path}: row {number} has {len(row)} values, the header {len(rows[0])}")
     return text
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key given twice is an error: the standard loader silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep=deep)

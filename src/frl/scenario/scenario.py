@@ -7,18 +7,22 @@ the claims file and the trials that it names is read besides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from frl.errors import SpecError, explain
-from frl.scenario.claim_base import Part
+from frl.errors import SpecError, explain, shown
+from frl.scenario import feasible, judgeable
+from frl.scenario.claim_base import Line, Part, Text
 from frl.scenario.claims import Claim, Claims
-from frl.spec import ENVIRONMENTS, SERVERS, Count, EnvironmentName, RunSpec, Seed
+from frl.spec import SERVERS, Count, EnvironmentName, RunSpec, Seed
 from frl.training.servers.base import Settings
 
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
+Keys = Annotated[dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)]
+"""Keys with values; nothing behind the colon means none."""
 FigureName = Literal["sample_complexity", "time_complexity", "sensitivity", "communication", "variance_multiplier"]
 
 
@@ -31,9 +35,9 @@ class Method(Settings):
     """What paths, tables and figures call it; empty means the algorithm's name."""
     n_agents: Annotated[tuple[Count, ...], Field(min_length=1)]
     """The values of N to run."""
-    server: dict[str, Any] = {}
+    server: Keys = {}
     """The algorithm's own settings."""
-    set: dict[str, Any] = {}
+    set: Keys = {}
     """A part of a RunSpec, merged over `run` and `server`; overrides win over it."""
 
     @field_validator("algorithm")
@@ -63,7 +67,7 @@ class Where(Settings):
     environment: tuple[EnvironmentName, ...] | None = None
     method: tuple[str, ...] | None = None
     algorithm: tuple[str, ...] | None = None
-    n_agents: tuple[int, ...] | None = None
+    n_agents: tuple[Count, ...] | None = None
 
     def matches(self, environment: str, method: Method, n_agents: int) -> bool:
         """Whether a run of this identity is touched."""
@@ -74,12 +78,20 @@ class Where(Settings):
             and (self.n_agents is None or n_agents in self.n_agents)
         )
 
+    def idle(self, touched: Sequence[tuple[str, Method, int]]) -> str:
+        """The first entry, with its key, that none of the touched runs has; empty if there is none."""
+        for key in Where.model_fields:
+            for entry in getattr(self, key) or ():
+                if not any(Where(**{key: (entry,)}).matches(*cell) for cell in touched):
+                    return f"{key} = {shown(entry)}"
+        return ""
+
 
 class Override(Settings):
     """Settings for some of the runs; later overrides win."""
 
     where: Where
-    set: dict[str, Any]
+    set: Keys
     """A part of a RunSpec, merged over what came before."""
 
 
@@ -88,16 +100,16 @@ class Scenario(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
     """Folder below results/."""
-    title: str
+    title: Line
     """Heading of the report."""
-    tuned: str
+    tuned: Text
     """Where the settings come from, in a sentence that the report prints; of several lines each is a paragraph."""
     environments: Annotated[tuple[EnvironmentName, ...], Field(min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     thresholds: dict[EnvironmentName, str]
     """For each environment the return whose crossing is timed, with its unit: "100 return"."""
-    run: dict[str, Any]
+    run: Keys
     """The part of a RunSpec common to all runs."""
     overrides: tuple[Override, ...] = ()
     trials: str = ""
@@ -108,16 +120,21 @@ class Scenario(Settings):
     path from the scenario file; once read, its text."""
     claims: Claims | None = None
     """What to judge: a claims file, by its path from the scenario file. Its content is no setting of any run."""
-    figures: dict[FigureName, Annotated[dict[MethodName, str], Field(min_length=1)]] = {}
+    figures: dict[FigureName, Annotated[dict[MethodName, Line], Field(min_length=1)]] = {}
     """The figures to draw, and for each the methods that it shows, in this order, with their labels; empty means those
     of sample and time complexity, with the methods that belong there."""
+
+    @field_validator("overrides", "figures", mode="before")
+    @classmethod
+    def _nothing_given(cls, given: Any, info: ValidationInfo) -> Any:
+        return cls.model_fields[str(info.field_name)].default if given is None else given
 
     @field_validator("thresholds", mode="before")
     @classmethod
     def _threshold_has_a_unit(cls, thresholds: Any) -> Any:
         for environment, text in thresholds.items() if isinstance(thresholds, dict) else ():
-            if not re.fullmatch(r"-?\d+(\.\d+)? return", str(text)):
-                raise ValueError(f"{environment}: {text!r} needs a number and the unit, as in '100 return'")
+            if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})? return", text):
+                raise ValueError(f"{environment}: {shown(text)} needs a number and the unit, as in '100 return'")
         return thresholds
 
     @model_validator(mode="after")
@@ -130,32 +147,34 @@ class Scenario(Settings):
                 raise ValueError(f"methods: {method.key!r} names both {algorithms[method.key]} and {method.algorithm}")
         pairs = [f"{m.key}, N = {n}" for m in self.methods for n in m.n_agents]
         for what, values in (("methods", pairs), ("environments", self.environments), ("seeds", self.seeds)):
-            if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            if twice := [value for value, count in Counter(values).items() if count > 1]:
                 hint = "; tell methods of one algorithm apart by `name`" if what == "methods" else ""
                 raise ValueError(f"{what}: {twice[0]} is listed twice{hint}")
-        self._figures_and_claims_name_what_there_is()
+        self._figures_name_what_there_is()
         if self.name == "published":
             raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
         cells = [(environment, m, n) for environment in self.environments for m in self.methods for n in m.n_agents]
         for index, override in enumerate(self.overrides):
-            if not any(override.where.matches(*cell) for cell in cells):
-                where = override.where.model_dump(exclude_none=True)
+            touched = [cell for cell in cells if override.where.matches(*cell)]
+            if not touched:
+                where = shown(override.where.model_dump(exclude_none=True))
                 raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
-        for environment, method, n_agents in cells:
-            self.resolve(environment, method.key, n_agents, self.seeds[0])
+            if idle := override.where.idle(touched):
+                raise ValueError(f"overrides.{index}.where.{idle}: touches no run; there are {self._methods()}")
+        specs = {(e, m.key, n): self.resolve(e, m.key, n, self.seeds[0]) for e, m, n in cells}
         self._figures_compare_what_can_be_compared()
+        for claim in self.claims.claims if self.claims else ():
+            there = {(key, n): spec for (e, key, n), spec in specs.items() if e == claim.environment}
+            if problem := judgeable.problem(claim, claim.test, there):
+                raise ValueError(f"claim {claim.id}: {problem}")
         return self
 
-    def _figures_and_claims_name_what_there_is(self) -> None:
+    def _figures_name_what_there_is(self) -> None:
         for figure, labels in self.figures.items():
             if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
                 raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
             if figure not in ("communication", "sensitivity") and len(set(labels.values())) < len(labels):
                 raise ValueError(f"figures.{figure}: two methods have the same label")
-        for claim in self.claims.claims if self.claims else ():
-            if claim.environment not in ENVIRONMENTS:
-                allowed = ", ".join(ENVIRONMENTS)
-                raise ValueError(f"claim {claim.id}: environment = {claim.environment!r}: allowed are {allowed}")
 
     def _figures_compare_what_can_be_compared(self) -> None:
         """The figure of communication has a row for equal agents and one for unequal ones; a sweep varies one thing."""
@@ -213,13 +232,16 @@ class Scenario(Settings):
         }
         if clash := sorted(identity.keys() & settings.keys()):
             raise SpecError(f"run.{clash[0]}: the grid sets this, not `run`, a method's `set` or an override")
+        where = f"run ({environment}, {method}, N = {n_agents})"
+        if touched:
+            where += f", to which overrides {', '.join(map(str, touched))} apply"
         try:
-            return RunSpec.model_validate(settings | identity)
+            spec = RunSpec.model_validate(settings | identity)
         except ValidationError as error:
-            where = f"run ({environment}, {method}, N = {n_agents})"
-            if touched:
-                where += f", to which overrides {', '.join(map(str, touched))} apply"
             raise SpecError(explain(error, RunSpec, prefix=f"{where}: ")) from None
+        if problem := feasible.problem(spec):
+            raise SpecError(f"{where}: {problem}")
+        return spec
 
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the grid: environments, then methods, then N, then seeds."""
@@ -240,6 +262,8 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
+        if value is None and isinstance(old, dict):
+            continue  # nothing behind the colon changes nothing
         if isinstance(value, dict) and isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
             merged[key] = merge(old, value)
         else:

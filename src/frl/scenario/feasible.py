@@ -1,0 +1,139 @@
+"""What a run's settings let happen: how many answers, steps, seconds and bytes; and what cannot run at all.
+
+Where episodes may end early, numbers are those of tasks of the greatest length.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frl.spec import RunSpec
+from frl.training.clock import relative_times
+
+SIZES = {
+    "Swimmer": (8, 2),
+    "Hopper": (11, 3),
+    "Walker2d": (17, 6),
+    "HalfCheetah": (17, 6),
+    "Ant": (105, 8),
+    "Humanoid": (376, 17),
+}
+"""Numbers of observations (of the version that has more) and of actions."""
+NEVER_END = ("Swimmer", "HalfCheetah")
+"""Environments whose episodes all last their 1,000 steps."""
+SYNCHRONOUS = frozenset({"fedpg", "lapg", "random_skip"})
+"""Algorithms whose server steps once all N agents have answered."""
+
+MAX_SECONDS = 1e15
+"""Simulated time of a run: beyond it, the clock could not tell one task's end from the next."""
+MIN_SECONDS = 1e-9
+"""Simulated time of a task."""
+MAX_EVALUATIONS = 100_000
+MAX_BYTES = 2**40
+"""Memory of a run that no machine is asked for."""
+
+
+def agent_seconds(spec: RunSpec) -> NDArray[np.float64]:
+    """Simulated time from one answer of each agent to its next, (N,); of lognormal fleets the mean."""
+    fleet, link = spec.fleet, spec.link
+    compute = np.array(relative_times(fleet, spec.n_agents)) * fleet.seconds_per_1000_steps
+    bandwidths = [b for b in (link.uplink_bytes_per_s, link.downlink_bytes_per_s) if b is not None]
+    messages = 2 * link.latency_s + sum(4 * sum(parameters(spec)) / b for b in bandwidths)
+    with np.errstate(over="ignore"):
+        seconds: NDArray[np.float64] = spec.steps_per_upload / 1000 * compute + fleet.overhead_s + messages
+    return seconds
+
+
+def answers(spec: RunSpec) -> int:
+    """Answers that reach the server before the run ends, unless a threshold stops it."""
+    of_steps = -(-spec.env_steps_budget // spec.steps_per_upload)
+    seconds = agent_seconds(spec)
+    if spec.algorithm in SYNCHRONOUS:
+        rounds, rest = divmod(spec.sim_seconds, float(seconds.max()))
+        of_time = spec.n_agents * int(rounds) + int((seconds < rest).sum()) + 1
+    else:
+        of_time = int((np.ceil(spec.sim_seconds / seconds) - 1).sum()) + 1
+    return max(of_steps, of_time if spec.sim_seconds else 0)
+
+
+def expected(spec: RunSpec) -> RunSpec:
+    """The run with the budget of the steps that it will make: whole tasks, and all of its simulated time."""
+    steps = answers(spec) * spec.steps_per_upload
+    return spec.model_copy(update={"steps_per_agent": -(-steps // spec.n_agents)})
+
+
+def parameters(spec: RunSpec) -> tuple[int, int]:
+    """Numbers of parameters of the policy and of the critic's network."""
+    observations, actions = SIZES[spec.environment]
+    has_network = spec.critic.mode not in ("none", "linear")
+    return (
+        _in_layers(observations, *spec.policy.hidden, actions) + actions,
+        _in_layers(observations, *spec.critic.hidden, 1) if has_network else 0,
+    )
+
+
+def _in_layers(*sizes: int) -> int:
+    return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+
+
+def memory_bytes(spec: RunSpec) -> int:
+    """About what a run needs, rounded up."""
+    policy, critic = parameters(spec)
+    sampling, episodes, n = spec.sampling, spec.evaluation.episodes, spec.n_agents
+    width = max(sum(spec.policy.hidden), sum(spec.critic.hidden) if critic else 0)
+    row = 4 * (6 * SIZES[spec.environment][0] + 3 * width + 30)
+    lanes = n * (sampling.trajectories or sampling.lanes) + max(64, episodes)
+    return (
+        300_000_000  # Python and its libraries
+        + 40 * (policy + critic)
+        + n * (4 * policy + 12 * critic + 10_000)
+        + 3_000 * lanes
+        + (spec.steps_per_upload + max(64, episodes)) * row
+    )
+
+
+def problem(spec: RunSpec) -> str:
+    """Why these settings cannot run, in one sentence; empty if they can."""
+    if (needed := memory_bytes(spec)) > MAX_BYTES:
+        return (
+            f"needs about {needed / 1e9:,.0f} GB of memory (n_agents, sampling, policy.hidden, critic.hidden, "
+            f"evaluation.episodes); at most {MAX_BYTES / 1e9:,.0f} GB are allowed"
+        )
+    seconds = agent_seconds(spec)
+    if seconds.min() < MIN_SECONDS:
+        return f"fleet: a task of {seconds.min():.3g} s of simulated time; at least {MIN_SECONDS:.0e} s are needed"
+    longest = max(float(seconds.max()) * -(-spec.env_steps_budget // spec.steps_per_upload), spec.sim_seconds)
+    if not longest <= MAX_SECONDS:
+        return (
+            f"sim_seconds, fleet and link: up to {longest:.3g} s of simulated time; "
+            f"at most {MAX_SECONDS:.0e} s are allowed"
+        )
+    if (count := _evaluations(spec)) > MAX_EVALUATIONS:
+        told = f"evaluation.ratio = {spec.evaluation.ratio}: {count:,} evaluations"
+        return f"{told}; at most {MAX_EVALUATIONS:,} are allowed"
+    return _never_answers(spec, seconds)
+
+
+def _evaluations(spec: RunSpec) -> int:
+    """About how many there will be: one after each upload an agent, then fewer and fewer."""
+    uploads, ratio = answers(spec) / spec.n_agents, spec.evaluation.ratio
+    each = min(uploads, 1 / (ratio - 1))
+    return round(each + math.log(max(uploads / each, 1)) / math.log(ratio))
+
+
+def _never_answers(spec: RunSpec, seconds: NDArray[np.float64]) -> str:
+    """Whether the run ends before every agent has answered once."""
+    if spec.sampling.trajectories is not None and spec.environment not in NEVER_END:
+        return ""  # tasks may be short, and many
+    count, task = answers(spec), f"one task is {spec.steps_per_upload} steps"
+    told = f"steps_per_agent = {spec.steps_per_agent}: the run would end before its slowest agent answered once"
+    if count < spec.n_agents:
+        return f"{told}; {task}"
+    before = int((np.ceil(seconds.max() / seconds * (1 - 1e-9)) - 1).sum())
+    if count <= before and spec.algorithm not in SYNCHRONOUS:
+        return f"{told}; {task}, and the others answer {before} times before"
+    return ""

@@ -1,0 +1,69 @@
+"""What a claim must not ask of a scenario: a method beside itself, a comparison twice, a re-timing that is none."""
+
+from __future__ import annotations
+
+from frl.scenario.claim_base import ClaimBase, Need
+from frl.scenario.feasible import SYNCHRONOUS
+from frl.spec import ENVIRONMENTS, SERVERS, RunSpec
+
+RE_TIMED = {"fleets": "slower"}
+"""Tests that re-time a method's runs for another fleet, and the claim's key that names the method."""
+
+Cells = dict[tuple[str, int], RunSpec]
+"""The settings that a scenario has in one environment, by method and N."""
+
+
+def problem(claim: ClaimBase, test: str, cells: Cells) -> str:
+    """Why the claim cannot be judged, in one sentence; empty if it can, or if no run that it needs is there.
+
+    Args:
+        claim: the claim.
+        test: its test.
+        cells: what the scenario has in the claim's environment.
+    """
+    if claim.environment not in ENVIRONMENTS:
+        return f"environment = {claim.environment!r}: allowed are {', '.join(ENVIRONMENTS)}"
+    compared: set[tuple[bool, tuple[str, ...]]] = set()
+    for part in claim.parts():
+        runs = [_run(need, cells) for need in part.needs]
+        for i, run in enumerate(runs):
+            if (first := runs.index(run)) < i:
+                pair = " and ".join(dict.fromkeys(_name(part.needs[j], cells) for j in (first, i)))
+                alike = "are the same runs" if " and " in pair else "is compared with itself"
+                return f"{part.label}: {pair} {alike}"
+        if (comparison := (part.joint, tuple(runs))) in compared:
+            return f"{part.label}: listed twice"
+        compared.add(comparison)
+    return _re_timing(claim, test, cells)
+
+
+def _first(need: Need, cells: Cells) -> tuple[str, int] | None:
+    """The cell that is meant: the first that the scenario has."""
+    names, n_agents = need
+    return next(((name, n_agents) for name in names if (name, n_agents) in cells), None)
+
+
+def _run(need: Need, cells: Cells) -> str:
+    """Equal for equal runs: the settings, or what is asked for if the scenario does not have it."""
+    cell = _first(need, cells)
+    return repr(need) if cell is None else cells[cell].to_json()
+
+
+def _name(need: Need, cells: Cells) -> str:
+    names, n_agents = _first(need, cells) or (", ".join(need[0]), need[1])
+    return f"{names} (N = {n_agents})"
+
+
+def _re_timing(claim: ClaimBase, test: str, cells: Cells) -> str:
+    """Only where all agents answer in every round does nothing but the time depend on the fleet."""
+    if (key := RE_TIMED.get(test)) is None:
+        return ""
+    able = [name for name in SERVERS if name in SYNCHRONOUS and not SERVERS[name].lazy]
+    names = getattr(claim, key)
+    algorithms = {spec.algorithm for (name, _), spec in cells.items() if name in names}
+    if unable := sorted(algorithms.difference(able)):
+        return (
+            f"{key} = {', '.join(names)}: runs of {unable[0]} cannot be re-timed for another fleet; "
+            f"those of {', '.join(able)} can, whose server waits in every round for an upload of each agent"
+        )
+    return ""
