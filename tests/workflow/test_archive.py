@@ -95,5 +95,5 @@ def test_runs_that_are_not_published_have_to_be_of_this_code(published: Path, tm
     project.edit("src/frl/training/policy.py", "\nclass ", "\nEDITED = 1\n\n\nclass ")
     frl(project, "store", "import", str(published / "runs.tar.xz"))
     assert "60 stored" in frl(project, "runs", "config/toy.yaml")
-    project.edit("src/frl/training/__init__.py", "NUMERICS_VERSION = ", "NUMERICS_VERSION = 1000 + ")
+    project.edit("src/frl/training/numerics.py", "NUMERICS_VERSION = ", "NUMERICS_VERSION = 1000 + ")
     assert "60 missing" in frl(project, "runs", "config/toy.yaml")
