@@ -220,10 +220,14 @@ def bytes_of_any_kind(data: bytes) -> None:
         accepted_and_runnable_or_refused(path)
 
 
+@pytest.mark.suite("long")
+@pytest.mark.short
 def test_some_scenarios_with_mistakes(quick_plan: None) -> None:
     FIXED(given(mistaken())(mistakes))()
 
 
+@pytest.mark.suite("long")
+@pytest.mark.short
 def test_some_bytes(quick_plan: None) -> None:
     FIXED(given(hardly_yaml())(bytes_of_any_kind))()
 

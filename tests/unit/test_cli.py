@@ -61,9 +61,9 @@ def test_help_imports_nothing_heavy():
         (["train", str(TINY), *RUN, "--expect-digest", "12"], "changed since this job was planned"),
         (["store", "import", "absent.tar"], "absent.tar: cannot be read"),
         (["collect", str(TINY)], "runs are missing"),
-        (["figures", str(TINY)], "curves.csv is not there: run `frl collect` first"),
+        (["figures", str(TINY)], "curves.csv is not there; make it again: frl collect"),
         (["verdict", str(TINY)], "scenario 'tiny' names no claims"),
-        (["tables", str(TINY)], "curves.csv is not there: run `frl collect` first"),
+        (["tables", str(TINY)], "curves.csv is not there; make it again: frl collect"),
     ],
 )
 def test_what_cannot_be_used_is_one_message_and_code_2(tmp_path, monkeypatch, capsys, arguments, told):
@@ -142,10 +142,16 @@ def test_every_command_prints_on_any_terminal(monkeypatch, encoding, shown):
     assert printed.getvalue().decode(encoding).rstrip() == shown
 
 
-def test_published_trials_are_ranked_on_an_ascii_terminal():
+def test_trials_are_ranked_on_an_ascii_terminal(tmp_path):
     script = Path(sys.executable).with_name("frl")
-    config = Path(__file__).resolve().parents[2] / "config"
-    command = [script, "trials", config / "tuning.yaml", "--keep", config / "trials-swimmer.csv"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+    file = tmp_path / "trials.csv"
+    file.write_text(
+        "environment,algorithm,n_agents,seed,server.momentum,status,mean_return_over_sim_time,returns_at_tenths\n"
+        "Swimmer,a3c,4,1000,,ok,30.0,30\nSwimmer,a3c,4,1001,0.5,ok,20.0,20\n",
+        encoding="utf-8",
+    )
+    command = [script, "trials", TINY, "--keep", file]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert " -, " in done.stdout or " -\n" in done.stdout  # a setting that a method lacks

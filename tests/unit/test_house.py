@@ -24,6 +24,7 @@ FLOORS = (
     "frl.training",
     "frl.spec",
     "frl.training.servers",
+    "frl.training.adam",
     "frl.errors",
     "frl.data",
 )
@@ -55,7 +56,7 @@ def imports(name: str, path: Path) -> set[str]:
 
 
 EVERY = modules()
-LINES = {"frl.spec": 380}  # the one place of every setting
+LINES = {"frl.spec": 400}  # the one place of every setting
 
 
 def test_the_architecture_lists_the_floors() -> None:

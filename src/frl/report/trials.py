@@ -74,8 +74,15 @@ def _measured(run: Run) -> tuple[str, str, str]:
 
 
 def kept(path: Path) -> pd.DataFrame:
-    """The rows of the CSV at `path`."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    """The rows of the CSV at `path`.
+
+    Raises:
+        DataError: if they are not runs' trials, as :func:`keep` writes them.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if absent := [name for name in (*CELL, "seed", *MEASURED) if name not in table.columns]:
+        raise DataError(f"{path}: no column {', '.join(absent)}: not a file that `frl trials --keep` wrote")
+    return table
 
 
 def keep(table: pd.DataFrame, path: Path) -> pd.DataFrame:

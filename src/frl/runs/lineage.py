@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from frl.errors import SpecError
 from frl.runs.files import write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
@@ -97,8 +98,13 @@ class Lineage:
         """Do a step inside: its inputs are checked before, and what it wrote is recorded after.
 
         Raises:
+            SpecError: if the scenario has no such step.
             StaleError: if an input does not belong here.
         """
+        if name not in self.steps:
+            raise SpecError(
+                f"scenario {self.scenario.name!r} names no claims: give it a key, as in claims: claims.yaml"
+            )
         self.require(*STEPS[name].after)
         made_from = self._made_from(name)
         yield
