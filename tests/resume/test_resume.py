@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import math
+import multiprocessing
 import os
 import random
 import re
@@ -42,7 +43,7 @@ methods:
 seeds: [0]
 thresholds: {Swimmer: 100 return, Hopper: 1000 return}
 run:
-  steps_per_agent: 6_000
+  steps_per_agent: 2_000
   policy: {hidden: [8]}
   critic: {hidden: [8]}
   sampling: {lanes: 4, segment_steps: 8}
@@ -109,8 +110,7 @@ def resumed_anywhere(run):
     return waiting, halfway
 
 
-@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
-@pytest.mark.parametrize("algorithm", SERVERS)
+@pytest.mark.parametrize(("algorithm", "environment"), [*((name, "Hopper") for name in SERVERS), ("afedpg", "Swimmer")])
 def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
     waiting, _ = resumed_anywhere(spec(algorithm, environment, evaluation={"episodes": 1}))
     assert max(waiting) >= 1 or algorithm == "fedpg", "no state lies between a prefetch and its arrival"
@@ -340,28 +340,44 @@ def command(scenario, environment, method, *more):
     return [sys.executable, "-m", "frl", "train", str(scenario), *identity, "--results", str(scenario.parent), *more]
 
 
-@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
-@pytest.mark.parametrize("method", ["afedpg", "fedpg", "a3c"])
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["frl.commands", "frl.runs.runner", "frl.training.loop"]
+)  # imported once, not for every process
+
+
+def started(arguments):
+    """A process of its own that runs `frl` with these arguments."""
+    process = PROCESSES.Process(target=main, args=(arguments,))
+    process.start()
+    return process
+
+
+@pytest.mark.parametrize(
+    ("method", "environment"), [("afedpg", "Hopper"), ("fedpg", "Hopper"), ("a3c", "Hopper"), ("afedpg", "Swimmer")]
+)
 def test_sigkill_at_random_moments_loses_nothing(scenario, environment, method):
     run = load_scenario(scenario).resolve(environment, method, 5, 0)
     moments = random.Random(f"{environment} {method}")
     checkpoints = Keeper(scenario.parent, run_digest(run), 1).path
     csv, meta = run_paths(run, scenario.parent, "small")
+    arguments = command(scenario, environment, method, "--quiet")[3:]
     kills = 0
     while kills < 4:
-        process = subprocess.Popen(command(scenario, environment, method, "--checkpoint-every", "0", "--quiet"))
         seen = checkpoints.stat().st_mtime_ns if checkpoints.exists() else 0
-        while process.poll() is None and (not checkpoints.exists() or checkpoints.stat().st_mtime_ns == seen):
+        process = started([*arguments, "--checkpoint-every", "0"])
+        while process.is_alive() and (not checkpoints.exists() or checkpoints.stat().st_mtime_ns == seen):
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.05))
-        if process.poll() is not None:
+        if not process.is_alive():
             break  # it came to its end before it could be killed
         process.kill()
-        assert process.wait() == -signal.SIGKILL
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         kills += 1
         assert csv.exists() <= meta.exists()
     assert kills >= 2
-    subprocess.run(command(scenario, environment, method, "--quiet"), check=True)
+    started(arguments).join()
     assert csv.read_bytes() == csv_bytes(train(run).rows)
     assert not checkpoints.exists()
 
@@ -467,10 +483,16 @@ def test_a_second_process_waits_for_the_first_and_takes_its_run(scenario):
     run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
     lock = Keeper(scenario.parent, run_digest(run), 1).path.with_suffix(".lock")
     first = subprocess.Popen(command(scenario, "Hopper", "afedpg", "--quiet"))
-    while not lock.exists() and first.poll() is None:
+    while not lock.exists():
+        assert first.poll() is None
         time.sleep(0.002)
-    second = subprocess.run(command(scenario, "Hopper", "afedpg"), capture_output=True, text=True, check=True)
-    assert first.wait() == 0
-    assert f"waiting: process {first.pid} on" in second.stderr
-    assert second.stdout.startswith("restored:") or second.stdout.startswith("present:")
+    first.send_signal(signal.SIGSTOP)  # so that it outlasts the second one's start
+    second = subprocess.Popen(
+        command(scenario, "Hopper", "afedpg"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert f"waiting: process {first.pid} on" in second.stderr.readline()
+    first.send_signal(signal.SIGCONT)
+    said, _ = second.communicate()
+    assert first.wait() == second.returncode == 0
+    assert said.startswith(("restored:", "present:"))
     assert not lock.exists()

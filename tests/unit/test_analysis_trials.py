@@ -88,7 +88,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     synthetic.write_all(tmp_path, of)
     where = ["--results", str(tmp_path), "--keep", str(tmp_path / "trials.csv")]
     assert main(["trials", str(file), *where]) == 2
-    assert "run `frl collect` first" in capsys.readouterr().err
+    assert "curves.csv is not there; make it again: frl collect" in capsys.readouterr().err
     assert main(["collect", str(file), *where[:2]]) == 0
     assert main(["trials", str(file), *where]) == 0
     assert "Swimmer, afedpg, N = 2\n  return  seeds  settings\n" in capsys.readouterr().out

@@ -108,7 +108,7 @@ def test_schema_is_printed_and_checked(tmp_path, capsys):
     assert "out of date" in capsys.readouterr().err
 
 
-def test_one_real_run_through_the_command_line(tmp_path):
+def test_one_real_run_through_the_command_line(tmp_path, monkeypatch, capsys):
     """Headless, as a console script, twice from nothing: the same bytes; then listed, packed, unpacked, restored."""
     script = Path(sys.executable).with_name("frl")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}  # no DISPLAY, no MUJOCO_GL
@@ -122,13 +122,20 @@ def test_one_real_run_through_the_command_line(tmp_path):
         assert run("train", str(TINY), *RUN, "--results", results).startswith("trained: ")
     files = [tmp_path / results / "tiny/runs/Swimmer/afedpg/n2/seed0.csv" for results in ("first", "second")]
     assert files[0].read_bytes() == files[1].read_bytes()
-    listed = run("runs", str(TINY), "--results", "first").splitlines()
+    monkeypatch.chdir(tmp_path)
+
+    def here(*arguments: str) -> str:
+        """The same in this process, which has imported what is needed."""
+        assert main(arguments) == 0
+        return capsys.readouterr().out
+
+    listed = here("runs", str(TINY), "--results", "first").splitlines()
     assert listed[2] == "finished  Swimmer/afedpg/n2/seed0"
     assert listed[-1] == "8 runs: 7 missing, 1 finished"
-    assert run("store", "export", "runs.tar.gz", "--results", "first") == "1 runs exported: runs.tar.gz\n"
+    assert here("store", "export", "runs.tar.gz", "--results", "first") == "1 runs exported: runs.tar.gz\n"
     shutil.rmtree(tmp_path / "second")
-    assert run("store", "import", "runs.tar.gz", "--results", "second") == "1 runs imported: runs.tar.gz\n"
-    assert run("train", str(TINY), *RUN, "--results", "second").startswith("restored: ")
+    assert here("store", "import", "runs.tar.gz", "--results", "second") == "1 runs imported: runs.tar.gz\n"
+    assert here("train", str(TINY), *RUN, "--results", "second").startswith("restored: ")
     assert files[0].read_bytes() == files[1].read_bytes()
 
 

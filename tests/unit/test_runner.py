@@ -196,7 +196,7 @@ def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
     """Through the Python interface too, where nobody sets OMP_NUM_THREADS; wide layers, which BLAS would split."""
     code = (
         "import sys; from pathlib import Path; from frl.runs.runner import run_one; from frl.spec import RunSpec\n"
-        "spec = RunSpec(environment='Walker2d', algorithm='afedpg', n_agents=1, seed=0, steps_per_agent=4096,"
+        "spec = RunSpec(environment='Walker2d', algorithm='afedpg', n_agents=1, seed=0, steps_per_agent=2048,"
         " policy={'hidden': (256, 256)}, evaluation={'ratio': 1e9, 'episodes': 1})\n"
         "run_one(spec, Path(sys.argv[1]), 'threads')"
     )
@@ -211,9 +211,11 @@ def test_bytes_do_not_depend_on_the_threads_of_the_environment(tmp_path):
 def test_bytes_do_not_depend_on_the_maker_of_the_processor():
     """MKL, torch's library for exp, would take instructions by who made the processor, or as the environment says."""
     code = "import torch, frl.training; print(torch.linspace(-3, 3, 1000).exp().numpy().tobytes().hex())"
-    values = set()
-    for branch in ("AVX512", "AVX2", "AUTO"):
-        environment = {**os.environ, "MKL_CBWR": branch}
-        done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
-        values.add(done.stdout)
-    assert len(values) == 1
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "MKL_CBWR": branch}, stdout=subprocess.PIPE, text=True
+        )
+        for branch in ("AVX512", "AVX2", "AUTO")
+    ]
+    (value,) = {process.communicate()[0] for process in processes}
+    assert len(value) > 8000
