@@ -172,7 +172,7 @@ def test_a_step_refuses_inputs_that_do_not_belong_and_leaves_its_own_files(resul
         pytest.fail("it must not begin")
     assert (base / "provenance/tables.json").read_bytes() == before
     (base / "figures/sample_complexity.svg").unlink()
-    with pytest.raises(StaleError, match=r"sample_complexity.svg is not there; make it again: frl figures"):
+    with pytest.raises(StaleError, match=r"sample_complexity.svg is not there; run `frl figures"):
         Lineage(SMALL, base).require("tables", "report")
 
 

@@ -74,8 +74,18 @@ def _measured(run: Run) -> tuple[str, str, str]:
 
 
 def kept(path: Path) -> pd.DataFrame:
-    """The rows of the CSV at `path`."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    """The rows of the CSV at `path`.
+
+    Raises:
+        DataError: if it is none.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # no text, no columns, rows of different lengths
+        raise DataError(f"{path}: not a CSV of trials: {error}; choose another") from None
+    if absent := [name for name in (*CELL, "seed", *MEASURED) if name not in table]:
+        raise DataError(f"{path}: not a CSV of trials: no column {', '.join(absent)}; choose another")
+    return table
 
 
 def keep(table: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from frl.runs.files import write_atomically
+from frl.runs.files import remove, write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
@@ -114,7 +114,7 @@ class Lineage:
         written = {name: _sha256(self.base / name) for name in self._files(step)}
         for name in files(step):  # of an earlier state of the scenario
             if name not in written:
-                (self.base / name).unlink(missing_ok=True)
+                remove(self.base / name)
         text = json.dumps({"made_from": made_from, "files": written}, indent=1)
         write_atomically(self.base / record(step), text + "\n")
         self.problem.cache_clear()
@@ -172,7 +172,7 @@ class Lineage:
         return f"{where}: {problem}; {self._remedy(step)}" if problem else None
 
     def _remedy(self, step: str) -> str:
-        return f"make it again: frl {step} SCENARIO.yaml{' --partial' * self.partial}, or run snakemake"
+        return f"run `frl {step} SCENARIO.yaml{' --partial' * self.partial}`, or snakemake"
 
     def _problem_of_runs(self, made_from: Record) -> str | None:
         if made_from.get("code") != _code("collect"):
