@@ -165,7 +165,7 @@ def test_a_step_refuses_inputs_that_do_not_belong_and_leaves_its_own_files(resul
     before = (base / "provenance/tables.json").read_bytes()
     with (
         pytest.raises(
-            StaleError, match=r"curves.csv: .* made by other settings.*frl collect SCENARIO\.yaml, or run snake"
+            StaleError, match=r"curves.csv: .* made by other settings.*`frl collect SCENARIO\.yaml`, or snakemake"
         ),
         Lineage(changed(run={**RUN, "steps_per_agent": 1}), base).step("tables"),
     ):
