@@ -80,6 +80,17 @@ def test_a_file_keeps_what_earlier_calls_found(tmp_path: Path) -> None:
         trials.keep(trials.tried(other, synthetic.frame(other)), path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"a\n1,2,3\n1\n"], ids=["nothing", "bytes", "other", "odd"]
+)
+def test_a_file_that_is_no_csv_of_trials_is_refused_and_stays(tmp_path: Path, content: bytes, capsys) -> None:
+    (tmp_path / "mine.csv").write_bytes(content)
+    config = Path(__file__).parents[2] / "config/quick.yaml"
+    assert main(["trials", str(config), "--results", str(tmp_path), "--keep", str(tmp_path / "mine.csv")]) == 2
+    assert "mine.csv: not a CSV of trials: " in capsys.readouterr().err
+    assert (tmp_path / "mine.csv").read_bytes() == content
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "toy.yaml"
     data = scenario(0.01, 0.1).model_dump(mode="json", exclude_none=True)
@@ -88,7 +99,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     synthetic.write_all(tmp_path, of)
     where = ["--results", str(tmp_path), "--keep", str(tmp_path / "trials.csv")]
     assert main(["trials", str(file), *where]) == 2
-    assert "curves.csv is not there; make it again: frl collect" in capsys.readouterr().err
+    assert "is not there; run `frl collect SCENARIO.yaml`" in capsys.readouterr().err
     assert main(["collect", str(file), *where[:2]]) == 0
     assert main(["trials", str(file), *where]) == 0
     assert "Swimmer, afedpg, N = 2\n  return  seeds  settings\n" in capsys.readouterr().out

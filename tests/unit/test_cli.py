@@ -61,9 +61,9 @@ def test_help_imports_nothing_heavy():
         (["train", str(TINY), *RUN, "--expect-digest", "12"], "changed since this job was planned"),
         (["store", "import", "absent.tar"], "absent.tar: cannot be read"),
         (["collect", str(TINY)], "runs are missing"),
-        (["figures", str(TINY)], "curves.csv is not there; make it again: frl collect"),
+        (["figures", str(TINY)], "curves.csv is not there; run `frl collect SCENARIO.yaml`, or snakemake"),
         (["verdict", str(TINY)], "scenario 'tiny' names no claims"),
-        (["tables", str(TINY)], "curves.csv is not there; make it again: frl collect"),
+        (["tables", str(TINY)], "curves.csv is not there; run `frl collect SCENARIO.yaml`, or snakemake"),
     ],
 )
 def test_what_cannot_be_used_is_one_message_and_code_2(tmp_path, monkeypatch, capsys, arguments, told):

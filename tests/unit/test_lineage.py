@@ -165,14 +165,14 @@ def test_a_step_refuses_inputs_that_do_not_belong_and_leaves_its_own_files(resul
     before = (base / "provenance/tables.json").read_bytes()
     with (
         pytest.raises(
-            StaleError, match=r"curves.csv: .* made by other settings.*frl collect SCENARIO\.yaml, or run snake"
+            StaleError, match=r"curves.csv: .* made by other settings.*`frl collect SCENARIO\.yaml`, or snakemake"
         ),
         Lineage(changed(run={**RUN, "steps_per_agent": 1}), base).step("tables"),
     ):
         pytest.fail("it must not begin")
     assert (base / "provenance/tables.json").read_bytes() == before
     (base / "figures/sample_complexity.svg").unlink()
-    with pytest.raises(StaleError, match=r"sample_complexity.svg is not there; make it again: frl figures"):
+    with pytest.raises(StaleError, match=r"sample_complexity.svg is not there; run `frl figures"):
         Lineage(SMALL, base).require("tables", "report")
 
 

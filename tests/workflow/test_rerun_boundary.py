@@ -22,7 +22,10 @@ HARMLESS = [
     ("src/frl/spec.py", "Discount factor per environment step.", "The discount factor."),
     ("src/frl/spec.py", '    "fedpg": FedPG,', '    "fedpg": FedPG,\n    "another": FedPG,'),
     ("src/frl/report/figures/complexity.py", "\ndef ", "\nEDITED = 1\n\n\ndef "),
-    ("workflow/rules/train.smk", "mem_mb=memory_mb", "mem_mb=2000"),
+    ("workflow/rules/train.smk", "mem_mb=lambda wildcards, attempt:", "mem_mb=lambda wildcards, attempt: 2000 +"),
+    ("src/frl/__init__.py", "__version__", "EDITED = 1\n__version__"),
+    ("src/frl/runs/runner.py", "\ndef ", "\nEDITED = 1\n\n\ndef "),
+    ("src/frl/scenario/scenario.py", "\ndef ", "\nEDITED = 1\n\n\ndef "),
     ("config/tiny.yaml", "title: Tiny", "title: Still tiny"),
     ("config/tiny.yaml", "5 return", "6 return"),
 ]
@@ -42,10 +45,12 @@ def test_harmless_edits_retrain_nothing(editable):
         (AFEDPG, "eta * direction", "2 * eta * direction", {"afedpg": 4}),
         ("src/frl/training/policy.py", "\nclass ", "\nEDITED = 1\n\n\nclass ", ALGORITHMS),
         ("src/frl/spec.py", "np.random.PCG64(", "np.random.PCG64DXSM(", ALGORITHMS),
+        ("src/frl/training/execute.py", "repr(float(value))", "repr(round(float(value), 9))", ALGORITHMS),
+        ("src/frl/training/__init__.py", '"COMPATIBLE"', '"AVX2"', ALGORITHMS),
         ("config/tiny.yaml", "steps_per_agent: 512", "steps_per_agent: 1024", ALGORITHMS),
         ("config/tiny.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]", {"afedpg": 2, "fedpg": 1, "a3c": 1}),
     ],
-    ids=["afedpg.py", "policy.py", "seed streams", "budget", "one more seed"],
+    ids=["afedpg.py", "policy.py", "seed streams", "CSV", "MKL", "budget", "one more seed"],
 )
 def test_these_edits_retrain_exactly(editable, file, old, new, retrained):
     editable.edit(file, old, new)

@@ -64,8 +64,8 @@ def after(step) -> list[str]:
     return [at(record(before)) for before in STEPS[step].after if before in JOBS.steps]
 
 
-def others(step, shown=".") -> list[str]:
-    """The files of a step, but those of the kind that Snakemake's own report shows."""
+def others(step, *shown) -> list[str]:
+    """The files of a step, but those of the kinds that Snakemake's own report shows."""
     return [at(name) for name in JOBS.files(step) if not name.endswith(shown)]
 
 

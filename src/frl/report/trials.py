@@ -77,11 +77,14 @@ def kept(path: Path) -> pd.DataFrame:
     """The rows of the CSV at `path`.
 
     Raises:
-        DataError: if they are not runs' trials, as :func:`keep` writes them.
+        DataError: if it is none.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if absent := [name for name in (*CELL, "seed", *MEASURED) if name not in table.columns]:
-        raise DataError(f"{path}: no column {', '.join(absent)}: not a file that `frl trials --keep` wrote")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # no text, no columns, rows of different lengths
+        raise DataError(f"{path}: not a CSV of trials: {error}; choose another") from None
+    if absent := [name for name in (*CELL, "seed", *MEASURED) if name not in table]:
+        raise DataError(f"{path}: not a CSV of trials: no column {', '.join(absent)}; choose another")
     return table
 
 

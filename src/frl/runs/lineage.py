@@ -16,8 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from frl.errors import SpecError
-from frl.runs.files import write_atomically
+from frl.runs.files import remove, write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
@@ -98,14 +97,10 @@ class Lineage:
         """Do a step inside: its inputs are checked before, and what it wrote is recorded after.
 
         Raises:
-            SpecError: if the scenario has no such step.
             StaleError: if an input does not belong here.
         """
-        if name not in self.steps:
-            raise SpecError(
-                f"scenario {self.scenario.name!r} names no claims: give it a key, as in claims: claims.yaml"
-            )
-        self.require(*STEPS[name].after)
+        if name in self.steps:  # one that the scenario does not have says so itself
+            self.require(*STEPS[name].after)
         made_from = self._made_from(name)
         yield
         self.record(name, made_from)
@@ -120,7 +115,7 @@ class Lineage:
         written = {name: _sha256(self.base / name) for name in self._files(step)}
         for name in files(step):  # of an earlier state of the scenario
             if name not in written:
-                (self.base / name).unlink(missing_ok=True)
+                remove(self.base / name)
         text = json.dumps({"made_from": made_from, "files": written}, indent=1)
         write_atomically(self.base / record(step), text + "\n")
         self.problem.cache_clear()
@@ -178,7 +173,7 @@ class Lineage:
         return f"{where}: {problem}; {self._remedy(step)}" if problem else None
 
     def _remedy(self, step: str) -> str:
-        return f"make it again: frl {step} SCENARIO.yaml{' --partial' * self.partial}, or run snakemake"
+        return f"run `frl {step} SCENARIO.yaml{' --partial' * self.partial}`, or snakemake"
 
     def _problem_of_runs(self, made_from: Record) -> str | None:
         if made_from.get("code") != _code("collect"):
