@@ -132,9 +132,13 @@ def verdict(arguments: argparse.Namespace) -> None:
 
 
 def power(arguments: argparse.Namespace) -> None:
-    from frl.verdicts.power import of_scenario
+    from frl.verdicts import power
 
-    print(of_scenario(_scenario(arguments)).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    scenario = _scenario(arguments)
+    times = power.named_times(scenario)
+    print(power.power(scenario, times).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    print("\nHorizons of the primary claims, and 4 times the largest median of their arms in tuning:\n")
+    print(power.horizons(scenario, times).to_string(index=False, float_format=lambda value: f"{value:,.0f}"))
 
 
 def times(arguments: argparse.Namespace) -> None:

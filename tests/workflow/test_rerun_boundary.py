@@ -21,7 +21,7 @@ HARMLESS = [
     ("src/frl/training/policy.py", '"""', '"""Edited. '),
     ("src/frl/spec.py", "Discount factor per environment step.", "The discount factor."),
     ("src/frl/spec.py", '    "fedpg": FedPG,', '    "fedpg": FedPG,\n    "another": FedPG,'),
-    ("src/frl/analysis/figures.py", "\ndef ", "\nEDITED = 1\n\n\ndef "),
+    ("src/frl/report/figures/complexity.py", "\ndef ", "\nEDITED = 1\n\n\ndef "),
     ("workflow/rules/train.smk", "mem_mb=memory_mb", "mem_mb=2000"),
     ("config/tiny.yaml", "title: Tiny", "title: Still tiny"),
     ("config/tiny.yaml", "5 return", "6 return"),

@@ -98,6 +98,10 @@ def test_whole_graph_on_the_runs_finished_so_far(project):
     project.edit("config/claims-quick.yaml", "horizon: 120_000", "horizon: 110_000")
     plan = project.planned("partial", "--directory", str(elsewhere))
     assert set(plan.jobs) == {"partial", "verdict", "figures", "report"}  # nothing is trained or collected
+    project.edit("config/claims-quick.yaml", "horizon: 110_000", "horizon: 120_000")
+    project.edit("src/frl/verdicts/rules.py", "MIN_SEEDS = 5", "MIN_SEEDS = 6")
+    plan = project.planned("partial", "--directory", str(elsewhere))
+    assert set(plan.jobs) == {"partial", "verdict", "figures", "report"}
 
 
 def test_without_claims_there_is_no_verdict(project):

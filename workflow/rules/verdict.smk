@@ -22,7 +22,7 @@ rule verdict:
         runtime=30,
     params:
         partial=partial_flag,
-        version=version("frl.report.tables.verdict"),
+        version=version("frl.verdicts.judge", "frl.report.tables.verdict"),
     message:
         "Judge the claims"
     shell:

@@ -22,7 +22,8 @@ from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 from frl.verdicts import words
-from frl.verdicts.power import of_scenario
+from frl.verdicts.power import named_times
+from frl.verdicts.power import power as power_of
 from frl.verdicts.record import Judgement, Verdicts, read
 
 SHOWN_MISSING = 20
@@ -149,7 +150,7 @@ def power(scenario: Scenario) -> Html:
     """What the judge could be expected to say, simulated from tuning runs; nothing where the scenario names none."""
     if not scenario.tuning_times:
         return Html()
-    found = of_scenario(scenario)
+    found = power_of(scenario, named_times(scenario))
     for column in found.columns[2:]:
         found[column] = [shown(float(v), "ratio" if column == "ratio" else "share") for v in found[column]]
     said = (

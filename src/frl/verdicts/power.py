@@ -8,7 +8,7 @@ is simulated with the rest of its family, whose truth is the tuning runs', since
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,8 +27,8 @@ from frl.verdicts.rules import ALPHA, CONTRADICTED, ENOUGH, INCONCLUSIVE, REPLIC
 
 EXPERIMENTS = 4000
 TRUTHS = ("as tuned", "no effect", "margin")
-COLUMNS = ("environment", "method", "n_agents", "seed", "per", "time")
-"""Of a file of tuning runs' times; `time` is empty where a seed never got to the threshold."""
+COLUMNS = ("environment", "method", "n_agents", "seed", "per", "time", "end")
+"""Of a file of tuning runs' times; `time` is empty where a seed never got to the threshold, `end` that of its run."""
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,20 @@ def chances(family: Sequence[Hypothesis], experiments: int = EXPERIMENTS, seed: 
     return pd.DataFrame(rows)
 
 
-def of_scenario(scenario: Scenario) -> pd.DataFrame:
-    """:func:`power` from the tuning times that the scenario names.
+def named_times(scenario: Scenario) -> pd.DataFrame:
+    """The tuning times that the scenario names.
 
     Raises:
-        SpecError: if it names none, or they cannot be used.
+        SpecError: if it names none, or they lack a column.
     """
     if not scenario.tuning_times:
         raise SpecError(
             f"scenario {scenario.name!r} names no tuning times: give it a key, as in tuning_times: times.csv"
         )
-    return power(scenario, pd.read_csv(io.StringIO(scenario.tuning_times)))
+    times = pd.read_csv(io.StringIO(scenario.tuning_times))
+    if missing := [column for column in COLUMNS if column not in times]:
+        raise SpecError(f"tuning times: no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
+    return times
 
 
 def power(scenario: Scenario, times: pd.DataFrame, experiments: int = EXPERIMENTS) -> pd.DataFrame:
@@ -170,8 +173,6 @@ def power(scenario: Scenario, times: pd.DataFrame, experiments: int = EXPERIMENT
     Raises:
         SpecError: if the scenario has no primary claim, or the times lack one of its arms.
     """
-    if missing := [column for column in COLUMNS if column not in times]:
-        raise SpecError(f"tuning times: no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
     families: dict[tuple[str, str], list[Hypothesis]] = {}
     expected = Data(scenario, times).expected
     for claim, _, cells in parts_of(scenario):
@@ -188,9 +189,7 @@ def power(scenario: Scenario, times: pd.DataFrame, experiments: int = EXPERIMENT
 
 
 def _population(times: pd.DataFrame, cell: Cell, per: Per, claim: str) -> Population:
-    keys = ("environment", "method", "n_agents")
-    match = np.logical_and.reduce([times[key] == value for key, value in zip(keys, cell, strict=True)])
-    found = times.loc[match & (times["per"] == per), "time"].to_numpy(dtype=np.float64)
+    found = _rows(times, cell, per)["time"].to_numpy(dtype=np.float64)
     name = f"{cell[0]}/{cell[1]}/n{cell[2]}"
     if not len(found):
         raise SpecError(f"tuning times: none of {name} per {per}, which claim {claim} needs")
@@ -207,17 +206,31 @@ def tuning_times(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
         for per in AXES:
             curves = curves_per(data.rows(cell), per)
             times_S = seed_times(curves, scenario.threshold(cell[0]))
-            rows += [(*cell, seed, per, time) for seed, time in zip(curves.seeds, times_S, strict=True)]
+            rows += [(*cell, run.seed, per, time, run.x[-1]) for run, time in zip(curves.runs, times_S, strict=True)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def horizon(times: Iterable[Array], tuning_horizon: float, at_most: float = np.inf) -> float:
-    """The horizon of an environment's claims: 4 times the largest median of the primaries' arms in tuning.
+def horizons(scenario: Scenario, times: pd.DataFrame) -> pd.DataFrame:
+    """The horizons of the primary claims beside what the rule gives, for each task and what is counted.
 
-    Args:
-        times: of each arm's tuning seeds, nan where one never got to the threshold.
-        tuning_horizon: what such a seed counts as.
-        at_most: the largest horizon that the budget of the reported runs allows.
+    The rule: 4 times the largest median of the primaries' arms in tuning, where a seed that never got there counts as
+    the end of its run. A claim's horizon may be smaller, if the budget is.
+
+    Columns: environment, per, claimed (the largest of the claims'), by_rule.
     """
-    medians = [float(np.median(np.where(np.isnan(t), tuning_horizon, np.minimum(t, tuning_horizon)))) for t in times]
-    return float(min(4 * max(medians), at_most))
+    arms: dict[tuple[str, Per], list[float]] = {}
+    claimed: dict[tuple[str, Per], float] = {}
+    for claim, _, cells in parts_of(scenario):
+        if claim.role == "primary" and cells:
+            key = claim.environment, claim.per
+            claimed[key] = max(claim.horizon, claimed.get(key, 0.0))
+            rows = [_rows(times, cell, claim.per) for cell in cells]
+            arms.setdefault(key, []).extend(float(one["time"].fillna(one["end"]).median()) for one in rows)
+    data = [(*key, claimed[key], 4 * max(medians)) for key, medians in arms.items()]
+    return pd.DataFrame(data, columns=["environment", "per", "claimed", "by_rule"])
+
+
+def _rows(times: pd.DataFrame, cell: Cell, per: Per) -> pd.DataFrame:
+    keys = ("environment", "method", "n_agents")
+    match = np.logical_and.reduce([times[key] == value for key, value in zip(keys, cell, strict=True)])
+    return times[match & (times["per"] == per)]

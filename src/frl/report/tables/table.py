@@ -89,7 +89,7 @@ class Table:
         kind = ' class="name"' * (column.format == "name") if self._left(column) else ' class="num"'
         text = html.escape(text)
         if column.format == "verdict" and tag == "td":
-            text = f'<span class="frl-verdict {text}">{text}</span>'
+            text = f'<span class="frl-verdict {text.replace(" ", "-")}">{text}</span>'
         return f"<{tag}{kind}>{text}</{tag}>"
 
     @staticmethod
