@@ -463,6 +463,39 @@ def test_many_methods_and_many_n_differ_in_form_and_known_methods_in_colour_too(
         assert min(vision.difference(a, b, sight) for a, b in combinations(colours, 2)) > 8
 
 
+EDGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "no run": lambda frame: frame[:0],
+    "one method": lambda frame: frame[frame["method"] == "fedpg"],
+    "no seed gets there": lambda frame: frame.assign(eval_return_mean=7.0),
+    "all are there at once": lambda frame: frame.assign(eval_return_mean=70.0),
+    "two evaluations": lambda frame: frame[frame["point"] <= 1],
+    "one evaluation": lambda frame: frame[frame["point"] == 0],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("edge", EDGES)
+def test_runs_at_the_edge_are_drawn_without_a_warning(edge: str) -> None:
+    scenario = synthetic.scenario(methods={"afedpg": (1, 4), "fedpg": (4,)}, seeds=(0,))
+    frame = EDGES[edge](synthetic.frame(scenario))
+    for kind in ("sample_complexity", "time_complexity", "time_curves"):
+        of(kind, scenario, frame, style.NARROW)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_numbers_at_the_edge_are_drawn_without_a_warning(width: float) -> None:
+    nan = float("nan")
+    alike = pd.DataFrame([("p", f"N = {n}", 0.01, 5.0, nan, nan, 0.0) for n in (1, 2)], columns=sensitivity.COLUMNS)
+    far = forest.Line("a long label " * 8, 1e9, 1e-9, 1e-12, float("inf"), "contradicted")
+    for draw in (
+        partial(sensitivity.draw, alike), partial(sensitivity.draw, alike[:0]), partial(forest.draw, []),
+        partial(forest.draw, [far]), partial(staleness.draw, {}),
+        partial(staleness.draw, {"x": (np.array([1.0]), np.array([3.0]))}),
+    ):  # fmt: skip
+        assert drawn(draw, width).figure.axes
+
+
 def test_labels_stand_inside_their_panel_and_apart() -> None:
     figure = every_figure()["time_complexity"](style.WIDE).figure
     figure.canvas.draw()

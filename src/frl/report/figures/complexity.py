@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,15 +98,22 @@ def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str, width: float) ->
     return Drawing(figure, _data(scenario, [c for _, found in drawn for c in found], axis))
 
 
+def ends(cells: Iterable[Curves]) -> tuple[float, float]:
+    """First x above 0 and last x of any run; apart even where there is but one, or none."""
+    x = np.concatenate([run.x for one in cells for run in one.runs])
+    end = float(x.max()) or 1.0
+    return min(float(x[x > 0].min(initial=end)), 0.5 * end), end
+
+
 def _panel(scenario: Scenario, panel: Axes, found: dict[str, Curves], looks: dict[str, Look], axis: str) -> None:
     """Seeds thin, medians thick, the poster dashed, final returns as dots beyond the end."""
     if not found:
         layout.nothing_drawn(panel)
         return
-    end = max(run.x[-1] for curves in found.values() for run in curves.runs)
+    start, end = ends(found.values())
     if axis == TIME:
         panel.set_xscale("log")
-        panel.set_xlim(min(run.x[run.x > 0].min() for curves in found.values() for run in curves.runs), end)
+        panel.set_xlim(start, end)
     for place, (name, curves) in enumerate(found.items()):
         look = looks.get(name, Look(style.BLUE))
         for run in curves.runs:
@@ -147,10 +155,10 @@ def _share_limits(
     if not panels:
         return
     spec = next(spec for spec in scenario.runs() if spec.environment == environment)
-    ends = [max(float(np.max(line.get_xdata())) for line in p.get_lines() if line.get_linewidth() < 1) for p in panels]
+    lasts = [max(float(np.max(line.get_xdata())) for line in p.get_lines() if line.get_linewidth() < 1) for p in panels]
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for p in panels for line in p.get_lines()])
     margin = 0.06 * max(float(np.ptp(values)), 1e-9)
-    end, start = max(ends), min(panel.get_xlim()[0] for panel in panels) if axis == TIME else 0.0
+    end, start = max(lasts) or 1.0, min(panel.get_xlim()[0] for panel in panels) if axis == TIME else 0.0
     for panel in panels:
         place = places.index(panel)
         panel.set_xlim(start, float(_beyond(panel, end, _STRIP + 0.02)))

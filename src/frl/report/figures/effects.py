@@ -38,21 +38,22 @@ def lookahead(scenario: Scenario, frame: pd.DataFrame, verdicts: Verdicts, width
         layout.nothing_drawn(grid[0][0])
     for (panel,), environment in zip(grid, tasks, strict=False):
         own = [one for one in pairs if one.environment == environment]
-        for place, one in enumerate(own):
-            data.append(_pair(Data(scenario, frame), panel, place, one))
-        _finish(panel, own, data)
+        pairs_of_task = [_pair(Data(scenario, frame), panel, place, one) for place, one in enumerate(own)]
+        _finish(panel, own, min(float(some["steps_per_agent"].min()) for some in pairs_of_task))
+        data += pairs_of_task
     columns = ["environment", "alpha", "n_agents", "lookahead", "seed", "steps_per_agent", "reached"]
     return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=columns))
 
 
 def _pair(data: Data, panel: Axes, place: int, one: Judgement) -> pd.DataFrame:
     """Dots for seeds, hollow at the horizon for those that never got there, joined by seed; bars for the means."""
-    found = []
+    found, there = [], []
     for (cell, at), has in zip(zip(one.cells, (_WITHOUT, _WITH), strict=True), (False, True), strict=True):
         curves = curves_per(data.rows(cell), one.per)
         arm, colour = arm_of(curves, one.threshold, one.horizon), style.BLUE if has else style.VERMILION
         times = np.exp(arm.log_S)
         found.append(dict(zip(curves.seeds, times, strict=True)))
+        there.append(dict(zip(curves.seeds, arm.reached_S, strict=True)))
         stuck = int((~arm.reached_S).sum())
         aside = iter(np.linspace(-0.02, 0.02, stuck) * min(stuck - 1, 3) if stuck > 1 else [0.0])
         for time, reached in zip(times, arm.reached_S, strict=True):
@@ -64,18 +65,18 @@ def _pair(data: Data, panel: Axes, place: int, one: Judgement) -> pd.DataFrame:
         panel.plot([place + _WITHOUT, place + _WITH], [found[0][seed], found[1][seed]], color=style.PALE,
                    linewidth=0.6, zorder=1)  # fmt: skip
     rows = [
-        (one.environment, one.notes.alpha, cell[2], has, seed, time, time < one.horizon)
+        (one.environment, one.notes.alpha, cell[2], has, seed, time, bool(there[has][seed]))
         for cell, has, own in zip(one.cells, (False, True), found, strict=True) for seed, time in own.items()
     ]  # fmt: skip
     columns = ["environment", "alpha", "n_agents", "lookahead", "seed", "steps_per_agent", "reached"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _finish(panel: Axes, own: list[Judgement], data: list[pd.DataFrame]) -> None:
-    values = pd.concat(data)["steps_per_agent"]
-    low, high = float(values.min()) / 1.4, own[0].horizon * 1.15
-    panel.set_yscale("log")
+def _finish(panel: Axes, own: list[Judgement], least: float) -> None:
+    """Axes of one task, from a little below the least that a seed needs to a little above the horizon."""
+    low, high = least / 1.4, own[0].horizon * 1.15
     panel.set(ylim=(low, high), xlim=(-0.6, len(own) - 0.4), xlabel="momentum weight α (bar: geometric mean)")
+    panel.set_yscale("log")
     panel.axhline(own[0].horizon, color=style.GREY, linewidth=0.7, linestyle=":")
     panel.set_xticks(range(len(own)), [f"{one.notes.alpha:g}" for one in own])
     panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low, high, 4)))

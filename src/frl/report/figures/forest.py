@@ -44,17 +44,16 @@ def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
     ratios = [one for one in parts if one.unit == "ratio" and not one.joint]
     primary = [one for one in ratios if one.role == "primary"]
     several = len({one.environment for one in primary or ratios}) > 1
-    return draw([_line(one, several) for one in primary or ratios], width)
+    return draw([_line(scenario, one, several) for one in primary or ratios], width)
 
 
-def _line(one: Judgement, several: bool) -> Line:
+def _line(scenario: Scenario, one: Judgement, several: bool) -> Line:
     value, low, high = (one.effect.value, one.effect.low, one.effect.high) if one.effect else (None, None, None)
     claimed, value, low, high = (float("nan") if v is None else v for v in (one.number, value, low, high))
-    what = {"samples": "samples", "time": "time"}.get(one.per, one.per.replace("_", " "))
-    where = f"{one.environment}: " if several else ""
-    return Line(
-        f"{where}{what}, {' over '.join(arm.label for arm in one.arms)}", claimed, value, low, high, one.verdict
-    )
+    unequal = any(scenario.resolve(*cell, scenario.seeds[0]).heterogeneity.any for cell in one.cells)
+    words = [f"{one.environment}:" if several else "", "unequal agents," if unequal else ""]
+    label = " ".join(word for word in (*words, f"{one.per.replace('_', ' ')}, ") if word)
+    return Line(label + " over ".join(arm.label for arm in one.arms), claimed, value, low, high, one.verdict)
 
 
 def draw(lines: Sequence[Line], width: float) -> Drawing:
@@ -67,22 +66,24 @@ def draw(lines: Sequence[Line], width: float) -> Drawing:
     count, narrow = Counter(line.verdict for line in lines), width <= style.NARROW
     said = ", ".join(f"{count[verdict]} {verdict}" for verdict in LOOKS if count[verdict])
     title = f"Of {len(lines)} comparisons {said}" if lines else "No claim to judge"
-    height = 0.55 + (0.36 if narrow else 0.23) * max(len(lines), 1)
+    labels = ["\n".join(layout.wrapped(line.label, 0.85 * width if narrow else 0.4 * width, 7)) for line in lines]
+    most = max((label.count("\n") + 1 for label in labels), default=1)
+    height = 0.55 + (0.23 + 0.13 * most if narrow else 0.1 + 0.13 * most) * max(len(lines), 1)
     figure, ((panel,),) = layout.page(width, 1, 1, height, title)
     if not lines:
         layout.nothing_drawn(panel, "no claim to judge")
     else:
-        _draw(panel, lines, narrow)
+        _draw(panel, lines, labels, narrow)
     return Drawing(figure, pd.DataFrame([asdict(line) for line in lines], columns=list(Line.__annotations__)))
 
 
-def _draw(panel: Axes, lines: Sequence[Line], narrow: bool) -> None:
+def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: bool) -> None:
     panel.set_xscale("log")
     values = np.array([[line.claimed, line.value, line.low, line.high] for line in lines]).ravel()
     finite = values[np.isfinite(values) & (values > 0)]
     start = max(min(0.8, float(finite.min(initial=1.0))) / 1.15, _LIMITS[0])
     end = min(max(1.25, float(finite.max(initial=1.0))) * 1.15, _LIMITS[1])
-    panel.set(xlim=(start, end), ylim=(len(lines) - 0.4, -0.8 if narrow else -0.6))
+    panel.set(xlim=(start, end), ylim=(len(lines) - 0.4, -0.9 if narrow else -0.6))
     panel.axvline(1, color=style.GREY, linewidth=0.8, zorder=0.5)
     for place, line in enumerate(lines):
         _one(panel, place, line, (start, end))
@@ -91,9 +92,9 @@ def _draw(panel: Axes, lines: Sequence[Line], narrow: bool) -> None:
             va="center", color=LOOKS[line.verdict].colour if line.verdict != "not run" else style.GREY,
         )  # fmt: skip
         if narrow:
-            panel.annotate(line.label, (0, place - 0.45), (1, 0), xycoords=("axes fraction", "data"),
-                           textcoords="offset points", va="center", fontsize=7)  # fmt: skip
-    panel.set_yticks(range(len(lines)), [""] * len(lines) if narrow else [line.label for line in lines])
+            panel.annotate(labels[place], (0, place - 0.2), (1, 0), xycoords=("axes fraction", "data"),
+                           textcoords="offset points", va="bottom", fontsize=7)  # fmt: skip
+    panel.set_yticks(range(len(lines)), [""] * len(lines) if narrow else list(labels))
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_locator(FixedLocator(layout.round_places(start, end, 5)))

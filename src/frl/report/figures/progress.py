@@ -14,7 +14,7 @@ from frl.analysis.names import display_name, shown
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import seed_times
 from frl.report.figures import layout, style, ticks
-from frl.report.figures.complexity import groups, half_time
+from frl.report.figures.complexity import ends, groups, half_time
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
 
@@ -80,12 +80,13 @@ def _panel(scenario: Scenario, panel: Axes, some: list[Curves], called: dict[str
 
 
 def _steps(scenario: Scenario, curves: Curves) -> tuple[Array, Array]:
-    """Times at which a seed reached the threshold, and the share that had: from 0 to where the last run ends."""
-    own = seed_times(curves, scenario.threshold(curves.environment))
-    times = np.sort(own[np.isfinite(own)])
-    end = max(run.x[-1] for run in curves.runs)
-    start = min(float(times[0]) if len(times) else end, min(run.x[run.x > 0].min() for run in curves.runs)) / 10
-    x = np.concatenate([[start], times, [end]])
+    """Times at which a seed reached the threshold, and the share that had, from before all to where the last run ends.
+
+    A seed that is there before any training counts from the first evaluation after it.
+    """
+    own, (start, end) = seed_times(curves, scenario.threshold(curves.environment)), ends([curves])
+    times = np.sort(np.where(own <= 0, start, own)[np.isfinite(own)])
+    x = np.concatenate([[min([start, *times]) / 10], times, [end]])
     return x, np.append(np.arange(len(times) + 1), len(times)) / len(curves.runs)
 
 
