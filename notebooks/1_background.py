@@ -108,5 +108,5 @@ show.diagram(
 # synchronous method that saves communication. An agent uploads only if its gradient has changed enough since it last
 # did. The scenario `communication` measures it.
 #
-# "The poster" in this report is Ali Soltani's RL Journal Club poster *Federated Reinforcement Learning* (2025-09-11). It
-# explains LAPG and AFedPG, and shows two figures of the AFedPG paper, both on Swimmer. Their curves were read off it.
+# "The poster" in this report is Ali Soltani's RL Journal Club poster *Federated Reinforcement Learning* (2025-09-11).
+# It explains LAPG and AFedPG, and shows two figures of the AFedPG paper, both on Swimmer. Their curves were read off it.
