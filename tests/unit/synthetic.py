@@ -25,6 +25,7 @@ from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.recorder import COLUMNS
+from frl.verdicts import judge
 
 STEPS = 100_000
 POINTS = 20
@@ -219,7 +220,7 @@ def build(results: Path, of: Scenario) -> Lineage:
     makers: dict[str, Callable[[], object]] = {
         "figures": lambda: draw.draw(of, base),
         "tables": lambda: summary.write(of, base),
-        "verdict": lambda: verdict.write(of, base),
+        "verdict": lambda: verdict.write(judge.write(of, base), base),
         "report": lambda: (base / "report.html").write_text("<html>"),
     }
     for step in lineage.steps[1:]:

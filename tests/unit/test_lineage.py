@@ -51,7 +51,7 @@ def test_what_was_just_built_belongs(results: Path) -> None:
 
 
 AFTER_COLLECT = set(STEPS)
-RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"points": synthetic.POINTS, "episodes": 10}}
+RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"episodes": 10}}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def a_folder(path: Path) -> None:
         ("missing.csv", AFTER_COLLECT),
         ("figures/sample_complexity.pdf", {"figures", "report"}),
         ("tables/final_return.md", {"tables", "report"}),
-        ("tables/verdict.csv", {"verdict", "report"}),
+        ("tables/verdict.csv", {"verdict", "figures", "report"}),
         ("report.html", {"report"}),
     ],
 )
@@ -133,7 +133,8 @@ def test_files_of_another_scenario_with_their_records(results: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("step", "expected"), [("collect", AFTER_COLLECT), ("verdict", {"verdict", "report"}), ("report", {"report"})]
+    ("step", "expected"),
+    [("collect", AFTER_COLLECT), ("verdict", {"verdict", "figures", "report"}), ("report", {"report"})],
 )
 def test_edited_code(results: Path, step: str, expected: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     code = lineage._code

@@ -63,7 +63,7 @@ SMALL = {
     "policy": {"hidden": (4,)},
     "critic": {"hidden": (4,)},
     "sampling": {"lanes": 4, "segment_steps": 8},
-    "evaluation": {"points": 2, "episodes": 2},
+    "evaluation": {"episodes": 2},
 }
 KINDS = [
     {},

@@ -20,7 +20,7 @@ tuned: Not tuned at all.
 claims: toy-claims.yaml
 environments: [Swimmer]
 methods:
-  - {algorithm: afedpg, n_agents: [1], server: {step_size: 0.01}}
+  - {algorithm: afedpg, n_agents: [1, 2], server: {step_size: 0.01}}
 seeds: [0]
 thresholds: {Swimmer: 5 return}
 run:
@@ -28,7 +28,7 @@ run:
   policy: {hidden: [4]}
   critic: {hidden: [4]}
   sampling: {lanes: 2, segment_steps: 8}
-  evaluation: {points: 2, episodes: 1}
+  evaluation: {episodes: 1}
 """
 CLAIMS = """
 claims:
@@ -37,11 +37,13 @@ claims:
     statement: First.
     source: nobody
     environment: Swimmer
-    role: confirmatory
-    test: final_return
-    method: afedpg
-    numbers: {1: 5}
-    margin: 5
+    role: exploratory
+    test: ratio
+    per: samples
+    pairs: [{slower: {method: afedpg, n_agents: 1}, faster: {method: afedpg, n_agents: 2}}]
+    threshold: 5
+    horizon: 32
+    margin: 1.25
 """
 NOTEBOOK = """# %% tags=["parameters"]
 from pathlib import Path
@@ -72,7 +74,7 @@ show.figure(scenario, base, "sample_complexity", "Return")
 """
 """Shows settings, runs, verdicts and a figure, and nothing that differs between two trainings of a run."""
 
-STEPS = ("train", "collect", "figures", "tables", "verdict", "report")
+STEPS = ("train", "collect", "verdict", "figures", "tables", "report")
 EDITS: dict[str, tuple[str, str, str]] = {
     "a setting": ("config/toy.yaml", "step_size: 0.01", "step_size: 0.02"),
     "the title": ("config/toy.yaml", "title: First", "title: Second"),

@@ -11,7 +11,7 @@ rule figures:
             )
             for name in JOBS.figures
         ],
-        *others("figures", tuple(f"figures/{name}.svg" for name in JOBS.figures)),
+        *others("figures", *(f"figures/{name}.svg" for name in JOBS.figures)),
     log:
         at("logs/figures.log"),
     benchmark:
