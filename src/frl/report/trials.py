@@ -74,8 +74,15 @@ def _measured(run: Run) -> tuple[str, str, str]:
 
 
 def kept(path: Path) -> pd.DataFrame:
-    """The rows of the CSV at `path`."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    """The rows of the CSV at `path`.
+
+    Raises:
+        DataError: if it lacks a column of such a file.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := [name for name in (*CELL, "seed", *MEASURED) if name not in table]:
+        raise DataError(f"{path}: no file of trials: it has no column {', '.join(missing)}")
+    return table
 
 
 def keep(table: pd.DataFrame, path: Path) -> pd.DataFrame:
