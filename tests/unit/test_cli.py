@@ -149,6 +149,7 @@ def test_every_command_prints_on_any_terminal(monkeypatch, encoding, shown):
     assert printed.getvalue().decode(encoding).rstrip() == shown
 
 
+<<<<<<< HEAD
 def test_trials_are_ranked_on_an_ascii_terminal(tmp_path):
     script = Path(sys.executable).with_name("frl")
     file = tmp_path / "trials.csv"
@@ -160,5 +161,23 @@ def test_trials_are_ranked_on_an_ascii_terminal(tmp_path):
     command = [script, "trials", TINY, "--keep", file]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+=======
+def test_trials_are_ranked_on_an_ascii_terminal_and_another_file_is_refused(tmp_path):
+    config, kept = Path(__file__).resolve().parents[2] / "config", tmp_path / "trials.csv"
+
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("frl"), "trials", config / "tuning-communication.yaml"]
+        command += ["--keep", kept, "--results", tmp_path]
+        return subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+
+    columns = "environment,algorithm,n_agents,seed,entropy,status,mean_return_over_sim_time,returns_at_tenths"
+    kept.write_text(f"{columns}\nSwimmer,a3c,4,0,,ok,5.0,1 2\nSwimmer,a3c,4,0,0.1,ok,4.0,1 2\n", encoding="utf-8")
+    done = run()
+>>>>>>> figures
     assert (done.returncode, done.stderr) == (0, "")
-    assert " -, " in done.stdout or " -\n" in done.stdout  # a setting that a method lacks
+    assert "entropy -\n" in done.stdout  # a setting that a method lacks
+    kept.write_text("environment,algorithm\nSwimmer,a3c\n", encoding="utf-8")
+    done = run()
+    assert done.returncode == 2
+    assert "no file of trials: it has no column n_agents, seed, status" in done.stderr
+    assert "Traceback" not in done.stderr

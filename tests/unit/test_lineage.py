@@ -57,7 +57,7 @@ RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"episodes": 10}}
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"run": {**RUN, "steps_per_agent": 1}}, AFTER_COLLECT),
+        ({"run": {**RUN, "steps_per_agent": synthetic.STEPS // 2}}, AFTER_COLLECT),
         ({"run": {**RUN, "critic": {"learning_rate": 0.5}}}, AFTER_COLLECT),
         ({"seeds": (0,)}, AFTER_COLLECT),
         ({"seeds": (0, 1, 2)}, AFTER_COLLECT),
@@ -168,7 +168,7 @@ def test_a_step_refuses_inputs_that_do_not_belong_and_leaves_its_own_files(resul
         pytest.raises(
             StaleError, match=r"curves.csv: .* made by other settings.*`frl collect SCENARIO\.yaml`, or snakemake"
         ),
-        Lineage(changed(run={**RUN, "steps_per_agent": 1}), base).step("tables"),
+        Lineage(changed(run={**RUN, "steps_per_agent": synthetic.STEPS // 2}), base).step("tables"),
     ):
         pytest.fail("it must not begin")
     assert (base / "provenance/tables.json").read_bytes() == before
@@ -190,8 +190,10 @@ def test_files_of_figures_that_are_no_longer_wanted_are_removed(results: Path) -
     base = results / SMALL.name
     only = changed(figures={"sample_complexity": {"afedpg": "A"}})
     (base / "figures/mine.svg").write_text("a reader's own")
-    with Lineage(only, base).step("figures"):
-        pass
+    lineage = Lineage(only, base)
+    for step in ("verdict", "figures"):
+        with lineage.step(step):
+            pass
     names = {path.stem for path in (base / "figures").iterdir()}
     assert "time_complexity" not in names
     assert {"sample_complexity", "mine"} <= names
