@@ -149,19 +149,6 @@ def test_every_command_prints_on_any_terminal(monkeypatch, encoding, shown):
     assert printed.getvalue().decode(encoding).rstrip() == shown
 
 
-<<<<<<< HEAD
-def test_trials_are_ranked_on_an_ascii_terminal(tmp_path):
-    script = Path(sys.executable).with_name("frl")
-    file = tmp_path / "trials.csv"
-    file.write_text(
-        "environment,algorithm,n_agents,seed,server.momentum,status,mean_return_over_sim_time,returns_at_tenths\n"
-        "Swimmer,a3c,4,1000,,ok,30.0,30\nSwimmer,a3c,4,1001,0.5,ok,20.0,20\n",
-        encoding="utf-8",
-    )
-    command = [script, "trials", TINY, "--keep", file]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
-=======
 def test_trials_are_ranked_on_an_ascii_terminal_and_another_file_is_refused(tmp_path):
     config, kept = Path(__file__).resolve().parents[2] / "config", tmp_path / "trials.csv"
 
@@ -173,7 +160,6 @@ def test_trials_are_ranked_on_an_ascii_terminal_and_another_file_is_refused(tmp_
     columns = "environment,algorithm,n_agents,seed,entropy,status,mean_return_over_sim_time,returns_at_tenths"
     kept.write_text(f"{columns}\nSwimmer,a3c,4,0,,ok,5.0,1 2\nSwimmer,a3c,4,0,0.1,ok,4.0,1 2\n", encoding="utf-8")
     done = run()
->>>>>>> figures
     assert (done.returncode, done.stderr) == (0, "")
     assert "entropy -\n" in done.stdout  # a setting that a method lacks
     kept.write_text("environment,algorithm\nSwimmer,a3c\n", encoding="utf-8")

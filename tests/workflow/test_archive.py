@@ -29,7 +29,7 @@ seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 thresholds: {Swimmer: 60 return}
 run:
   steps_per_agent: 100_000
-  evaluation: {points: 20, episodes: 10}
+  evaluation: {episodes: 10}
 """
 CPU_S = 120
 """CPU seconds from the archive to the report: several times what it takes, little beside training sixty runs."""

@@ -77,7 +77,6 @@ def kept(path: Path) -> pd.DataFrame:
     """The rows of the CSV at `path`.
 
     Raises:
-<<<<<<< HEAD
         DataError: if it is none.
     """
     try:
@@ -86,13 +85,6 @@ def kept(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a CSV of trials: {error}; choose another") from None
     if absent := [name for name in (*CELL, "seed", *MEASURED) if name not in table]:
         raise DataError(f"{path}: not a CSV of trials: no column {', '.join(absent)}; choose another")
-=======
-        DataError: if it lacks a column of such a file.
-    """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if missing := [name for name in (*CELL, "seed", *MEASURED) if name not in table]:
-        raise DataError(f"{path}: no file of trials: it has no column {', '.join(missing)}")
->>>>>>> figures
     return table
 
 
