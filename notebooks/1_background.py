@@ -109,4 +109,4 @@ show.diagram(
 # did. The scenario `communication` measures it.
 #
 # "The poster" in this report is Ali Soltani's RL Journal Club poster *Federated Reinforcement Learning* (2025-09-11).
-# It explains LAPG and AFedPG, and shows two figures of the AFedPG paper, both on Swimmer. Their curves were read off it.
+# It explains LAPG and AFedPG and shows two figures of the AFedPG paper, both on Swimmer. Their curves were read off it.
