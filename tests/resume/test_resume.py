@@ -25,7 +25,7 @@ from frl.runs.runner import csv_bytes, run_digest, run_one, run_paths
 from frl.runs.store import Store
 from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS, RunSpec
-from frl.training import checkpoint, loop
+from frl.training import checkpoint, envs, loop
 from frl.training.loop import Training, train
 
 SCENARIO = """
@@ -80,7 +80,8 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("algorithm", "environment"), [*((name, "Hopper") for name in SERVERS), ("afedpg", "Swimmer")])
-def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
+def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment, monkeypatch):
+    monkeypatch.setattr(envs, "MAX_EPISODE_STEPS", 150)  # Swimmer never ends by itself
     run = spec(algorithm, environment, evaluation={"points": 3, "episodes": 1})
     original = Training(run)
     original.begin()
