@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VERDICTS = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
-WORDS = {"replicated": "replicated", "partly": "partly", "not": "contradicted", "untested": "inconclusive"}
-"""What the first edition's files say, and what the pages say."""
+WORDS = {"not": "contradicted", "untested": "inconclusive"}
+"""What the first edition's files say, and what the pages say; other words are the same."""
 
 
 def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
@@ -77,7 +77,7 @@ def says(number: str, value: float) -> bool:
 def published(numbers: tuple[str, str, str]) -> list[str]:
     """The verdicts, as the pages call them, on the parts of claims with this estimate and interval."""
     return [
-        WORDS[row.verdict]
+        WORDS.get(row.verdict, row.verdict)
         for table in VERDICTS
         for row in table.itertuples()
         if all(map(says, numbers, (row.ours, row.ours_low, row.ours_high)))
