@@ -27,12 +27,8 @@ from frl.runs.store import Store
 from frl.runs.validity import run_digest
 from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS, RunSpec
-<<<<<<< HEAD
 from frl.training import checkpoint, loop
 from frl.training.execute import csv_bytes
-=======
-from frl.training import checkpoint, envs, loop
->>>>>>> habits
 from frl.training.loop import Training, train
 
 SCENARIO = """
@@ -94,15 +90,8 @@ SETTINGS = {
 }
 
 
-<<<<<<< HEAD
 def resumed_anywhere(run):
     """Save between any two arrivals, resume from about 20 of these states; what the states were like."""
-=======
-@pytest.mark.parametrize(("algorithm", "environment"), [*((name, "Hopper") for name in SERVERS), ("afedpg", "Swimmer")])
-def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment, monkeypatch):
-    monkeypatch.setattr(envs, "MAX_EPISODE_STEPS", 150)  # Swimmer never ends by itself
-    run = spec(algorithm, environment, evaluation={"points": 3, "episodes": 1})
->>>>>>> habits
     original = Training(run)
     original.begin()
     states, waiting, halfway = [], [], []
@@ -122,7 +111,8 @@ def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm
 
 
 @pytest.mark.parametrize(("algorithm", "environment"), [*((name, "Hopper") for name in SERVERS), ("afedpg", "Swimmer")])
-def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment):
+def test_a_run_resumed_between_any_two_arrivals_ends_in_the_same_bytes(algorithm, environment, monkeypatch):
+    monkeypatch.setattr(envs, "MAX_EPISODE_STEPS", 150)  # Swimmer never ends by itself
     waiting, _ = resumed_anywhere(spec(algorithm, environment, evaluation={"episodes": 1}))
     assert max(waiting) >= 1 or algorithm == "fedpg", "no state lies between a prefetch and its arrival"
 

@@ -165,5 +165,5 @@ def test_trials_are_ranked_on_an_ascii_terminal_and_another_file_is_refused(tmp_
     kept.write_text("environment,algorithm\nSwimmer,a3c\n", encoding="utf-8")
     done = run()
     assert done.returncode == 2
-    assert "no file of trials: it has no column n_agents, seed, status" in done.stderr
+    assert "not a CSV of trials: no column n_agents, seed, status" in done.stderr
     assert "Traceback" not in done.stderr
