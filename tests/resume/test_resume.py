@@ -27,7 +27,7 @@ from frl.runs.store import Store
 from frl.runs.validity import run_digest
 from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS, RunSpec
-from frl.training import checkpoint, loop
+from frl.training import checkpoint, envs, loop
 from frl.training.execute import csv_bytes
 from frl.training.loop import Training, train
 
