@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from frl.report.figures import style
-from frl.report.figures.curves import GREY
+from frl.report.figures.style import GREY
 from frl.theory.estimates import KNEE, mean_gap
 from frl.theory.maps import lookahead
 from frl.theory.panels import Runs

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from frl.report.figures import style
-from frl.report.figures.curves import GREY
+from frl.report.figures.style import GREY
 
 
 def lookahead(estimates: pd.DataFrame) -> Figure:
