@@ -168,7 +168,7 @@ def texts(figure: Figure) -> list[Text]:
 
 
 def test_labels_are_shown_as_they_were_written() -> None:
-    labels = {"time_complexity": {"afedpg": STRANGE + "\nand more", "fedpg": "_hidden"}}
+    labels = {"time_complexity": {"afedpg": STRANGE + " and more", "fedpg": "_hidden"}}
     scenario = synthetic.scenario(methods={"afedpg": (4,), "fedpg": (4,)}, figures=labels)
     with style.paper_style():
         figure = progress.time_complexity(scenario, synthetic.frame(scenario), style.WIDE).figure
