@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from frl.errors import SpecError, explain
-from frl.scenario.loading import _read_yaml
+from frl.scenario.loading import read_mapping
 from frl.training.servers.base import Settings
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
@@ -108,7 +108,7 @@ def load_claims(path: str | Path) -> TheoryClaims:
         SpecError: if it is missing, no YAML mapping, or not valid: one line for each thing that is wrong.
     """
     try:
-        return TheoryClaims.model_validate(_read_yaml(Path(path), "claims file"))
+        return TheoryClaims.model_validate(read_mapping(Path(path), "claims file"))
     except ValidationError as error:
         raise SpecError(f"{path}: {explain(error, TheoryClaims)}") from None
 
