@@ -8,7 +8,7 @@ interval without end.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from frl.errors import SpecError, explain
 from frl.scenario.loading import read_mapping
 from frl.training.servers.base import Settings
+from frl.verdicts.rules import VERDICTS, Verdict
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
-Verdict = Literal["replicated", "contradicted", "inconclusive", "not run"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 QuantityName = Literal[
     "rate",
     "gap_ratio",
