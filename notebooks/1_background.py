@@ -100,7 +100,9 @@ show.diagram(
 # | **FedPG** | when all N of a round are in | averages them, then as AFedPG or a plain step (`server.variant`) |
 # | **Vanilla** | after each gradient, from whichever agent | as AFedPG, without the lookahead |
 # | **LAPG** | when all N of a round have answered | adds up what was uploaded; who has nothing new uploads nothing |
-# | **A3C** | after each gradient, from whichever agent | shared RMSProp, entropy bonus, n-step returns; no lookahead |
+# | **A3C-style** | after each gradient, from whichever agent | shared RMSProp, n-step returns, no lookahead |
+#
+# A3C-style is not A3C to the letter: its advantages may be standardised, and its critic is fitted as every method's.
 #
 # The settings of each are listed under Provenance.
 #

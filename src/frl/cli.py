@@ -101,7 +101,9 @@ Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _add_scenario_command(subparsers: Subparsers, name: str, function: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    command: argparse.ArgumentParser = subparsers.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    command: argparse.ArgumentParser = subparsers.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
     command.add_argument("scenario", type=Path, metavar="SCENARIO.yaml", help="the scenario file")
     command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     command.set_defaults(command=function)

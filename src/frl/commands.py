@@ -170,9 +170,10 @@ def report(arguments: argparse.Namespace) -> None:
 def trials(arguments: argparse.Namespace) -> None:
     from frl.analysis.load import read_curves
     from frl.report import trials
+    from frl.scenario.products import CURVES
 
     of, file = _lineage(arguments), arguments.keep
-    if file is not None and file.exists() and not (of.base / "curves.csv").exists():
+    if file is not None and file.exists() and not (of.base / CURVES).exists():
         table = trials.kept(file)  # what was published, say
     else:
         of.require("collect")

@@ -241,5 +241,5 @@ def test_the_privacy_table_says_what_leaves_an_agent() -> None:
     for stays in table["never leaves it"]:
         assert stays.startswith("its environment; observations, actions, rewards, trajectories")
     federated = communication.privacy(synthetic.scenario())
-    assert list(federated["algorithm"]) == ["AFedPG, FedPG, Vanilla, A3C"]
+    assert list(federated["algorithm"]) == ["AFedPG, FedPG, Vanilla, A3C-style"]
     assert "change of the critic" in federated["leaves the agent"][0]

@@ -182,7 +182,7 @@ def test_the_share_of_seeds_climbs_where_each_seed_gets_there() -> None:
         assert np.sort(own["reached_at_s"].dropna()) == pytest.approx(times)
         assert len(own) == 5
     assert panel.get_xscale() == "log"
-    assert [text.get_text() for text in panel.texts] == ["AFedPG", "FedPG", "Vanilla", "A3C"]
+    assert [text.get_text() for text in panel.texts] == ["AFedPG", "FedPG", "Vanilla", "A3C-style"]
     assert finding(drawing.figure) == "First to bring half of its seeds to 60: AFedPG with N = 4"
 
 

@@ -114,9 +114,9 @@ def test_a_seed_that_never_gets_there_counts_as_the_horizon_and_a_missing_cell_i
     assert samples.loc[("AFedPG", 1), "time"] == pytest.approx(samples.loc[("AFedPG", 1), "horizon"])
     assert samples.loc[("AFedPG", 1), "horizon"] == pytest.approx(synthetic.STEPS, rel=0.03)
     assert samples.loc[("AFedPG", 1), "reached"] == 0
-    assert samples.loc[("A3C", 4), "seeds"] == 0
+    assert samples.loc[("A3C-style", 4), "seeds"] == 0
     text = (base / "tables" / "samples_to_threshold.md").read_text()
-    assert "| Swimmer | A3C | 4 | 119.9 | – | – | – | – |" in text
+    assert "| Swimmer | A3C-style | 4 | 119.9 | – | – | – | – |" in text
 
 
 def test_diverged_runs_are_counted(tmp_path: Path) -> None:
@@ -134,7 +134,12 @@ def test_provenance_lists_every_setting_once(tmp_path: Path) -> None:
     spec = next(scenario.runs())
     flat = settings.flatten(spec.model_dump(mode="json", exclude={"environment", "algorithm", "n_agents", "seed"}))
     assert set(flat) == (set(shared["setting"]) | set(different["setting"])) & set(flat)
-    assert list(different.columns[1:]) == ["AFedPG, N = 1, 2, 4, 8", "FedPG, N = 4", "Vanilla, N = 4", "A3C, N = 4"]
+    assert list(different.columns[1:]) == [
+        "AFedPG, N = 1, 2, 4, 8",
+        "FedPG, N = 4",
+        "Vanilla, N = 4",
+        "A3C-style, N = 4",
+    ]
     assert "fleet.ratio" in set(shared["setting"])
     assert "algorithm" not in set(flat) | set(shared["setting"]) | set(different["setting"])
     runs = load.read_runs(collected(tmp_path, scenario))
@@ -145,4 +150,7 @@ def test_provenance_lists_every_setting_once(tmp_path: Path) -> None:
 def test_provenance_says_which_algorithm_a_named_method_is() -> None:
     methods = [{"algorithm": "a3c", "n_agents": (2,)}, {"name": "x", "algorithm": "afedpg", "n_agents": (2,)}]
     _, different = settings.settings(synthetic.scenario(methods=methods))
-    assert different.set_index("setting").loc["algorithm"].to_dict() == {"A3C, N = 2": "a3c", "x, N = 2": "afedpg"}
+    assert different.set_index("setting").loc["algorithm"].to_dict() == {
+        "A3C-style, N = 2": "a3c",
+        "x, N = 2": "afedpg",
+    }

@@ -167,3 +167,14 @@ def test_trials_are_ranked_on_an_ascii_terminal_and_another_file_is_refused(tmp_
     assert done.returncode == 2
     assert "not a CSV of trials: no column n_agents, seed, status" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_help_keeps_the_case_of_names(capsys):
+    for command, words in {
+        "figures": "SVG, PDF, PNG",
+        "tables": "CSV, Markdown, HTML",
+        "publish": "RESULTS/published",
+    }.items():
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert words in " ".join(capsys.readouterr().out.split())

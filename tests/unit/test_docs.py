@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VERDICTS = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
+HOW_TO = ["docs/running.md", "docs/cluster.md", "docs/method.md", "docs/theory.md"]
 WORDS = {"not": "contradicted", "untested": "inconclusive"}
 """What the first edition's files say, and what the pages say; other words are the same."""
 
@@ -60,6 +61,18 @@ def test_the_repositorys_address_is_to_be_filled_in_at_one_place():
     found = [path for path in pages if "<address>" in path.read_text(encoding="utf-8")]
     assert found == [ROOT / "README.md"]
     assert README.count("git clone <address>") == README.count("<address>") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "config/README.md", "results/README.md", *HOW_TO]
+)
+def test_files_that_commands_name_are_in_the_tree(name):
+    """Pages of results may name those of an earlier edition, and say where they are."""
+    named = set(
+        re.findall(r"\b(?:config|tests|workflow|src|results/published)/[\w./-]*\w", (ROOT / name).read_text("utf-8"))
+    )
+    absent = {path for path in named if not (ROOT / path).exists() and "mine" not in path}
+    assert not absent
 
 
 # --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from frl.analysis.curves import STEPS, TIME
 from frl.errors import SpecError
 from frl.report.tables import verdict
 from frl.scenario.claims import Claims
+from frl.scenario.products import JUDGED
 from frl.scenario.scenario import Scenario
 from frl.verdicts import judge, record, words
 from frl.verdicts.record import Judgement, Verdicts
@@ -322,10 +323,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "tables/verdict.csv")
     assert list(table["verdict"]) == [one.verdict for one in verdicts.parts]
     assert list(table["ours"]) == pytest.approx([one.effect.value for one in verdicts.parts if one.effect])
-    (tmp_path / record.FILE).write_text('{"scenario": 1}')
+    (tmp_path / JUDGED).write_text('{"scenario": 1}')
     with pytest.raises(SpecError, match="of another version: judge the claims again"):
         record.read(tmp_path)
-    (tmp_path / record.FILE).unlink()
+    (tmp_path / JUDGED).unlink()
     with pytest.raises(SpecError, match="is not there: judge the claims first"):
         record.read(tmp_path)
 

@@ -78,5 +78,5 @@ def test_nothing_sends_people_to_a_strangers_package() -> None:
     command = re.compile(r"""\bpip3? install( (?!&&|;)\S+)*? ["'`]?frl(?![\w/.-])""")
     assert command.search('pip install -U "frl[cluster]"')
     assert not command.search('pip install -e ".[peers]" && frl bench')
-    for page in [*pages, *(ROOT / "notebooks").glob("*.py")]:
+    for page in [*pages, *(ROOT / "notebooks").glob("*.py"), *SRC.rglob("*.py")]:
         assert not command.search(page.read_text(encoding="utf-8")), page

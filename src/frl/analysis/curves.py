@@ -22,7 +22,7 @@ UPLOADS = "uploads"
 UPLINK = "uplink_bytes"
 TOTAL_BYTES = "total_bytes"
 """Uplink and downlink together: no column of a run, :func:`with_total_bytes` adds it."""
-GRID_POINTS = 201  # four times as fine as the default 50 evaluations
+GRID_POINTS = 201  # some times as many as there are evaluations
 FINAL_SHARE = 0.1  # "final return" is the mean over the last tenth of the axis
 
 Cell = tuple[str, str, int]

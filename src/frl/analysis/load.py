@@ -21,6 +21,7 @@ from frl.runs.paths import run_paths
 from frl.runs.runner import restore
 from frl.runs.store import Meta
 from frl.runs.validity import Found, Unfit, read
+from frl.scenario.products import CURVES, MISSING, RUNS
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
@@ -94,9 +95,9 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
         raise DataError(_missing_message(scenario, missing))
     if not facts:
         raise DataError(f"{scenario.name}: no finished run below {results / scenario.name / 'runs'}")
-    write_atomically(base / "curves.csv", ",".join(CURVES_COLUMNS) + "\n" + "".join(bodies))
-    write_csv(base / "runs.csv", pd.DataFrame(facts))
-    write_csv(base / "missing.csv", pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
+    write_atomically(base / CURVES, ",".join(CURVES_COLUMNS) + "\n" + "".join(bodies))
+    write_csv(base / RUNS, pd.DataFrame(facts))
+    write_csv(base / MISSING, pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
     Lineage(scenario, base, partial).collected(metas, [str(run_id) for *_, run_id, _ in missing])
 
 
@@ -227,19 +228,19 @@ def read_curves(base: Path) -> pd.DataFrame:
     Raises:
         DataError: if nothing was collected yet.
     """
-    if not (base / "curves.csv").exists():
-        raise DataError(f"{base / 'curves.csv'} is not there: run `frl collect` first")
-    return _read(base / "curves.csv", DTYPES)
+    if not (base / CURVES).exists():
+        raise DataError(f"{base / CURVES} is not there: run `frl collect` first")
+    return _read(base / CURVES, DTYPES)
 
 
 def read_runs(base: Path) -> pd.DataFrame:
     """The collected facts: identity, status, digests, times, memory, speed, versions; one row a run."""
-    return _read(base / "runs.csv", {"method": "str", "digest": "str", "git_commit": "str"})
+    return _read(base / RUNS, {"method": "str", "digest": "str", "git_commit": "str"})
 
 
 def read_missing(base: Path) -> pd.DataFrame:
     """The runs of the scenario that were not there, with the reason."""
-    return _read(base / "missing.csv", {"method": "str"})
+    return _read(base / MISSING, {"method": "str"})
 
 
 def _read(path: Path, dtypes: dict[str, str]) -> pd.DataFrame:

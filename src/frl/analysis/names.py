@@ -9,12 +9,13 @@ DISPLAY: dict[str, str] = {
     "afedpg": "AFedPG",
     "fedpg": "FedPG",
     "async_pg": "Vanilla",
-    "a3c": "A3C",
+    "a3c": "A3C-style",  # advantages are standardised and its critic is everyone's
     "lapg": "LAPG",
     "random_skip": "random skipping",
 }
 
 FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_complexity"}
+"""Ours and the poster's figure of an axis."""
 
 
 def display_name(method: str) -> str:
@@ -35,7 +36,7 @@ def curve_name(method: str, n_agents: int) -> str:
 
 
 def shown(scenario: Scenario, figure: FigureName) -> dict[str, str]:
-    """The methods in the figure, and what each is called there, as in `style.DISPLAY`.
+    """The methods in the figure, and what each is called there, by its key in `DISPLAY` if it has one.
 
     A label is one line. What the scenario does not say: sample complexity shows the method named afedpg, or if there is
     none, as in a sweep over its settings, every method of that algorithm; time complexity shows all methods; the others

@@ -14,7 +14,6 @@ from frl.scenario.scenario import Scenario
 
 ENVIRONMENT = "Swimmer"
 STEPS_PER_TRAJECTORY = 1000  # Swimmer never terminates early: every trajectory has 1,000 steps
-_PANEL = {"env_steps_per_agent": "sample_complexity", "sim_time_s": "time_complexity"}
 
 
 def poster_curves() -> pd.DataFrame:
@@ -28,9 +27,9 @@ def poster_curve(environment: str, method: str, n_agents: int, axis: str) -> Cur
 
     Its points are the digitised ones, unevenly spaced.
     """
-    if environment != ENVIRONMENT or axis not in _PANEL:
+    if environment != ENVIRONMENT or axis not in FIGURE_OF:
         return None
-    panel = _PANEL[axis]
+    panel = FIGURE_OF[axis]
     key = "pg" if panel == "sample_complexity" and (method, n_agents) == ("afedpg", 1) else method
     frame = poster_curves()
     rows = (frame["panel"] == panel) & (frame["algorithm"] == key) & (frame["n_agents"] == n_agents)

@@ -6,7 +6,7 @@ threads or memory. All train 64x64 tanh networks on version v5 of the environmen
 
 The peers are what their users run: stable-baselines3's A2C with its defaults; REINFORCE with a value function in one
 file on Gymnasium's SyncVectorEnv, in CleanRL's style; EnvPool's environments under this project's own learner.
-Only ``pip install "frl[peers]"`` brings them.
+Only ``pip install -e ".[peers]"`` brings them.
 """
 
 from __future__ import annotations

@@ -17,12 +17,14 @@ from frl.analysis.load import DTYPES
 from frl.analysis.quantity import Array
 from frl.face.collection import KEYS, Runs
 from frl.face.facts import Facts, RunsError
+from frl.runs.paths import RUN_SUFFIXES, meta_path, table_path
 from frl.runs.store import StoreError, verify
+from frl.scenario.products import ARCHIVE
+from frl.scenario.products import RUNS as INDEX
 
 PACKAGE = Path(frl.__file__).parent
 PUBLISHED = (PACKAGE / "data" / "published", PACKAGE.parents[1] / "results" / "published")
 """Where the published runs are: in an installed package, and in the repository."""
-ARCHIVE, INDEX = "runs.tar.xz", "runs.csv"
 NEEDED = ("environment", "n_agents", "seed", "point", "env_steps_per_agent", "sim_time_s", "eval_return_mean", "status")
 CSV_COLUMNS = {"samples": "env_steps_per_agent", "time": "sim_time_s", "return": "eval_return_mean"}
 
@@ -58,7 +60,7 @@ def runs(folder: str | Path) -> Runs:
         )
     if (folder / ARCHIVE).exists() and (folder / INDEX).exists():
         return _read_archive(folder, str(folder))
-    paths = sorted(path.with_name(path.name.replace(".meta.json", ".csv")) for path in folder.rglob("*.meta.json"))
+    paths = sorted(table_path(meta) for meta in folder.rglob(f"*{RUN_SUFFIXES[1]}"))
     if not paths:
         raise RunsError(f"{folder}: no finished run there (no seed*.csv with a seed*.meta.json beside it)")
     return read_files(paths, str(folder))
@@ -172,7 +174,7 @@ def _verified(csv: bytes, meta_bytes: bytes, method: str, source: str, path: Pat
 
 def _read_file(path: Path, source: str) -> _Run:
     try:
-        csv, meta = path.read_bytes(), path.with_name(f"{path.stem}.meta.json").read_bytes()
+        csv, meta = path.read_bytes(), meta_path(path).read_bytes()
     except OSError as error:
         raise RunsError(f"{error.filename}: cannot be read: {error.strerror}") from None
     return _verified(csv, meta, path.parts[-3], source, path)

@@ -23,7 +23,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
 from frl.report.mathml import MathRenderer
 from frl.runs.files import write_atomically
-from frl.scenario.products import ALL_FIGURES, NOTEBOOKS, figure_names
+from frl.scenario.products import ALL_FIGURES, NOTEBOOKS, REPORT, figure_names
 from frl.scenario.scenario import Scenario
 
 # nbformat and nbconvert say that they are typed, but their functions carry no annotations.
@@ -58,7 +58,7 @@ def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> 
     """
     notebook = assemble(scenario, base, notebooks)
     execute(notebook, base / "report.failed.ipynb")
-    target = base / "report.html"
+    target = base / REPORT
     write_atomically(target, to_html(notebook, scenario.title, show_code))
     return target
 

@@ -10,11 +10,9 @@ from frl.runs.files import write_atomically
 from frl.runs.lineage import Lineage
 from frl.runs.paths import base_of, run_paths
 from frl.runs.store import Store, mark_published
-from frl.scenario.products import figure_names, files, steps_of
+from frl.scenario.products import ARCHIVE, JUDGED, REPORT, figure_names, files, steps_of
 from frl.scenario.scenario import Scenario
 from frl.spec import RUN_ID
-
-ARCHIVE = "runs.tar.xz"
 
 
 def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Path]:
@@ -35,8 +33,8 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     """
     target = results / "published" / scenario.name
     base = base_of(results, scenario.name, partial)
-    if not (base / "report.html").exists():
-        raise SpecError(f"{base}/report.html is not there: build {'partial' if partial else 'the scenario'} first")
+    if not (base / REPORT).exists():
+        raise SpecError(f"{base / REPORT} is not there: build {'partial' if partial else 'the scenario'} first")
     Lineage(scenario, base, partial).require("report")
     digests = _stored(scenario, results, base)
     names = [name for step in steps_of(scenario) for name in files(step, figure_names(scenario)) if _kept(name)]
@@ -51,9 +49,7 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
 
 def _kept(name: str) -> bool:
     """Whether a reader needs it: one form of a table, two of a figure."""
-    return name in ("report.html", "verdicts.json") or (
-        name.endswith((".csv", ".svg", ".pdf")) and "-narrow" not in name
-    )
+    return name in (REPORT, JUDGED) or (name.endswith((".csv", ".svg", ".pdf")) and "-narrow" not in name)
 
 
 def _stored(scenario: Scenario, results: Path, base: Path) -> list[str]:

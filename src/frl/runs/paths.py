@@ -28,6 +28,11 @@ def meta_path(table: Path) -> Path:
     return table.with_name(table.stem + RUN_SUFFIXES[1])
 
 
+def table_path(meta: Path) -> Path:
+    """The CSV beside a run's meta file."""
+    return meta.with_name(meta.name.removesuffix(RUN_SUFFIXES[1]) + RUN_SUFFIXES[0])
+
+
 def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:
     """What says how far a run is (:mod:`frl.runs.progress`)."""
     return results / scenario / "progress" / f"{spec.run_id}.json"

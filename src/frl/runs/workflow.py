@@ -22,7 +22,7 @@ from frl.runs.store import Store
 from frl.runs.validity import Found, Unfit, published_key, read, run_digest, stored
 from frl.runs.watch import Watch
 from frl.scenario.loading import load_scenario
-from frl.scenario.products import figure_names, files, record, steps_of
+from frl.scenario.products import MISSING, REPORT, figure_names, files, record, steps_of
 from frl.scenario.scenario import Scenario
 from frl.spec import RUN_ID, RunSpec
 
@@ -139,7 +139,7 @@ class Jobs:
 
     def products(self, part: str) -> list[str]:
         """The last files of the scenario, or with "partial/" of its finished part: report and records of the steps."""
-        names = ["report.html", *(record(step) for step in self.steps)]
+        names = [REPORT, *(record(step) for step in self.steps)]
         return [f"{self.base}/{part}{name}" for name in names]
 
     def settle(self, write: bool) -> set[str]:
@@ -225,13 +225,13 @@ class Jobs:
     def outcome(self, part: str) -> Iterator[str]:
         """Where the report is and, if it is of a part, what is missing."""
         base = Path(f"{self.base}/{part}")
-        if part and (base / "missing.csv").exists():
-            _, *missing = (base / "missing.csv").read_text(encoding="utf-8").splitlines()
-            yield f"{len(missing)} of {len(self.runs)} runs are missing ({base / 'missing.csv'})"
+        if part and (base / MISSING).exists():
+            _, *missing = (base / MISSING).read_text(encoding="utf-8").splitlines()
+            yield f"{len(missing)} of {len(self.runs)} runs are missing ({base / MISSING})"
             yield from missing[:SHOWN_MISSING]
             yield from ["..."] * (len(missing) > SHOWN_MISSING)
-        if (base / "report.html").exists():
-            yield f"Report: {base / 'report.html'}"
+        if (base / REPORT).exists():
+            yield f"Report: {base / REPORT}"
 
 
 def say(lines: Iterable[str]) -> None:

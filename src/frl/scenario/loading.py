@@ -31,7 +31,7 @@ def load_scenario(path: str | Path) -> Scenario:
         SpecError: if a file is missing, no YAML mapping, or not a valid scenario, claims file or CSV.
     """
     path = Path(path)
-    data = _read_yaml(path, "scenario")
+    data = read_mapping(path, "scenario")
     for key, what in _FILES.items():
         if data.get(key) in (None, ""):
             data.pop(key, None)
@@ -49,12 +49,12 @@ def load_scenario(path: str | Path) -> Scenario:
 def _validated(path: Path, what: str, model: type[AnySettings], data: dict[str, Any] | None = None) -> AnySettings:
     """The file's content as the model, or one message that begins with its path."""
     try:
-        return model.model_validate(_read_yaml(path, what) if data is None else data)
+        return model.model_validate(read_mapping(path, what) if data is None else data)
     except ValidationError as error:
         raise SpecError(f"{path}: {explain(error, model)}") from None
 
 
-def _read_yaml(path: Path, what: str) -> dict[str, Any]:
+def read_mapping(path: Path, what: str) -> dict[str, Any]:
     """A YAML mapping, or one message that begins with its path."""
     try:
         data = read_yaml(_read(path, what))

@@ -17,7 +17,10 @@ NOTEBOOKS = "[0-9]*.py"
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS)
 
 TABLES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
-COLLECTED = ("curves.csv", "runs.csv", "missing.csv")
+COLLECTED = CURVES, RUNS, MISSING = "curves.csv", "runs.csv", "missing.csv"
+JUDGED, REPORT = "verdicts.json", "report.html"
+ARCHIVE = "runs.tar.xz"
+"""The runs of a published scenario, beside what was built from them."""
 FIGURE_SUFFIXES = (".svg", ".pdf", ".png", "-narrow.svg", "-narrow.pdf", "-narrow.png", ".csv")
 """Of a figure's files: two columns wide, one column wide, and its numbers."""
 TABLE_KINDS = ("html", "csv", "md")
@@ -36,8 +39,8 @@ def files(step: str, figures: Iterable[str] = ALL_FIGURES) -> list[str]:
         "collect": list(COLLECTED),
         "figures": [f"figures/{name}{suffix}" for name in figures for suffix in FIGURE_SUFFIXES],
         "tables": [f"tables/{name}.{kind}" for name in TABLES for kind in TABLE_KINDS],
-        "verdict": ["verdicts.json", *(f"tables/verdict.{kind}" for kind in TABLE_KINDS)],
-        "report": ["report.html"],
+        "verdict": [JUDGED, *(f"tables/verdict.{kind}" for kind in TABLE_KINDS)],
+        "report": [REPORT],
     }[step]
 
 

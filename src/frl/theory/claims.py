@@ -8,19 +8,18 @@ interval without end.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from frl.errors import SpecError, explain
-from frl.scenario.loading import _read_yaml
+from frl.scenario.loading import read_mapping
 from frl.training.servers.base import Settings
+from frl.verdicts.rules import VERDICTS, Verdict
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
-Verdict = Literal["replicated", "contradicted", "inconclusive", "not run"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 QuantityName = Literal[
     "rate",
     "gap_ratio",
@@ -108,7 +107,7 @@ def load_claims(path: str | Path) -> TheoryClaims:
         SpecError: if it is missing, no YAML mapping, or not valid: one line for each thing that is wrong.
     """
     try:
-        return TheoryClaims.model_validate(_read_yaml(Path(path), "claims file"))
+        return TheoryClaims.model_validate(read_mapping(Path(path), "claims file"))
     except ValidationError as error:
         raise SpecError(f"{path}: {explain(error, TheoryClaims)}") from None
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from frl.errors import SpecError, explain
-from frl.scenario.loading import _read_yaml
+from frl.scenario.loading import read_mapping
 from frl.spec import ConstantFleet, Count, FleetSpec, NonNegative, Positive, RunSpec, Seed
 from frl.theory.claims import PanelName, TheoryClaims, load_claims
 from frl.theory.garnet import Garnet, SampledTrajectories
@@ -271,7 +271,7 @@ def load(path: str | Path) -> TheoryScenario:
         SpecError: if one is missing, no YAML mapping, or not valid: one line for each thing that is wrong.
     """
     path = Path(path)
-    data = _read_yaml(path, "scenario")
+    data = read_mapping(path, "scenario")
     if "claims" in data:
         if not isinstance(data["claims"], str):
             raise SpecError(f"{path}: claims: should be the path of a claims file, as in claims-theory.yaml")

@@ -38,8 +38,6 @@ AXES: dict[Per, str] = {
     "uplink_bytes": UPLINK,
     "total_bytes": TOTAL_BYTES,
 }
-_FIGURES: dict[Per, FigureName] = {"samples": "sample_complexity", "time": "time_complexity"}
-"""Where the methods have the names by which a claim is shown; else in that of communication."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class Data:
 
     def name(self, cell: Cell, per: Per, with_n: bool = True) -> str:
         """What readers call the cell's method, with its N: as in the figure of what is counted, else in any other."""
-        first: FigureName = _FIGURES.get(per, "communication")
+        first: FigureName = names.FIGURE_OF.get(AXES[per], "communication")
         shown = [names.shown(self.scenario, figure) for figure in (first, *self.scenario.figures)]
         key = next((labels[cell[1]] for labels in shown if cell[1] in labels), cell[1])
         return curve_name(key, cell[2]) if with_n else display_name(key)

@@ -16,9 +16,8 @@ from frl.analysis.quantity import Quantity
 from frl.errors import SpecError
 from frl.runs.files import write_atomically
 from frl.scenario.claim_base import Per, Role
+from frl.scenario.products import JUDGED
 from frl.training.servers.base import Settings
-
-FILE = "verdicts.json"
 
 
 class Interval(Settings):
@@ -157,7 +156,7 @@ class Verdicts(Settings):
 
     def write(self, base: Path) -> Path:
         """Write verdicts.json into `base`."""
-        path = base / FILE
+        path = base / JUDGED
         write_atomically(path, (self.model_dump_json(indent=1) + "\n").encode())
         return path
 
@@ -168,7 +167,7 @@ def read(base: Path) -> Verdicts:
     Raises:
         SpecError: if it is not there, or not what this version writes.
     """
-    path = base / FILE
+    path = base / JUDGED
     try:
         return Verdicts.model_validate_json(path.read_bytes())
     except FileNotFoundError:

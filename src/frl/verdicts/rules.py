@@ -21,7 +21,7 @@ Without runs a claim is not run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,8 +30,9 @@ from frl.analysis.quantity import Array
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.verdicts.estimate import Estimate
 
-REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_RUN = "replicated", "contradicted", "inconclusive", "not run"
-VERDICTS = (REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_RUN)
+Verdict = Literal["replicated", "contradicted", "inconclusive", "not run"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_RUN = VERDICTS
 ALPHA = 0.025
 """Level of a family of primary claims, on either side."""
 SINGLE = (1 - FAMILY_LEVEL) / 2
