@@ -113,9 +113,9 @@ class Lineage:
     def record(self, step: str, made_from: Record) -> None:
         """Write what the step's files were made from; last, so that a step that was killed has no record that fits."""
         written = {name: _sha256(self.base / name) for name in self._files(step)}
-        for name in files(step):  # of an earlier state of the scenario
-            if name not in written:
-                remove(self.base / name)
+        gone = [name for other in STEPS if other not in self.steps for name in (*files(other), record(other))]
+        for name in {*files(step), *gone} - written.keys():  # of an earlier state of the scenario
+            remove(self.base / name)
         text = json.dumps({"made_from": made_from, "files": written}, indent=1)
         write_atomically(self.base / record(step), text + "\n")
         self.problem.cache_clear()
