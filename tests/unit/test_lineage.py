@@ -91,6 +91,10 @@ def no_bytes(path: Path) -> None:
     path.write_bytes(b"\xff")
 
 
+def deep(path: Path) -> None:
+    path.write_bytes(b"[" * 100_000)
+
+
 def a_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -113,7 +117,9 @@ def test_a_file_deleted_or_edited(results: Path, file: str, expected: set[str], 
     assert stale(results) == expected
 
 
-@pytest.mark.parametrize("damage", [no_file, no_bytes, a_folder, lambda path: path.write_text('{"made_from": {}}')])
+@pytest.mark.parametrize(
+    "damage", [no_file, no_bytes, a_folder, deep, lambda path: path.write_text('{"made_from": {}}')]
+)
 @pytest.mark.parametrize(("step", "expected"), [("collect", AFTER_COLLECT), ("tables", {"tables", "report"})])
 def test_a_record_deleted_or_damaged(
     results: Path, step: str, expected: set[str], damage: Callable[[Path], None]

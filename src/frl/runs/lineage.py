@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from frl.runs.files import remove, write_atomically
+from frl.runs.files import parse_json, remove, write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
@@ -130,7 +130,7 @@ class Lineage:
 
     def _read(self, step: str) -> Record:
         try:
-            found: Record = json.loads((self.base / record(step)).read_bytes())
+            found: Record = parse_json((self.base / record(step)).read_bytes())
             return {"made_from": dict(found["made_from"]), "files": dict(found["files"])}
         except (OSError, ValueError, KeyError, TypeError):
             return {"made_from": {}, "files": {}}
