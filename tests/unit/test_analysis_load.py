@@ -296,6 +296,6 @@ def test_an_unreadable_file_is_written_again_from_the_store(
             load.collect(SMALL, results, tmp_path / "base", partial=False)
     Store(results).put(json.loads(whole[1])["digest"], *whole)
     load.collect(SMALL, results, tmp_path / "base", partial=False)
-    assert "written again from the store" in capsys.readouterr().err
+    assert ("written again from the store" in capsys.readouterr().err) == (damage is not gone)
     assert (path.read_bytes(), meta_path(path).read_bytes()) == whole
     assert (tmp_path / "base/curves.csv").read_bytes() == (tmp_path / "before/curves.csv").read_bytes()

@@ -58,6 +58,24 @@ def test_synchronous_servers_wait_for_all_agents(name):
     assert sent == ([0, 0, 3] if name in feasible.SYNCHRONOUS else [1, 1, 1])
 
 
+LINK = {"uplink_bytes_per_s": 500, "downlink_bytes_per_s": 1500, "latency_s": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "mode", "normalizer"),
+    [
+        *((algorithm, "average", "federated") for algorithm in SERVERS),
+        *(("afedpg", mode, "local") for mode in ("delta", "gradients", "local", "linear")),
+        ("afedpg", "linear", "none"),
+    ],
+)
+def test_messages_are_as_long_as_is_said(algorithm, mode, normalizer):
+    given = spec(algorithm, 2, critic={"hidden": [8], "mode": mode}, normalizer={"mode": normalizer})
+    run = Training(given)
+    task = run.server.start()[0]
+    assert feasible.message_bytes(given) == (task.nbytes, run.agents.work([task])[0].update.nbytes)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "n_agents", "settings"),
     [
@@ -67,6 +85,10 @@ def test_synchronous_servers_wait_for_all_agents(name):
         ("afedpg", 1, {"steps_per_agent": 1500, "sampling": {"trajectories": 1}}),
         ("afedpg", 3, {"steps_per_agent": 64, "sim_seconds": 1.55}),
         ("fedpg", 3, {"steps_per_agent": 64, "sim_seconds": 1.55}),
+        ("afedpg", 3, {"steps_per_agent": 64, "sim_seconds": 20.0, "link": LINK}),
+        ("fedpg", 3, {"steps_per_agent": 64, "sim_seconds": 20.0, "link": LINK}),
+        ("afedpg", 3, {"steps_per_agent": 64, "sim_seconds": 20.0, "link": LINK, "critic": {"mode": "local"}}),
+        ("fedpg", 3, {"steps_per_agent": 64, "sim_seconds": 20.0, "link": LINK, "critic": {"mode": "gradients"}}),
     ],
     ids=str,
 )

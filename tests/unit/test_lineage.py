@@ -14,7 +14,7 @@ from frl.analysis import load
 from frl.runs import lineage, provenance
 from frl.runs.lineage import Lineage, StaleError
 from frl.runs.store import checksum
-from frl.scenario.products import STEPS
+from frl.scenario.products import STEPS, files, record
 from frl.scenario.scenario import Scenario
 
 SMALL = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 2), "fedpg": (2,)})
@@ -91,6 +91,10 @@ def no_bytes(path: Path) -> None:
     path.write_bytes(b"\xff")
 
 
+def deep(path: Path) -> None:
+    path.write_bytes(b"[" * 100_000)
+
+
 def a_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -113,7 +117,9 @@ def test_a_file_deleted_or_edited(results: Path, file: str, expected: set[str], 
     assert stale(results) == expected
 
 
-@pytest.mark.parametrize("damage", [no_file, no_bytes, a_folder, lambda path: path.write_text('{"made_from": {}}')])
+@pytest.mark.parametrize(
+    "damage", [no_file, no_bytes, a_folder, deep, lambda path: path.write_text('{"made_from": {}}')]
+)
 @pytest.mark.parametrize(("step", "expected"), [("collect", AFTER_COLLECT), ("tables", {"tables", "report"})])
 def test_a_record_deleted_or_damaged(
     results: Path, step: str, expected: set[str], damage: Callable[[Path], None]
@@ -197,6 +203,15 @@ def test_files_of_figures_that_are_no_longer_wanted_are_removed(results: Path) -
     names = {path.stem for path in (base / "figures").iterdir()}
     assert "time_complexity" not in names
     assert {"sample_complexity", "mine"} <= names
+
+
+def test_files_of_a_verdict_that_is_no_longer_asked_for_are_removed(results: Path) -> None:
+    base = results / SMALL.name
+    verdict = [base / name for name in (*files("verdict"), record("verdict"))]
+    assert all(path.exists() for path in verdict)
+    with Lineage(changed(claims=None), base).step("figures"):
+        pass
+    assert not any(path.exists() for path in verdict)
 
 
 def test_what_is_missing_from_a_part_is_part_of_it(results: Path) -> None:

@@ -53,8 +53,9 @@ def test_first_entry_stays_and_no_temporary_remains(store):
         ("meta.json", lambda old: old[: len(old) // 2]),
         ("meta.json", lambda old: old.replace(b'"ok"', b'"diverged"')),
         ("meta.json", lambda old: b"[]"),
+        ("meta.json", lambda old: b"[" * 100_000),
     ],
-    ids=["cut CSV", "empty CSV", "changed CSV", "cut meta", "changed meta", "no object"],
+    ids=["cut CSV", "empty CSV", "changed CSV", "cut meta", "changed meta", "no object", "deep meta"],
 )
 def test_damaged_entry_is_reported_ignored_and_replaced(store, capsys, file, damage):
     store.put(DIGEST, *entry())

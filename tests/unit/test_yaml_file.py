@@ -36,7 +36,9 @@ def test_plain_values_are_those_of_version_1_2(text, value):
     assert type(found) is type(value)
 
 
-@pytest.mark.parametrize("number", ["010", "0100000", "1:30", "1:30:59.5", "0x10", "0o7", "0b_", "-01"])
+@pytest.mark.parametrize(
+    "number", ["010", "0100000", "1:30", "1:30:59.5", "0x10", "0o7", "0b_", "-01", "1__0", "1_", "1._5"]
+)
 def test_numbers_that_versions_read_differently_are_refused(number):
     with pytest.raises(YAMLFileError, match=f"^line 2: {number}: not a decimal number"):
         read_yaml(f"a: 1\nseeds: [{number}]")

@@ -41,6 +41,13 @@ def check(toy: Toy, actions: list[str]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_times_of_files_make_nothing_out_of_date(toy: Toy, tmp_path: Path) -> None:
+    copy = toy.copy(tmp_path / "project")
+    copy.delete(".snakemake")
+    copy.lose_times()
+    assert "Nothing to be done" in (done := copy.snakemake("-n")).stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "actions",
     [

@@ -1,6 +1,6 @@
 rule collect:
     input:
-        wanted_runs,
+        after("collect"),
     output:
         others("collect"),
     log:

@@ -7,12 +7,11 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
-from frl.runs.lineage import STEPS
 from frl.runs.locks import clear_stale, hold
 from frl.runs.paths import BENCHMARK, LOG, RUN_SUFFIXES
 from frl.spec import RUN_ID
 from frl.runs.workflow import jobs_of, one_of, say
-from frl.scenario.products import TABLES, record
+from frl.scenario.products import TABLES
 
 # `frl` is found also where the environment was not activated (path/to/venv/bin/snakemake)
 shell.prefix(
@@ -45,23 +44,21 @@ def settle() -> list[str]:
     return []
 
 
-def wanted_runs(wildcards) -> list[str]:
-    """What `collect` waits for: all runs, or with "partial/" none (it takes what is there)."""
-    return settle() + (
-        []
-        if wildcards.part
-        else [name for pair in JOBS.paths.values() for name in pair]
-    )
-
-
 def at(name) -> str:
     """The path of a file of the scenario, of all its runs or with "partial/" of those finished so far."""
     return f"{BASE}/{{part}}{name}"
 
 
-def after(step) -> list[str]:
-    """What a step waits for: the records of those whose files it reads."""
-    return [at(record(before)) for before in STEPS[step].after if before in JOBS.steps]
+def after(step):
+    """What a step waits for. Of a step that is fresh, the times of its inputs say nothing."""
+
+    def inputs(wildcards) -> list[str]:
+        settle()
+        names = JOBS.inputs(wildcards.part, step)
+        fresh = (wildcards.part, step) in JOBS.fresh
+        return [ancient(name) for name in names] if fresh else names
+
+    return inputs
 
 
 def others(step, *shown) -> list[str]:

@@ -117,7 +117,8 @@ def _found(spec: RunSpec, results: Path, scenario: str) -> Found:
             if unfit.state != "damaged":
                 raise
             raise DataError(f"{complaint}; remove it, and it is trained again") from None
-        print(f"frl: {complaint}: written again from the store", file=sys.stderr)
+        if unfit.state != "missing":  # of those there may be hundreds, after an archive was imported
+            print(f"frl: {complaint}: written again from the store", file=sys.stderr)
         found = read(spec, results, scenario)
     check_run(path, found.table, spec)
     return found

@@ -41,7 +41,8 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     written = [target / name for name in names]
     for name in names:
         write_atomically(target / name, (base / name).read_bytes())
-    for old in {*target.glob("figures/*"), *target.glob("tables/*")} - set(written):  # of another report
+    kept = [path for pattern in ("verdicts.json", "figures/*", "tables/*") for path in target.glob(pattern)]
+    for old in set(kept) - set(written):  # of another report
         old.unlink()
     Store(results).export(target / ARCHIVE, digests)
     return [*written, target / ARCHIVE]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def parse_json(content: bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: if it is none, whatever else it is.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def write_synced(path: Path, content: bytes) -> None:

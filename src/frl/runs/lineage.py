@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from frl.runs.files import remove, write_atomically
+from frl.runs.files import parse_json, remove, write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
@@ -113,9 +113,9 @@ class Lineage:
     def record(self, step: str, made_from: Record) -> None:
         """Write what the step's files were made from; last, so that a step that was killed has no record that fits."""
         written = {name: _sha256(self.base / name) for name in self._files(step)}
-        for name in files(step):  # of an earlier state of the scenario
-            if name not in written:
-                remove(self.base / name)
+        gone = [name for other in STEPS if other not in self.steps for name in (*files(other), record(other))]
+        for name in {*files(step), *gone} - written.keys():  # of an earlier state of the scenario
+            remove(self.base / name)
         text = json.dumps({"made_from": made_from, "files": written}, indent=1)
         write_atomically(self.base / record(step), text + "\n")
         self.problem.cache_clear()
@@ -130,7 +130,7 @@ class Lineage:
 
     def _read(self, step: str) -> Record:
         try:
-            found: Record = json.loads((self.base / record(step)).read_bytes())
+            found: Record = parse_json((self.base / record(step)).read_bytes())
             return {"made_from": dict(found["made_from"]), "files": dict(found["files"])}
         except (OSError, ValueError, KeyError, TypeError):
             return {"made_from": {}, "files": {}}

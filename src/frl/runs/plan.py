@@ -8,7 +8,6 @@ each other down.
 from __future__ import annotations
 
 import heapq
-import json
 import math
 import os
 import statistics
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from frl.runs import provenance
+from frl.runs.files import parse_json
 from frl.runs.memory import refuse_what_cannot_fit
 from frl.runs.validity import State, run_digest, state
 from frl.scenario import feasible
@@ -150,14 +150,14 @@ def past_speeds(results: Path) -> dict[Kind, Speed]:
     cpu = provenance.cpu_model()
     for path in (results / ".store").glob("*/*/meta.json"):
         try:
-            meta = json.loads(path.read_bytes())
+            meta = parse_json(path.read_bytes())
             if meta["cpu"] != cpu or meta["code_digest"] != provenance.code_digest(meta["spec"]["algorithm"]):
                 continue
             each, whole = _kind(meta["spec"]), feasible.expected(RunSpec.model_validate(meta["spec"]))
             steps = meta["env_steps_total"] + meta["eval_steps"]
             seconds.setdefault(each, []).append(meta["wall_time_s"] / steps)
             shares.setdefault(each, []).append(meta["eval_steps"] / whole.evaluation_steps_at_most)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, ZeroDivisionError):
             continue  # damaged, or of a version with other settings
     return {
         each: Speed(statistics.median(values), statistics.median(shares[each]), f"{len(values)} past runs")
@@ -185,11 +185,11 @@ def _past_maxima(results: Path) -> dict[Kind, tuple[float, float]]:
     found: dict[Kind, tuple[float, float]] = {}
     for path in (results / ".store").glob("*/*/meta.json"):
         try:
-            meta = json.loads(path.read_bytes())
+            meta = parse_json(path.read_bytes())
             each, steps = _kind(meta["spec"]), meta["env_steps_total"] + meta["eval_steps"]
             before = found.get(each, (0.0, 0.0))
             found[each] = max(before[0], meta["wall_time_s"] / steps), max(before[1], meta["peak_memory_mb"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, ZeroDivisionError):
             continue  # damaged, or of a version with other settings
     return found
 

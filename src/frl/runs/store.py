@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from frl.runs.files import remove, write_atomically, write_synced
+from frl.runs.files import parse_json, remove, write_atomically, write_synced
 
 Meta = dict[str, Any]
 NAMES = ("run.csv", "meta.json")
@@ -71,7 +71,7 @@ def verify(csv: bytes, meta_bytes: bytes, digest: str | None = None) -> Meta:
         StoreError: if the meta data is no JSON object, the checksum differs, or it is another run.
     """
     try:
-        meta = json.loads(meta_bytes)
+        meta = parse_json(meta_bytes)
     except ValueError:
         raise StoreError("its meta data is not valid JSON") from None
     if not isinstance(meta, dict) or meta.get("checksum") != checksum(csv, meta):

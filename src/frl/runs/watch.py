@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
+from frl.runs.files import parse_json
 from frl.runs.paths import progress_path
 from frl.runs.plan import duration
 from frl.spec import RunSpec
@@ -88,7 +88,7 @@ class Watch:
 def _read(path: Path) -> Facts | None:
     """What a progress file says; None if there is none."""
     try:
-        facts: Facts = json.loads(path.read_bytes())
+        facts: Facts = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) and "outcome" in facts else None

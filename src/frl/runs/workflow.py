@@ -91,6 +91,7 @@ class Jobs:
         runs: its runs by their ids.
         figures: names of its figures.
         steps: from the runs to the report, those that it has.
+        fresh: ("" or "partial/", step) of those whose files need not be made again; known once it is settled.
     """
 
     def __init__(self, file: Path, scenario: Scenario, notebooks: Path, results: Path = Path("results")):
@@ -102,6 +103,7 @@ class Jobs:
         self.runs = {spec.run_id: spec for spec in scenario.runs()}
         self.figures = figure_names(scenario)
         self.steps = steps_of(scenario)
+        self.fresh: set[tuple[str, str]] = set()
 
     def spec(self, wildcards: Mapping[str, object]) -> RunSpec:
         """The run of these wildcards.
@@ -136,6 +138,12 @@ class Jobs:
     def files(self, step: str) -> list[str]:
         """What a step writes, by paths from the scenario's folder, with the record of what that was made from."""
         return [*files(step, self.figures), record(step)]
+
+    def inputs(self, part: str, step: str) -> list[str]:
+        """What a step waits for: all runs (of a part none), or the records of those whose files it reads."""
+        if step == "collect":
+            return [] if part else [name for pair in self.paths.values() for name in pair]
+        return [f"{self.base}/{part}{record(before)}" for before in STEPS[step].after if before in self.steps]
 
     def products(self, part: str) -> list[str]:
         """The last files of the scenario, or with "partial/" of its finished part: report and records of the steps."""
@@ -200,6 +208,8 @@ class Jobs:
             ):
                 stale.add(step)
                 yield from (name for name in self.at(part, step) if os.path.lexists(name))
+            else:
+                self.fresh.add((part, step))
 
     def at(self, part: str, step: str) -> list[str]:
         """The files of a step."""

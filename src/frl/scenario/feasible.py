@@ -41,11 +41,21 @@ def agent_seconds(spec: RunSpec) -> NDArray[np.float64]:
     """Simulated time from one answer of each agent to its next, (N,); of lognormal fleets the mean."""
     fleet, link = spec.fleet, spec.link
     compute = np.array(relative_times(fleet, spec.n_agents)) * fleet.seconds_per_1000_steps
-    bandwidths = [b for b in (link.uplink_bytes_per_s, link.downlink_bytes_per_s) if b is not None]
-    messages = 2 * link.latency_s + sum(4 * sum(parameters(spec)) / b for b in bandwidths)
+    priced = zip(message_bytes(spec), (link.downlink_bytes_per_s, link.uplink_bytes_per_s), strict=True)
+    messages = 2 * link.latency_s + sum(size / b for size, b in priced if b is not None)
     with np.errstate(over="ignore"):
         seconds: NDArray[np.float64] = spec.steps_per_upload / 1000 * compute + fleet.overhead_s + messages
     return seconds
+
+
+def message_bytes(spec: RunSpec) -> tuple[int, int]:
+    """Bytes of a task and of an update that carries all that it can; those of a lazy agent that is silent are fewer."""
+    policy, network = parameters(spec)
+    sums = 8 * (1 + 2 * SIZES[spec.environment][0]) if spec.normalizer.mode == "federated" else 0
+    critic = 4 * network if spec.critic.shared else 0
+    passed = spec.critic.epochs * spec.critic.minibatches if spec.critic.mode == "gradients" else 1
+    always = 2 * 8 + 4 * policy + sums  # two counters
+    return always + critic, always + passed * critic
 
 
 def answers(spec: RunSpec) -> int:

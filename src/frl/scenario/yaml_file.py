@@ -109,7 +109,7 @@ def _scalar(loader: _Loader, node: yaml.ScalarNode) -> str | int | float | bool 
         if odd := [c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n"]:
             raise _refused(f"text must not contain the character {odd[0]!r}", node)
         return text
-    if kind == _ODD:
+    if kind == _ODD or (kind in ("int", "float") and re.search(r"(?<![0-9])_|_(?![0-9])", text)):
         raise _refused(f"{text}: not a decimal number; if it is text, put it in quotes", node)
     if len(text) > MAX_DIGITS:
         raise _refused(f"a number of {len(text):,} characters; at most {MAX_DIGITS} are allowed", node)
