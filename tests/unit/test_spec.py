@@ -508,3 +508,8 @@ def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
 def test_tasks_too_small_for_what_is_done_with_them_are_refused(settings, message):
     with pytest.raises(ValidationError, match=message):
         RunSpec.model_validate({**RUN, "algorithm": "afedpg", **settings})
+
+
+def test_a_scenario_of_the_theory_lab_says_how_it_is_run():
+    with pytest.raises(SpecError, match=r"theory\.yaml: a scenario of the theory lab: python -m frl\.theory"):
+        load_scenario(Path(__file__).parents[2] / "config" / "theory.yaml")

@@ -31,7 +31,7 @@ run:
   steps_per_agent: 100_000
   evaluation: {episodes: 10}
 """
-CPU_S = 120
+CPU_S = 60
 """CPU seconds from the archive to the report: several times what it takes, little beside training sixty runs."""
 
 

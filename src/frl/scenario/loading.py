@@ -32,6 +32,8 @@ def load_scenario(path: str | Path) -> Scenario:
     """
     path = Path(path)
     data = read_mapping(path, "scenario")
+    if "panels" in data:
+        raise SpecError(f"{path}: a scenario of the theory lab: python -m frl.theory {path} FOLDER")
     for key, what in _FILES.items():
         if data.get(key) in (None, ""):
             data.pop(key, None)

@@ -19,7 +19,6 @@ from frl.theory.maps import lookahead
 from frl.theory.panels import Runs
 
 PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lqr": "LQR, Gaussian policy"}
-BAND = 0.12  # opacity
 
 
 def draw_all(estimates: pd.DataFrame, runs: Runs, folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from frl.report.figures import ticks
@@ -126,13 +126,6 @@ def agent_looks(counts: Iterable[int]) -> dict[int, Look]:
     keys = sorted(set(counts))
     colours, marks, lines = agent_colours(keys), markers(keys), dashes(keys)
     return {n: Look(colours[n], marks[n], lines[n]) for n in keys}
-
-
-def shade(colour: str, n_agents: int, counts: Sequence[int]) -> tuple[float, float, float]:
-    """The method's colour, full for the first N of `counts`, paler for each that follows."""
-    white = 0.6 * counts.index(n_agents) / max(len(counts) - 1, 1)
-    red, green, blue = to_rgb(colour)
-    return red + (1 - red) * white, green + (1 - green) * white, blue + (1 - blue) * white
 
 
 @contextmanager
