@@ -34,6 +34,15 @@ def scenario(test: str, **claim: Any) -> Scenario:
     )  # fmt: skip
 
 
+def primaries(*faster: str, **of_the_second: Any) -> Scenario:
+    """Two primary claims that FedPG is slower than these."""
+    ratio = {**BASE, "test": "ratio", "role": "primary", **RATIO}
+    first, second = ({**ratio, "pairs": [pair(arm("fedpg"), arm(method))]} for method in faster)
+    claims = {"claims": [first, {**second, "id": "Y", **of_the_second}]}
+    one = scenario("ratio", pairs=first["pairs"], **RATIO)
+    return Scenario.model_validate({**one.model_dump(exclude_unset=True), "claims": claims})
+
+
 def arm(method: str | list[str], n_agents: int = 4) -> dict[str, Any]:
     return {"method": method, "n_agents": n_agents}
 
@@ -96,3 +105,13 @@ def test_what_can_be_judged_is_taken():
 def test_an_environment_that_there_is_not():
     with pytest.raises(ValidationError, match=r"claim X: environment = 'Swim': allowed are Swimmer"):
         scenario("ratio", pairs=[pair(arm("afedpg", 1), arm("afedpg", 4))], **RATIO, environment="Swim")
+
+
+@pytest.mark.parametrize("second", ["afedpg", "twin"])
+def test_a_primary_claim_is_made_once(second):
+    """By another id, another horizon or another name of the same runs it is still the same question."""
+    with pytest.raises(ValidationError, match="claim Y: asks the same as X; a primary claim is made once"):
+        primaries("afedpg", second, horizon=5e5)
+    assert primaries("afedpg", "other").claims
+    assert primaries("afedpg", second, threshold=20).claims
+    assert primaries("afedpg", second, role="secondary").claims

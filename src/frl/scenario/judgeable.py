@@ -37,6 +37,12 @@ def problem(claim: ClaimBase, test: str, cells: Cells) -> str:
     return _re_timing(claim, test, cells)
 
 
+def question(claim: ClaimBase, cells: Cells) -> tuple[object, ...]:
+    """Equal for claims that ask the same of the same runs: two primary ones would enlarge their family for nothing."""
+    needs = tuple(_run(need, cells) for part in claim.parts() for need in part.needs)
+    return claim.environment, getattr(claim, "per", ""), claim.threshold, needs
+
+
 def _first(need: Need, cells: Cells) -> tuple[str, int] | None:
     """The cell that is meant: the first that the scenario has."""
     names, n_agents = need

@@ -163,10 +163,15 @@ class Scenario(Settings):
                 raise ValueError(f"overrides.{index}.where.{idle}: touches no run; there are {self._methods()}")
         specs = {(e, m.key, n): self.resolve(e, m.key, n, self.seeds[0]) for e, m, n in cells}
         self._figures_compare_what_can_be_compared()
+        primary: dict[tuple[object, ...], str] = {}
         for claim in self.claims.claims if self.claims else ():
             there = {(key, n): spec for (e, key, n), spec in specs.items() if e == claim.environment}
             if problem := judgeable.problem(claim, claim.test, there):
                 raise ValueError(f"claim {claim.id}: {problem}")
+            if claim.role == "primary":
+                before = primary.setdefault(judgeable.question(claim, there), claim.id)
+                if before != claim.id:
+                    raise ValueError(f"claim {claim.id}: asks the same as {before}; a primary claim is made once")
         return self
 
     def _figures_name_what_there_is(self) -> None:
