@@ -114,4 +114,5 @@ def test_a_primary_claim_is_made_once(second):
         primaries("afedpg", second, horizon=5e5)
     assert primaries("afedpg", "other").claims
     assert primaries("afedpg", second, threshold=20).claims
+    assert primaries("afedpg", second, family="another").claims
     assert primaries("afedpg", second, role="secondary").claims

@@ -156,7 +156,10 @@ def test_a_population_is_read_from_tuning_runs() -> None:
 def test_the_horizon_follows_its_rule() -> None:
     """Four times the largest median of the primaries' arms; a seed that never got there counts as its run's end."""
     of = scenario(
-        primary("P1"), primary("P2", horizon=2e5), primary("P3", per="time", horizon=50), {**RATIO, "id": "S"}
+        primary("P1"),
+        primary("P2", horizon=2e5, family="another"),
+        primary("P3", per="time", horizon=50),
+        {**RATIO, "id": "S"},
     )
     tuned = power.tuning_times(of, frame(of, pair(3.0, 0.2)))
     found = power.horizons(of, tuned).set_index(["environment", "per"])
@@ -167,7 +170,9 @@ def test_the_horizon_follows_its_rule() -> None:
 
 
 def test_power_from_the_times_of_tuning_runs() -> None:
-    of = scenario(primary("P1", horizon=3e5), primary("P2", margin=1.5), {**RATIO, "id": "S"}, seeds=30)
+    of = scenario(
+        primary("P1", horizon=3e5), primary("P2", margin=1.5, family="another"), {**RATIO, "id": "S"}, seeds=30
+    )
     tuned = power.tuning_times(of, frame(of, pair(2.0, 0.4)))
     assert set(tuned["per"]) == {"samples", "time", "uploads", "uplink_bytes", "total_bytes"}
     found = power.power(of, tuned, experiments=500).set_index(["claim", "truth"])

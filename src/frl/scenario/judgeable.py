@@ -38,9 +38,9 @@ def problem(claim: ClaimBase, test: str, cells: Cells) -> str:
 
 
 def question(claim: ClaimBase, cells: Cells) -> tuple[object, ...]:
-    """Equal for claims that ask the same of the same runs: two primary ones would enlarge their family for nothing."""
+    """Equal for claims that ask the same of the same runs: two primary ones would enlarge their family."""
     needs = tuple(_run(need, cells) for part in claim.parts() for need in part.needs)
-    return claim.environment, getattr(claim, "per", ""), claim.threshold, needs
+    return claim.environment, claim.family, getattr(claim, "per", ""), claim.threshold, needs
 
 
 def _first(need: Need, cells: Cells) -> tuple[str, int] | None:
