@@ -7,11 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from frl.analysis.quantity import Array
+from frl.scenario.feasible import NEVER_END
 from frl.spec import LognormalFleet, RunSpec
 from frl.training.clock import relative_times
-
-NEVER_TERMINATES = ("Swimmer", "HalfCheetah")
-"""Environments whose every episode has 1,000 steps."""
 
 
 class NoRetiming(ValueError):
@@ -70,7 +68,7 @@ def retime(rows: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:
             episodes where an episode may end early; or if the rows have another number of agents.
     """
     link = spec.link
-    uneven = spec.sampling.trajectories is not None and spec.environment not in NEVER_TERMINATES
+    uneven = spec.sampling.trajectories is not None and spec.environment not in NEVER_END
     if isinstance(spec.fleet, LognormalFleet) or uneven:
         raise NoRetiming("re-timing needs tasks of a known and constant length")
     if link.uplink_bytes_per_s is not None or link.downlink_bytes_per_s is not None or link.latency_s:
