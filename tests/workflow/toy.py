@@ -80,7 +80,7 @@ EDITS: dict[str, tuple[str, str, str]] = {
     "the title": ("config/toy.yaml", "title: First", "title: Second"),
     "the seeds": ("config/toy.yaml", "seeds: [0]", "seeds: [0, 1]"),
     "the claims": ("config/toy-claims.yaml", "statement: First.", "statement: Second."),
-    "the notebook": ("notebooks/1.py", "# # First", "# # Second"),
+    "the notebook": ("notebooks/1.py", "# ## First", "# ## Second"),
     "training code": ("src/frl/training/servers/afedpg.py", "eta * direction", "2 * eta * direction"),
     "a table's code": ("src/frl/report/tables/verdict.py", '"Verdicts"', '"Verdicts, edited"'),
 }

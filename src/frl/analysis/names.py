@@ -19,8 +19,9 @@ FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_comp
 
 
 def display_name(method: str) -> str:
-    """Name of a method for readers; one that the papers don't have is called by its key."""
-    return DISPLAY.get(method, method)
+    """Name of a method for readers: afedpg-shared is "AFedPG shared"; what begins otherwise is called by its key."""
+    known = next((key for key in DISPLAY if method == key or method.startswith(f"{key}-")), None)
+    return method if known is None else f"{DISPLAY[known]} {method[len(known) + 1 :]}".strip()
 
 
 def key_of(label: str) -> str:

@@ -16,7 +16,10 @@ NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS)
 
-TABLES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
+TABLES = (
+    *("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput"),
+    "results",
+)
 COLLECTED = CURVES, RUNS, MISSING = "curves.csv", "runs.csv", "missing.csv"
 JUDGED, REPORT = "verdicts.json", "report.html"
 ARCHIVE = "runs.tar.xz"

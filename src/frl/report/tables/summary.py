@@ -1,4 +1,4 @@
-"""The six tables of a scenario: returns, samples, time, time ratio, communication, throughput."""
+"""The tables of a scenario: returns, samples, time, time ratio, communication, throughput, and one of all that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frl.analysis.load import read_curves, read_runs
 from frl.analysis.names import display_name, method_called, shown
 from frl.analysis.poster import poster_curve, reference
 from frl.analysis.thresholds import FAMILY_LEVEL
-from frl.report.tables import communication
+from frl.report.tables import communication, results
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 
@@ -47,7 +47,7 @@ def write(scenario: Scenario, base: Path) -> None:
 def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[Table]:
     """The tables, in the order of `frl.scenario.products.TABLES`, of the collected curves and the facts of the runs."""
     steps, time = all_curves(frame, STEPS), all_curves(frame, TIME)
-    return [
+    tables = [
         final_return(scenario, steps),
         _to_threshold(scenario, steps, "samples_to_threshold"),
         _to_threshold(scenario, time, "time_to_threshold"),
@@ -55,6 +55,7 @@ def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[T
         communication.table(scenario, frame),
         throughput(scenario, runs),
     ]
+    return [*tables, results.merged({table.name: table for table in tables})]
 
 
 def _cells(scenario: Scenario) -> list[Cell]:
@@ -165,6 +166,7 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
             continue
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
+        row["method"] = display_name(method)
         row["waiting_gain"] = waiting.waiting_gain(scenario.resolve(environment, slower, n_agents, scenario.seeds[0]))
         slow, fast = (timed.get((environment, m, n_agents)) for m in (slower, method))
         row["seeds"] = min(len(slow.log_S), len(fast.log_S)) if slow and fast else 0

@@ -11,9 +11,10 @@ from frl.verdicts.record import Judgement, Verdicts
 
 _COLUMNS = (
     Column("id", "claim"),
+    Column("environment", "task", filtered=True),
     Column("statement", "statement"),
     Column("part", "part"),
-    Column("verdict", "verdict", "verdict"),
+    Column("verdict", "verdict", "verdict", filtered=True),
     Column("paper", "claimed", "number"),
     Column("ours", "ours", "number", quantity=True),
     Column("unit", "unit"),
@@ -26,7 +27,7 @@ _COLUMNS = (
     Column("role", "role"),
     Column("source", "source"),
 )
-SHORT = ("id", "part", "verdict", "paper", "ours", "p_above", "p_below", "arms", "evidence")
+SHORT = ("id", "environment", "part", "verdict", "paper", "ours", "p_above", "p_below", "arms", "evidence")
 """Columns for a reader in a hurry."""
 
 
@@ -62,7 +63,8 @@ def _row(one: Judgement) -> Row:
     corrected = one.p_above_holm is not None
     fewest, most = one.seeds
     return {
-        "id": one.claim, "statement": one.statement, "part": one.part, "verdict": one.verdict, "paper": one.number,
+        "id": one.claim, "environment": one.environment, "statement": one.statement, "part": one.part,
+        "verdict": one.verdict, "paper": one.number,
         "ours": one.effect.quantity if one.effect else None, "unit": one.unit, "margin": one.margin,
         "p_above": one.p_above_holm if corrected else one.p_above,
         "p_below": one.p_below_holm if corrected else one.p_below,

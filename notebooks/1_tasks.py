@@ -15,42 +15,13 @@ scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
 
 # %%
-from frl.report import show
+from frl.report import show, tasks
 
 # %% [markdown]
-# # Results
+# ## Task by task
 
-# %% [markdown] tags=["figure-sample_complexity"]
-# ## Sample complexity
-#
-# How much must *one* agent sample until the shared policy is good? If N agents help, each should need less.
-
-# %% tags=["figure-sample_complexity"]
-show.figure(
-    scenario,
-    base,
-    "sample_complexity",
-    "One panel for each task and N. Thin: single seeds; thick: the median of the seeds at each point; dashed: the "
-    "poster's mean, digitised, where it has the curve; dots at the right edge: final returns; dotted: the "
-    "threshold. In a title: how many seeds reach the threshold and stay at two evaluations in a row.",
-)
-
-# %% tags=["figure-sample_complexity"]
-show.table(base, "samples_to_threshold")
-
-# %% [markdown] tags=["figure-time_complexity"]
-# ## Time complexity
-#
-# The same runs against simulated time, in which agents differ in speed and a synchronous server waits for the slowest.
-
-# %% tags=["figure-time_complexity"]
-show.figure(
-    scenario,
-    base,
-    "time_complexity",
-    "How many of a method's seeds have reached the threshold by then. A bar at the end of a line is where the "
-    "method's last run ends: its budget of environment steps is spent.",
-)
+# %%
+tasks.sections(scenario, base)
 
 # %% tags=["figure-time_curves"]
 show.figure(
@@ -61,14 +32,8 @@ show.figure(
     "mean, digitised, with the method's marker; dots at the right edge: final returns.",
 )
 
-# %% tags=["figure-time_complexity"]
-show.table(base, "time_to_threshold")
-
-# %% tags=["figure-time_complexity"]
-show.table(base, "time_ratio")
-
 # %% [markdown] tags=["figure-staleness"]
-# ## How old updates are
+# ### How old updates are
 #
 # While an agent computes, the server goes on with what the others send.
 
@@ -82,7 +47,7 @@ show.figure(
 )
 
 # %% [markdown] tags=["figure-sensitivity"]
-# ## The step size
+# ## Sensitivity to the step size
 #
 # Does a larger step size do what more agents do? Each curve has its own best step size.
 
@@ -124,28 +89,43 @@ show.figure(
     "agent. FedPG was trained once and re-timed for each fleet: what it learns does not depend on how long it waits.",
 )
 
-# %% [markdown]
-# ## Final returns
-
-# %%
-show.table(base, "final_return")
-
-# %% [markdown]
-# ## Missing and diverged runs
+# %% [markdown] tags=["figure-communication"]
+# ## Uploading only what has changed
 #
-# No run is dropped: one that is missing is listed, one that diverged is kept in every mean at its last finite return
-# and marked by a cross in the figures.
+# The baseline is the first method that the scenario lists for the figure. Each method has a step size of its
+# own. Controls, where there are any, need no rule: agents that toss a coin about every upload, or fewer rounds with
+# larger batches. Where agents are unequal, each has its own physics, initial states and weight of rewards.
 
-# %%
-show.incomplete(base)
+# %% tags=["figure-communication"]
+show.figure(
+    scenario,
+    base,
+    "communication",
+    "Bytes that a method's agents upload in a whole run, as a saving over the baseline's (+), against the share "
+    "that it keeps of the baseline's gain in return over the initial policy, both at equal samples. Bars: "
+    "intervals; hollow: unequal agents; numbers beside the points: N.",
+)
 
-# %% [markdown]
-# ## How far to trust an interval
-#
-# A 95 % interval from few seeds holds the truth less often than 95 % of the time if the seeds are not normally
-# distributed. On Swimmer they often are not: some leave a plateau at 30 to 35 and some do not. This table simulates how
-# often the intervals of means used here hold the true mean. Verdicts do not rest on mean returns but on log times to
-# the threshold; how often those are wrong is simulated in the tests (tests/unit/test_power.py).
+# %% tags=["figure-uploads"]
+show.figure(
+    scenario,
+    base,
+    "uploads",
+    "Who uploaded when. Each line is an agent, each mark an upload; the first seed of each case, at its largest N.",
+)
 
-# %%
-show.interval_coverage(scenario)
+# %% [markdown] tags=["figure-variance_multiplier"]
+# ### The variance multiplier
+
+# %% tags=["figure-variance_multiplier"]
+show.figure(
+    scenario,
+    base,
+    "variance_multiplier",
+    "What the multiplier c trades, all else equal: the share of answers that are uploaded, the most rounds in a row in "
+    "which an agent kept silent, and the mean return. Dots: single seeds; bars: 95 % confidence interval of the mean; "
+    "dashed: the baseline, at its own step size.",
+)
+
+# %% tags=["figure-communication"]
+show.table(base, "communication")
