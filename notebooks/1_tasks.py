@@ -30,6 +30,7 @@ show.figure(
     "time_curves",
     "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dashed: the poster's "
     "mean, digitised, with the method's marker; dots at the right edge: final returns.",
+    fold="Return against simulated time, every seed",
 )
 
 # %% [markdown] tags=["figure-staleness"]

@@ -58,7 +58,7 @@ from frl.analysis.load import read_runs
 from frl.report import settings, show
 
 # %% [markdown]
-# # First
+# ## First
 
 # %%
 show.frame(settings.settings(scenario)[0])

@@ -6,6 +6,8 @@ import html
 import re
 from importlib import resources
 
+from frl.runs.provenance import digest_of
+
 
 def document(title: str, body: str, style: str = "") -> str:
     """The page.
@@ -41,13 +43,25 @@ def contents(body: str) -> str:
 def drawing(svg: str, name: str, label: str) -> str:
     """A file's <svg> as part of a page: as wide as there is room, read aloud as `label`, and small.
 
-    Ids begin with `name`, for another drawing on the page has the same; places are cut to a hundredth of a point.
+    Ids are numbered behind a digest of `name`, for another drawing on the page has the same ones; groups, which nothing
+    refers to, lose theirs. Places are cut to a hundredth of a point, those of curves to a tenth.
     """
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda places: re.sub(r"(\.\d\d)\d+", r"\1", places[0]), svg)
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = svg.replace("xlink:href", "href").replace("></use>", "/>").replace("></path>", "/>")
+    prefix, ids = f"f{digest_of([name])[:6]}-", dict.fromkeys(re.findall(r' id="([^"]*)"', svg))
+    numbers = {one: f"{prefix}{number}" for number, one in enumerate(ids)}
+    svg = re.sub(r'( id="|href="#|url\(#)([^")]*)', lambda at: at[1] + numbers[at[2]], svg)
+    svg = re.sub(r'(?:clip-path="[^"]*")? (?:d|x|y)="[^"]*"', lambda places: _short(places[0]), svg)
+    svg = re.sub(r'style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), svg)
+    svg = re.sub(r"\s*\n\s*", "\n", svg)
     head = re.sub(r' (?:width|height)="[^"]*"', "", svg[: svg.index(">")], count=2)
     head = head.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
     return head + svg[svg.index(">") :]
+
+
+def _short(places: str) -> str:
+    """An attribute of coordinates with fewer characters."""
+    digits = r"(\.\d)\d+" if places.startswith("clip-path") else r"(\.\d\d)\d+"
+    return re.sub(r"\s*\b([A-Z])\s+(?=[-\d])", r"\1", re.sub(digits, r"\1", places))

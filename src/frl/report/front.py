@@ -25,7 +25,6 @@ LEADS = {
     "time_complexity": "Share of a method's seeds that have reached the threshold by then.",
     "sensitivity": "Samples and time to the threshold against the step size.",
     "communication": "Bytes saved against the share of the gain in return that is kept; hollow: unequal agents.",
-    "variance_multiplier": "What the variance multiplier of lazy uploads trades.",
     "staleness": "How old updates are when they are used.",
 }
 """Figures to lead with, the first two that a scenario has, and their captions."""

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, coverage
 from frl.analysis.load import read_missing, read_runs
+from frl.analysis.names import display_name
 from frl.analysis.quantity import NOTHING, shown
 from frl.report.document import drawing
 from frl.report.figures import diagrams, style
@@ -28,6 +29,8 @@ from frl.verdicts.power import named_times
 from frl.verdicts.power import power as power_of
 from frl.verdicts.record import Judgement, Verdicts, read
 
+MOST_FOLDED = 200_000
+"""Characters of a folded figure."""
 SHOWN_MISSING = 20
 """More missing runs than this are folded."""
 
@@ -39,11 +42,21 @@ class Html(str):
         return str(self)
 
 
-def figure(scenario: Scenario, base: Path, name: str, caption: str) -> Html:
-    """One of the drawn figures, inline; in a scenario without it a sentence that says so."""
+def figure(scenario: Scenario, base: Path, name: str, caption: str, fold: str | None = None) -> Html:
+    """One of the drawn figures, inline; in a scenario without it a sentence that says so.
+
+    `fold` is the title behind which to hide it, for a wide page alone; if it is larger than `MOST_FOLDED`, that is a
+    link to its file.
+    """
     if name not in figure_names(scenario):
         return Html(f"<p>This scenario has no figure {html.escape(name)}.</p>")
-    return Html(framed(pictures(base, name), name, caption, files=f"figures/{name}"))
+    svgs, files = pictures(base, name), f"figures/{name}"
+    if fold is None:
+        return Html(framed(svgs, name, caption, files=files))
+    shown, fold = framed({"wide": svgs["wide"]}, name, caption, files=files), html.escape(fold)
+    if len(shown) > MOST_FOLDED:
+        return Html(f'<p>A figure of its own: <a href="{files}.svg">{fold}</a>.</p>')
+    return Html(f"<details><summary>{fold}</summary>{shown}</details>")
 
 
 def pictures(base: Path, name: str) -> dict[str, str]:
@@ -133,7 +146,7 @@ def verdicts(scenario: Scenario, base: Path) -> Html:
 
 
 def _verdicts(judged: Verdicts, parts: list[Judgement], title: str, note: str = "") -> str:
-    """Statements of claims and the table of verdicts on them, with a note other than the table's if one is given."""
+    """The table of verdicts, with a note other than its own if one is given, and folded what each claim says."""
     stated = {one.claim: one for one in parts}
     said = "".join(
         f"<li><b>{name}</b> {html.escape(one.statement)} <i>({html.escape(one.source)})</i></li>"
@@ -141,7 +154,8 @@ def _verdicts(judged: Verdicts, parts: list[Judgement], title: str, note: str = 
     )
     written = verdict_table(judged, parts, SHORT)
     written = replace(written, name=f"verdict-{parts[0].role}", title=title, note=note or written.note)
-    return f"<ul>{said}</ul>{sortable(fragment_of(written.html()))}"
+    statements = f"<details><summary>What each claim says, and who</summary><ul>{said}</ul></details>"
+    return sortable(fragment_of(written.html())) + statements
 
 
 def tuned(scenario: Scenario) -> Html:
@@ -182,6 +196,7 @@ def incomplete(base: Path) -> Html:
     columns = ["environment", "method", "n_agents", "seed", "env_steps_total"]
     names = {"environment": "task", "n_agents": "N", "env_steps_total": "environment steps"}
     diverged = runs.loc[runs["status"] == "diverged", columns].rename(columns=names)
+    diverged["method"] = diverged["method"].map(display_name)
     heading = Html("<p>Diverged:</p>") if len(diverged) else Html()
     fold = f"{len(gone)} missing runs" if len(gone) > SHOWN_MISSING else None
     parts = [frame(gone, "No run is missing.", fold), heading, frame(diverged, "No run diverged.")]

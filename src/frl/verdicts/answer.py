@@ -84,7 +84,7 @@ def _where(one: Judgement, parts: Sequence[Judgement]) -> str:
     agents = one.arms[1].n_agents
     if len({other.arms[1].n_agents for other in same}) == len(same):
         return f"{one.environment} with {agents} agents"
-    return f"{one.environment} ({one.title})"
+    return f'{one.environment} as in "{one.title}"'
 
 
 def _listed(names: Sequence[str]) -> str:

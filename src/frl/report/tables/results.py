@@ -41,8 +41,8 @@ _SOME = ("poster_samples", "poster_time", "speedup", "ratio", "waiting_gain")
 """Columns that a scenario may have nothing for."""
 _NOTE = (
     "Got there: seeds that reached the threshold. Steps per agent and simulated time to the threshold are geometric "
-    "means, in which a seed that did not get there counts as the horizon. From waiting alone: what FedPG's time over it "
-    "would be if every update were worth the same. The final return is the mean of the last tenth of the budget; "
+    "means, in which a seed that did not get there counts as the horizon. From waiting alone: what FedPG's time over "
+    "it would be if every update were worth the same. The final return is the mean of the last tenth of the budget; "
     "uploaded are the bytes of whole runs, all agents together. In brackets: intervals of "
     f"{100 * FAMILY_LEVEL:g} % for what is needed to the threshold, of 95 % for returns. The files beside this page, "
     "in tables/, have more columns."

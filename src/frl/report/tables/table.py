@@ -93,7 +93,8 @@ class Table:
     def _cell(self, tag: str, column: Column, text: str, value: Value = None) -> str:
         """A cell; a number's own value, by which it is sorted, stands beside what is shown."""
         kind = ' class="name"' * (column.format == "name") if self._left(column) else ' class="num"'
-        text = html.escape(text)
+        text = re.sub(r" (\[.*\])$", r' <span class="frl-interval">\1</span>', html.escape(text))
+        text = text.replace(" ", "\N{NO-BREAK SPACE}") if column.format in ("share", "bytes") and tag == "td" else text
         if column.format == "verdict" and tag == "td":
             text = verdict_mark(text)
         if tag == "th":
