@@ -25,7 +25,8 @@ class MathRenderer(IPythonRenderer):
 
     def table(self, text: str) -> str:
         """A table in a box that scrolls."""
-        return scroll_box(f"<table>\n{text}</table>", "Table")
+        heads = re.findall(r"<th[^>]*>(.*?)</th>", text)
+        return scroll_box(f"<table>\n{text}</table>", f"Table of {', '.join(heads)}")
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
         """A cell, which says that it heads a column if it does."""

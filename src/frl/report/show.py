@@ -111,10 +111,11 @@ def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> 
     """A plain table; `empty` is the text if it has no row, `fold` the title behind which to hide it."""
     if data.empty:
         return Html(f"<p>{html.escape(empty)}</p>")
+    name = fold or f"Table of {', '.join(map(str, data.columns))}"
     head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in data.columns)
     shown_rows = data.astype(object).where(data.notna(), NOTHING).astype(str).to_numpy()
     rows = "\n".join(f"<tr>{''.join(f'<td>{html.escape(text)}</td>' for text in row)}</tr>" for row in shown_rows)
-    box = scroll_box(f"<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>", fold or "Table")
+    box = scroll_box(f"<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>", name)
     return Html(f"<details><summary>{html.escape(fold)}</summary>{box}</details>" if fold else box)
 
 
