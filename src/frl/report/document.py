@@ -49,11 +49,11 @@ def drawing(svg: str, name: str, label: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = svg.replace("xlink:href", "href").replace("></use>", "/>").replace("></path>", "/>")
+    svg = svg.replace("xlink:href", "href")
     prefix, ids = f"f{digest_of([name])[:6]}-", dict.fromkeys(re.findall(r' id="([^"]*)"', svg))
     numbers = {one: f"{prefix}{number}" for number, one in enumerate(ids)}
     svg = re.sub(r'( id="|href="#|url\(#)([^")]*)', lambda at: at[1] + numbers[at[2]], svg)
-    svg = re.sub(r'(?:clip-path="[^"]*")? (?:d|x|y)="[^"]*"', lambda places: _short(places[0]), svg)
+    svg = re.sub(r' (?:d|x|y)="[^"]*"(?: clip-path)?', lambda places: _short(places[0]), svg)
     svg = re.sub(r'style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)
     head = re.sub(r' (?:width|height)="[^"]*"', "", svg[: svg.index(">")], count=2)
@@ -63,5 +63,5 @@ def drawing(svg: str, name: str, label: str) -> str:
 
 def _short(places: str) -> str:
     """An attribute of coordinates with fewer characters."""
-    digits = r"(\.\d)\d+" if places.startswith("clip-path") else r"(\.\d\d)\d+"
+    digits = r"(\.\d)\d+" if places.endswith("clip-path") else r"(\.\d\d)\d+"
     return re.sub(r"\s*\b([A-Z])\s+(?=[-\d])", r"\1", re.sub(digits, r"\1", places))
