@@ -176,6 +176,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema.add_argument(
         "--check", type=Path, metavar="FILE", help="compare with FILE instead; exit code 2 if it differs"
     )
+    schema.add_argument("--manual", type=Path, metavar="FILE", help="write the tables of settings in FILE anew instead")
     schema.set_defaults(command=commands.schema)
     again = subparsers.add_parser(
         "reproduce",

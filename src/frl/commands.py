@@ -192,10 +192,14 @@ def publish(arguments: argparse.Namespace) -> None:
 
 def schema(arguments: argparse.Namespace) -> None:
     from frl.errors import SpecError
+    from frl.runs.files import write_atomically
+    from frl.scenario.manual import renewed
     from frl.scenario.schema import schema_text
 
     text = schema_text()
-    if arguments.check is None:
+    if arguments.manual is not None:
+        write_atomically(arguments.manual, renewed(arguments.manual.read_text(encoding="utf-8")))
+    elif arguments.check is None:
         print(text, end="")
     elif arguments.check.read_text(encoding="utf-8") != text:
         raise SpecError(f"{arguments.check} is out of date; write it anew: frl schema > {arguments.check}")
