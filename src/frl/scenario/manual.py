@@ -7,24 +7,25 @@ import re
 from typing import Any
 
 from frl.spec import RunSpec
-from frl.training.servers.base import Settings
 
 SECTIONS = ("policy", "estimator", "critic", "normalizer", "sampling", "heterogeneity", "link", "evaluation")
 """Parts of a run that are one model each; the manual has a heading for each."""
+NARROW = 1000
+"""A range that ends below this is worth saying."""
 
 
 def renewed(text: str) -> str:
     """The manual with each section's table, the first one below its heading, written anew."""
     for name in SECTIONS:
         before, heading, after = text.partition(f"\n### {name}\n")
-        after = re.sub(r"^\|.*?(?=^(?!\|))", lambda _: _table(name), after, count=1, flags=re.MULTILINE | re.DOTALL)
-        text = before + heading + after
+        start = after.index("\n|") + 1
+        end = re.compile(r"^(?!\|)", re.MULTILINE).search(after, start)
+        text = before + heading + after[:start] + _table(name) + (after[end.start() :] if end else "")
     return text
 
 
 def _table(section: str) -> str:
-    model = RunSpec.model_fields[section].annotation
-    assert isinstance(model, type) and issubclass(model, Settings)
+    model: Any = RunSpec.model_fields[section].annotation
     fields = model.model_json_schema()["properties"]
     rows = (f"| `{key}` | {_default(field)} | {_meaning(field)} |" for key, field in fields.items())
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows, ""])
@@ -36,8 +37,10 @@ def _default(field: dict[str, Any]) -> str:
 
 
 def _meaning(field: dict[str, Any]) -> str:
-    """The docstring on one line, and the range of values where it has two ends."""
+    """The docstring on one line, its choices as code, and the range of values if it is a narrow one."""
     text = " ".join(field["description"].split()).removesuffix(".")
-    text = text if text[:2].isupper() else text[0].lower() + text[1:]
-    span = f" (from {field['minimum']:g} to {field['maximum']:g})" if {"minimum", "maximum"} <= field.keys() else ""
-    return re.sub(r"([|<])", r"\\\1", text + span.replace("-", "−"))
+    for choice in field.get("enum", ()):
+        text = re.sub(rf"(?<![\w`'])({choice})(?![\w`'])", r"`\1`", text)
+    if field.get("maximum", NARROW) < NARROW:
+        text += f"; from {field['minimum']:g} to {field['maximum']:g}".replace("-", "−")
+    return re.sub(r"([|<])", r"\\\1", text)
