@@ -40,7 +40,7 @@ def _meaning(field: dict[str, Any]) -> str:
     """The docstring on one line, its choices as code, and the range of values if it is a narrow one."""
     text = " ".join(field["description"].split()).removesuffix(".")
     for choice in field.get("enum", ()):
-        text = re.sub(rf"(?<![\w`'])({choice})(?![\w`'])", r"`\1`", text)
+        text = re.sub(rf"(?<![\w`])({choice})(?=[:;)]|$)", r"`\1`", text)
     if field.get("maximum", NARROW) < NARROW:
         text += f"; from {field['minimum']:g} to {field['maximum']:g}".replace("-", "−")
     return re.sub(r"([|<])", r"\\\1", text)
