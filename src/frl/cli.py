@@ -88,6 +88,10 @@ def parser() -> argparse.ArgumentParser:
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
+    watch = _add_scenario_command(
+        subparsers, "watch", commands.watch, "show how far a scenario is while its runs are made, until all are done"
+    )
+    watch.add_argument("--once", action="store_true", help="show it once")
     _add_analysis(subparsers)
     publish = _add_scenario_command(
         subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"

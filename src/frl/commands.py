@@ -96,6 +96,17 @@ def plan(arguments: argparse.Namespace) -> None:
         print(line)
 
 
+def watch(arguments: argparse.Namespace) -> None:
+    from frl.runs.live import Live
+
+    scenario = _scenario(arguments)
+    live = Live(scenario.runs(), arguments.results, scenario.name)
+    if arguments.once:
+        print("\n".join(live.lines()))
+    else:
+        live.watch()
+
+
 def _lineage(arguments: argparse.Namespace, **report: Any) -> Lineage:
     from frl.runs.lineage import Lineage
     from frl.runs.paths import base_of
