@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,7 +46,21 @@ def train(arguments: argparse.Namespace) -> None:
         shown = None if arguments.quiet else progress
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
     if not arguments.quiet:
-        print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
+        path = run_paths(spec, arguments.results, name)[0]
+        print(f"{outcome}: {path}")
+        _say_where_the_policy_is(path)
+
+
+def _say_where_the_policy_is(path: Path) -> None:
+    from frl.runs import named
+
+    run = named.read(path)
+    if run.policy() is not None:
+        print(f"policy: {run.policy_path} (frl evaluate {path})")
+    elif run.meta.get("status") == "diverged":
+        print("policy: none, as the run diverged")
+    else:
+        print(f"policy: not kept (frl reproduce {path} makes it)")
 
 
 def _checkpoint_every(given: str | None) -> float:
@@ -210,14 +225,28 @@ def store(arguments: argparse.Namespace) -> None:
 
 
 def reproduce(arguments: argparse.Namespace) -> None:
+    from frl.runs import named
     from frl.runs.progress import Progress
     from frl.runs.reproduce import reproduce
 
+    run = named.read(arguments.run)
     with Progress(arguments.run.stem) as progress:
-        outcome = reproduce(arguments.run, progress)
+        outcome = reproduce(run, progress)
     print(f"{arguments.run}: {outcome.message}")
+    if outcome.policy is not None:
+        run.keep(outcome.policy)
     if not outcome.agrees:
         raise SystemExit(1)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    import json
+
+    from frl.runs import named
+    from frl.runs.evaluate import evaluate
+
+    found = evaluate(named.read(arguments.run), arguments.episodes, arguments.seed, arguments.mean_action)
+    print(json.dumps(found.facts()) if arguments.json else "\n".join(found.lines()))
 
 
 def bench(arguments: argparse.Namespace) -> None:

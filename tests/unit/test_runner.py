@@ -43,7 +43,7 @@ def trained(monkeypatch) -> list[RunSpec]:
         status = "ok"
         if spec.seed == 666:
             rows, status = [{**rows[0], "eval_return_mean": None, "status": "diverged"}], "diverged"
-        return SimpleNamespace(rows=rows, status=status, facts=facts)
+        return SimpleNamespace(rows=rows, status=status, facts=facts, policy=b"policy")
 
     monkeypatch.setattr(frl.training.loop, "train", train)
     return calls

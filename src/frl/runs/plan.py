@@ -111,13 +111,14 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
     rows = sum(feasible.expected(spec).evaluations for spec in todo)
+    policies = sum(4 * feasible.parameters(spec)[0] for spec in todo)  # float32
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
         sum(seconds) + ANALYSIS_S,
         _makespan(seconds, cores) + ANALYSIS_S,
         cores,
-        rows * DISK_PER_ROW_B + len(todo) * DISK_PER_RUN_B + DISK_REPORT_B,
+        rows * DISK_PER_ROW_B + len(todo) * DISK_PER_RUN_B + policies + DISK_REPORT_B,
     )
 
 
