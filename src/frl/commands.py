@@ -234,7 +234,10 @@ def reproduce(arguments: argparse.Namespace) -> None:
         outcome = reproduce(run, progress)
     print(f"{arguments.run}: {outcome.message}")
     if outcome.policy is not None:
-        run.keep(outcome.policy)
+        try:
+            run.keep(outcome.policy)
+        except OSError as error:  # a results folder that one may only read is no reason to fail
+            print(f"frl: note: its policy could not be kept: {error}", file=sys.stderr)
     if not outcome.agrees:
         raise SystemExit(1)
 

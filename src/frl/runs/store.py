@@ -3,10 +3,10 @@
 Snakemake deletes declared outputs before a rerun; the store is no output, so nothing that was computed gets lost:
 a failed rerun, a reverted edit or a second scenario with the same run take the finished run from here.
 An entry is the run's CSV and its meta JSON, whose ``checksum`` covers both, and its last policy, whose SHA-256 the meta
-JSON states (key ``policy_digest``). An entry without policy is as good: older, published and diverged runs have none.
-A published run's meta JSON says so (key ``published``: the scenario that it was published with); such a run is also found
-by its settings and NUMERICS_VERSION, whatever code made it: ``<results>/.store/published/<key[:2]>/<key>`` names its
-digest.
+JSON states (key ``policy_digest``). An entry without policy is as good: older and diverged runs have none, nor have
+published archives. A published run's meta JSON says so (key ``published``: the scenario that it was published with);
+such a run is also found by its settings and NUMERICS_VERSION, whatever code made it:
+``<results>/.store/published/<key[:2]>/<key>`` names its digest.
 """
 
 from __future__ import annotations
