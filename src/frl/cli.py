@@ -177,9 +177,9 @@ def _add_evaluate(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command = subparsers.add_parser(
         "evaluate",
         help="play the last policy of a finished run",
-        description="Play whole episodes of a finished run's last policy, which the run itself did not play, and print "
-        "mean, standard deviation and 95 % interval of return and episode length. The policy is taken from the store "
-        "of the results folder in which RUN.csv lies; published archives hold none, `frl reproduce` makes it again.",
+        description="Play a finished run's last policy on episodes that the run did not play, and print mean, standard "
+        "deviation and 95 % interval of return and episode length. The policy is taken from the store of the results "
+        "folder in which RUN.csv lies; published archives hold none, `frl reproduce` makes it again.",
     )
     command.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     command.add_argument("--episodes", type=int, metavar="N", help="how many, 2 or more (default: 100)")
