@@ -36,8 +36,7 @@ class Scenario(Settings):
     environments: Environments
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: SeedsOfTasks
-    """A list, or a range as 0-29, or one of them for each environment: every method without seeds of its own is run with
-    each."""
+    """A list, or a range as 0-29, or one of these for each environment; of every method without seeds of its own."""
     thresholds: dict[EnvironmentName, str]
     """For each environment the return whose crossing is timed, with its unit: "100 return"."""
     run: Keys

@@ -28,12 +28,12 @@ def sensitivity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawin
         width: of the figure, inches.
     """
     called = shown(scenario, "sensitivity")
-    counts = {(m.key, n) for m in scenario.methods for n in m.n_agents if m.key in called}
     first = next(iter(called.values()))
-    of_label = [{n for key, n in counts if called[key] == label} for label in dict.fromkeys(called.values())]
-    largest = max(set.intersection(*of_label), default=0)
     rows: list[pd.DataFrame] = []
     for environment in scenario.environments:
+        counts = {(key, n) for where, key, n in scenario.cells() if where == environment and key in called}
+        of_label = [{n for key, n in counts if called[key] == label} for label in {called[key] for key, _ in counts}]
+        largest = max(set.intersection(*of_label), default=0) if of_label else 0
         samples = {cell: f"N = {cell[1]}" for cell in sorted(counts, key=lambda c: c[1]) if called[cell[0]] == first}
         title = f"{environment}: steps per agent of {display_name(first)}"
         rows.append(_points(scenario, frame, environment, STEPS, samples, title))
@@ -55,7 +55,7 @@ def _points(
     for cell, one in found.items():
         arm = arm_of(one, level, horizon)
         mean = arm.mean()
-        server = scenario.resolve(environment, *cell, scenario.seeds[0]).server
+        server = scenario.arm(environment, *cell).server
         step = float(getattr(server, "step_size", getattr(server, "learning_rate", np.nan)))
         rows.append((title, cells[cell], step, mean.value, mean.low, mean.high, arm.share))
     return pd.DataFrame(rows, columns=COLUMNS)
