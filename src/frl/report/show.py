@@ -138,17 +138,17 @@ def _of_seeds(scenario: Scenario) -> list[str]:
         notes.append(f"<b>{told}.</b> Too few for any interval: read nothing into differences.")
     elif least < MIN_BOOTSTRAP:
         notes.append(
-            f"<b>{'Only ' * (least == most)}{told}.</b> With fewer than {MIN_BOOTSTRAP}, intervals of means are Student's "
-            "t, wide and trustworthy only if seeds are roughly normal, which on Swimmer they are not; and no claim is "
-            "decided."
+            f"<b>{'Only ' * (least == most)}{told}.</b> With fewer than {MIN_BOOTSTRAP}, intervals of means are "
+            "Student's t, wide and trustworthy only if seeds are roughly normal, which on Swimmer they are not; and no claim "
+            "is decided."
         )
     elif least < most:
         notes.append(f"<b>{told}.</b>")
     stops = [spec.stop_at is not None for spec in scenario.runs()]
     if any(stops):
         notes.append(
-            f"<b>Curves and final returns are of {len(stops) - sum(stops)} of {len(stops)} runs.</b> The others are set "
-            "to stop at a return. How long it takes to the threshold is of all runs."
+            f"<b>Curves and final returns are of {len(stops) - sum(stops)} of {len(stops)} runs.</b> The others are "
+            "set to stop at a return. How long it takes to the threshold is of all runs."
         )
     return notes
 

@@ -176,13 +176,18 @@ class Scenario(Settings):
         return one
 
     def cells(self) -> list[Cell]:
-        """Every arm, which is (environment, method's key, N): environments, then methods, then N."""
+        """Every arm, which is (environment, method's key, N): environments, then methods, then N in ascending order."""
+        keys = list(dict.fromkeys(method.key for method in self.methods))
         return [
-            (environment, method.key, n)
+            (environment, key, n)
             for environment in self.environments
-            for method in self.methods
-            if environment in (method.environments or self.environments)
-            for n in method.n_agents
+            for key in keys
+            for n in sorted(
+                n
+                for method in self.methods
+                if method.key == key and environment in (method.environments or self.environments)
+                for n in method.n_agents
+            )
         ]
 
     def seeds_of(self, environment: str, method: str, n_agents: int) -> tuple[int, ...]:

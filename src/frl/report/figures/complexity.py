@@ -185,7 +185,9 @@ def _x_label(environment: str, axis: str, columns: int) -> str:
 
 def _panel_title(scenario: Scenario, environment: str, n_agents: int, found: list[Curves]) -> str:
     if len(found) != 1:
-        return f"N = {n_agents}"
+        counts = [len(curves.whole) for curves in found] or [0]
+        few = f"{min(counts)} to " if min(counts) < max(counts) else ""
+        return f"N = {n_agents}, medians of {few}{max(counts)} seeds" if found else f"N = {n_agents}"
     level, curves = scenario.threshold(environment), found[0]
     there = int(np.isfinite(seed_times(curves, level)).sum())
     return f"N = {n_agents}: {there} of {len(curves.runs)} reach {level:g}"
@@ -240,16 +242,21 @@ def _finding(scenario: Scenario, curves: dict[Cell, Curves], axis: str) -> str:
 
 
 def _best(scenario: Scenario, curves: dict[Cell, Curves], axis: str) -> str:
-    """Whose median seed ends highest in each panel."""
+    """Whose median is highest in each panel, where the first of its methods ends."""
     called, said = shown(scenario, FIGURE_OF[axis]), []
     for environment, by_n in groups(scenario, axis).items():
         for n, cells in by_n.items():
-            ends = {cell[1]: float(np.median(median_of(curves[cell]).final_S)) for cell in cells
-                    if cell in curves and curves[cell].whole}  # fmt: skip
+            middles = {c[1]: median_of(curves[c]) for c in cells if c in curves and curves[c].whole}
+            end = min((middle.x[-1] for middle in middles.values()), default=0.0)
+            ends = {method: float(np.interp(end, m.x, m.returns)) for method, m in middles.items()}
             if ends:
                 best = max(ends, key=lambda method: ends[method])
                 said.append(f"{display_name(called[best])} on {environment} with N = {n} ({layout.number(ends[best])})")
-    return layout.unbroken(f"Highest median return at the end: {', '.join(said)}") if said else "No run to the end"
+    return (
+        layout.unbroken(f"Highest median where the first method ends: {', '.join(said)}")
+        if said
+        else "No run to the end"
+    )
 
 
 def _need(curves: Curves, level: float) -> str:

@@ -111,7 +111,8 @@ def _first(scenario: Scenario, environment: str, some: list[Curves], called: dic
     if not halves:
         return "no method brings half of its seeds there"
     method, time = next(iter(halves.items()))
-    return f"half of {display_name(called[method])}'s after {layout.number(time)} s"
+    seeds = next(len(c.runs) for c in some if c.method == method)
+    return f"half of {display_name(called[method])}'s {seeds} seeds after {layout.number(time)} s"
 
 
 def _finding(scenario: Scenario, found: _Panels, called: dict[str, str]) -> str:

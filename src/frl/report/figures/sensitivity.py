@@ -77,10 +77,10 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
         place.remove()
     if not panels:
         layout.nothing_drawn(places[0])
-    drawn = []
+    looks, drawn = _looks(list(dict.fromkeys(points["curve"]))), []
     for place, name in zip(places, panels, strict=False):
         own = points[points["panel"] == name]
-        drawn.append((place, _panel(place, own)))
+        drawn.append((place, _panel(place, own, looks)))
         layout.panel_title(place, layout.unbroken(name), 0.92 * width / columns)
     if drawn:
         places[0].set_ylabel("to the threshold")
@@ -89,11 +89,10 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
     return Drawing(figure, points)
 
 
-def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, Array, Array, str]]:
+def _panel(panel: Axes, own: pd.DataFrame, looks: dict[str, Look]) -> list[tuple[str, Array, Array, str]]:
     """Draw the curves; returns what to call them."""
     panel.set(xscale="log", yscale="log", xlabel="step size (filled: all seeds got there)")
     names = list(dict.fromkeys(own["curve"]))
-    looks = _looks(names)
     named: list[tuple[str, Array, Array, str]] = []
     for i, name in enumerate(names):
         one, look = own[own["curve"] == name].sort_values("step_size"), looks[name]
@@ -117,11 +116,11 @@ def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, Array, Array, str]
 
 
 def _looks(names: list[str]) -> dict[str, Look]:
-    if all(name.startswith("N = ") for name in names):
-        by_n = style.agent_looks(int(name[4:]) for name in names)
-        return {name: by_n[int(name[4:])] for name in names}
-    by_method = style.method_looks(key_of(name) for name in names)
-    return {name: by_method[key_of(name)] for name in names}
+    """One look for each N and each method, whichever of them a panel has."""
+    counts = sorted(int(name[4:]) for name in names if name.startswith("N = "))
+    methods = [name for name in names if not name.startswith("N = ")]
+    by_n, by_method = style.agent_looks(counts), style.method_looks(key_of(name) for name in methods)
+    return {f"N = {n}": by_n[n] for n in counts} | {name: by_method[key_of(name)] for name in methods}
 
 
 def _filled(colour: str, share: float) -> tuple[float, float, float]:

@@ -81,8 +81,8 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
 
 
 _NOTE = (
-    "Whole runs, all agents together, mean over seeds; runs that are set to stop at a return have no part. 1 MB is 10^6 "
-    "bytes. If trajectories were sent: observations, actions and rewards instead of gradients."
+    "Whole runs, all agents together, mean over seeds; runs that are set to stop at a return have no part. 1 MB is "
+    "10^6 bytes. If trajectories were sent: observations, actions and rewards instead of gradients."
 )
 _NOTE_LAZY = (
     " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "

@@ -31,7 +31,7 @@ _INTERVAL = (
 _TIMES = (
     "Every seed's own time to the threshold, the first of two successive evaluations at or above it, interpolated; a "
     "seed that took longer than the horizon, or never got there, counts as the horizon, which is where the shortest "
-    "run of the task ends that did not get there. Geometric means; in brackets Welch's "
+    "run of the task ends that did not get there, or the longest time if all did. Geometric means; in brackets Welch's "
     f"{100 * FAMILY_LEVEL:g} % interval. Stuck seeds pull a ratio to 1."
 )
 
