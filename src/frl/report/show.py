@@ -139,8 +139,8 @@ def _of_seeds(scenario: Scenario) -> list[str]:
     elif least < MIN_BOOTSTRAP:
         notes.append(
             f"<b>{'Only ' * (least == most)}{told}.</b> With fewer than {MIN_BOOTSTRAP}, intervals of means are "
-            "Student's t, wide and trustworthy only if seeds are roughly normal, which on Swimmer they are not; and no claim "
-            "is decided."
+            "Student's t, wide and trustworthy only if seeds are roughly normal, which on Swimmer they are not; and no "
+            "claim is decided."
         )
     elif least < most:
         notes.append(f"<b>{told}.</b>")
