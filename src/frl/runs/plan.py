@@ -137,7 +137,9 @@ def _kind(spec: dict[str, Any]) -> Kind:
     if sampling["trajectories"] is not None:
         lanes = f"{sampling['trajectories']} trajectories"
     networks = "x".join(map(str, spec["policy"]["hidden"]))
-    if critic["mode"] != "none":
+    if critic["mode"] == "linear":
+        networks += ", linear critic"
+    elif critic["mode"] != "none":
         networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
