@@ -30,9 +30,10 @@ show.figure(
     scenario,
     base,
     "sample_complexity",
-    "One panel for each task and N. Thin: single seeds; thick: the median of the seeds at each point; dashed: the "
-    "poster's mean, digitised, where it has the curve; dots at the right edge: final returns; dotted: the "
-    "threshold. In a title: how many seeds reach the threshold and stay at two evaluations in a row.",
+    "One panel for each task and N. Thin: single seeds; thick: the median of the seeds at each point; dots at the "
+    "right edge: final returns; both without runs that are set to stop at a return. Dashed: the poster's mean, "
+    "digitised, where it has the curve; dotted: the threshold. In a title: how many of all seeds reach the threshold "
+    "and stay at two evaluations in a row.",
 )
 
 # %% tags=["figure-sample_complexity"]
@@ -48,8 +49,8 @@ show.figure(
     scenario,
     base,
     "time_complexity",
-    "How many of a method's seeds have reached the threshold by then. A bar at the end of a line is where the "
-    "method's last run ends: its budget of environment steps is spent.",
+    "How many of all of a method's seeds have reached the threshold by then. A bar at the end of a line is where the "
+    "method's last run ends.",
 )
 
 # %% tags=["figure-time_curves"]
@@ -57,8 +58,9 @@ show.figure(
     scenario,
     base,
     "time_curves",
-    "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dashed: the poster's "
-    "mean, digitised, with the method's marker; dots at the right edge: final returns.",
+    "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dots at the right edge: "
+    "final returns; both without runs that are set to stop at a return. Dashed: the poster's mean, digitised, with the "
+    "method's marker.",
 )
 
 # %% tags=["figure-time_complexity"]

@@ -22,13 +22,15 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
     from frl.errors import SpecError
+    from frl.scenario.grid import span
 
     if arguments.environment not in scenario.environments:
         allowed = ", ".join(scenario.environments)
         raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
     spec = scenario.resolve(arguments.environment, arguments.method, arguments.n_agents, arguments.seed)
-    if arguments.seed not in scenario.seeds:
-        print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
+    if arguments.seed not in (seeds := scenario.seeds_of(spec.environment, spec.method, spec.n_agents)):
+        told = f"seed {arguments.seed} is none of this method's, {span(seeds)}: no figure will show it"
+        print(f"frl: note: {told}", file=sys.stderr)
     return spec
 
 

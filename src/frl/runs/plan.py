@@ -68,6 +68,8 @@ class Plan:
     wall_seconds: float
     cores: int
     disk_bytes: int
+    stopping: int
+    """Runs to be trained that end where they reach a return, and are priced as if they did not."""
 
     def lines(self) -> Iterator[str]:
         """The prediction as text."""
@@ -82,6 +84,8 @@ class Plan:
             f"to do: {self.core_seconds / 3600:.2f} core-hours, about {duration(self.wall_seconds)} on {self.cores} "
             f"core{'s' * (self.cores > 1)}, {self.disk_bytes / 1e6:.0f} MB of disk"
         )
+        if self.stopping:
+            yield f"at most: {self.stopping} of the runs stop at a return (stop_at), and are priced to the end"
 
 
 def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> Plan:
@@ -119,6 +123,7 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
         _makespan(seconds, cores) + ANALYSIS_S,
         cores,
         rows * DISK_PER_ROW_B + len(todo) * DISK_PER_RUN_B + policies + DISK_REPORT_B,
+        sum(spec.stop_at is not None for spec in todo),
     )
 
 
@@ -133,7 +138,9 @@ def _kind(spec: dict[str, Any]) -> Kind:
     if sampling["trajectories"] is not None:
         lanes = f"{sampling['trajectories']} trajectories"
     networks = "x".join(map(str, spec["policy"]["hidden"]))
-    if critic["mode"] != "none":
+    if critic["mode"] == "linear":
+        networks += ", linear critic"
+    elif critic["mode"] != "none":
         networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 

@@ -19,10 +19,11 @@ _IDLE = "#d9d9d9"
 
 def example(scenario: Scenario) -> RunSpec:
     """The run whose fleet is drawn: the first environment, a synchronous method if there is one, N nearest to 4."""
-    methods = [m for m in scenario.methods if m.algorithm == "fedpg"] or list(scenario.methods)
-    method = max(methods, key=lambda m: max(m.n_agents))
-    n_agents = min(method.n_agents, key=lambda n: abs(n - 4))
-    return scenario.resolve(scenario.environments[0], method.key, n_agents, scenario.seeds[0])
+    arms = [scenario.arm(*cell) for cell in scenario.cells()]
+    waiting = [spec for spec in arms if spec.algorithm == "fedpg"] or arms
+    most = max((spec for spec in waiting if spec.environment == waiting[0].environment), key=lambda s: s.n_agents)
+    own = [spec for spec in waiting if (spec.environment, spec.method) == (most.environment, most.method)]
+    return min(own, key=lambda spec: abs(spec.n_agents - 4))
 
 
 def timeline(spec: RunSpec) -> Figure:
