@@ -133,7 +133,7 @@ def _kind(spec: dict[str, Any]) -> Kind:
         lanes = f"{sampling['trajectories']} trajectories"
     networks = "x".join(map(str, spec["policy"]["hidden"]))
     if critic["mode"] != "none":
-        networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
+        networks += f", {critic['mode']} critic"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
 
