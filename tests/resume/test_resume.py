@@ -79,6 +79,8 @@ SETTINGS = {
         "critic": {"mode": "none"},
         "estimator": {"name": "gpomdp", "standardize": False},
         "sampling": {"trajectories": 2},
+        "steps_per_agent": 2500,
+        "evaluation": {"episodes": 32},
     },
     "whole episodes": {
         "sampling": {"trajectories": 1},

@@ -110,6 +110,7 @@ class Training:
         self._write_row(0)
         self._dispatch(self.server.start())
 
+    @np.errstate(over="ignore", invalid="ignore")  # a run that diverges says so by its status
     def advance(self) -> None:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due.
 
