@@ -535,7 +535,7 @@ def test_diagrams_count_updates_as_the_fleet_gives_them() -> None:
         texts = [text.get_text() for text in diagrams.messages(spec).axes[0].texts]
     assert found[0] == "Synchronous: 3 updates of the server from 12 tasks; agents wait 56 % of the time"
     assert found[1].startswith("Asynchronous: 39 updates")
-    assert any("change of the critic" in text for text in texts)
-    local = spec.model_copy(update={"critic": spec.critic.model_copy(update={"mode": "local"})})
+    assert any("sums of new observations" in text for text in texts)
+    local = spec.model_copy(update={"normalizer": spec.normalizer.model_copy(update={"mode": "local"})})
     with style.paper_style():
-        assert not any("critic" in text.get_text() for text in diagrams.messages(local).axes[0].texts)
+        assert not any("sums" in text.get_text() for text in diagrams.messages(local).axes[0].texts)

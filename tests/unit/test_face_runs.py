@@ -248,7 +248,7 @@ def test_other_clocks_and_tasks_are_refused(
     ("change", "message"),
     [
         (setting("estimator.name", "reinforce"), r"estimator\.name \(reinforce, gae\)"),
-        (setting("critic.epochs", 9), r"critic\.epochs \(9, 2\)"),
+        (setting("critic.memory", 9), r"critic\.memory \(9, 0\.8\)"),
         (setting("sampling.lanes", 9), r"sampling\.lanes \(9, 64\)"),
         (setting("steps_per_agent", 9), r"steps_per_agent \(9, 100000\)"),
         (setting("of_a_later_version", 9), r"of_a_later_version \(9, absent\)"),

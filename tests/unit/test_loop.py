@@ -18,7 +18,6 @@ def spec(algorithm="afedpg", **settings):
     base = {"environment": "Swimmer", "n_agents": 3, "seed": 0, "steps_per_agent": 512}
     small = {
         "policy": {"hidden": (8,)},
-        "critic": {"hidden": (8,)},
         "sampling": {"lanes": 8, "segment_steps": 8},
         "evaluation": {"episodes": 1},
     }
@@ -122,7 +121,7 @@ def test_a_diverged_run_ends_with_a_status(monkeypatch, where):
     if where == "gradient":
         monkeypatch.setattr(agent.policy, "gradient", lambda theta, *_: np.full_like(theta, np.nan))
     else:
-        monkeypatch.setattr(agent.baseline.critic, "fit", lambda phi, *_: np.full_like(phi, np.inf))
+        monkeypatch.setattr(training.server, "settings", training.spec.server.model_copy(update={"step_size": 3e38}))
     while not training.finished:
         training.advance()
     last = training.recorder.rows[-1]

@@ -61,13 +61,12 @@ SMALL = {
     "seed": 7,
     "steps_per_agent": 64,
     "policy": {"hidden": (4,)},
-    "critic": {"hidden": (4,)},
     "sampling": {"lanes": 4, "segment_steps": 8},
     "evaluation": {"episodes": 2},
 }
 KINDS = [
     {},
-    {"heterogeneity": {"gear": (0.5, 2.0)}, "fleet": {"kind": "lognormal"}, "critic": {"mode": "local"}},
+    {"heterogeneity": {"gear": (0.5, 2.0)}, "fleet": {"kind": "lognormal"}},
     {"sampling": {"trajectories": 2, "lanes": 4}, "link": {"uplink_bytes_per_s": 1e6}},
 ]
 

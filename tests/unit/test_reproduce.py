@@ -21,7 +21,6 @@ SPEC = RunSpec(
     seed=3,
     steps_per_agent=128,
     policy={"hidden": (8,)},
-    critic={"hidden": (8,)},
     sampling={"lanes": 4, "segment_steps": 8},
     evaluation={"episodes": 1},
 )

@@ -138,10 +138,8 @@ def _kind(spec: dict[str, Any]) -> Kind:
     if sampling["trajectories"] is not None:
         lanes = f"{sampling['trajectories']} trajectories"
     networks = "x".join(map(str, spec["policy"]["hidden"]))
-    if critic["mode"] == "linear":
-        networks += ", linear critic"
-    elif critic["mode"] != "none":
-        networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
+    if critic["mode"] != "none":
+        networks += f", {critic['mode']} critic"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
 

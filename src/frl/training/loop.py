@@ -14,13 +14,12 @@ import numpy as np
 from frl.spec import SERVERS, RunSpec
 from frl.training import kept
 from frl.training import normalizer as observations
-from frl.training.adam import Adam
 from frl.training.agent import Agents, Work
 from frl.training.clock import Clock
-from frl.training.critic import Critic
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
+from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
 
@@ -92,11 +91,10 @@ class Training:
         self.clock = Clock(spec)
         self.policy = kept.make_policy(spec)
         self.evaluator = Evaluator(spec, self.policy)
-        critic = Critic(self.policy.mlp.shapes[0][0], spec.critic.hidden, spec.critic.value_scale)
-        self.agents = Agents(spec, self.policy, critic)
+        self.agents = Agents(spec, self.policy)
         self.local_sums = [agent.sums for agent in self.agents.each.values()]
         self.server = SERVERS[spec.algorithm](
-            self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
+            self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, self.policy)
         )
         identity = spec.model_dump(include={"environment", "env_version", "algorithm", "n_agents", "seed"})
         env = self.agents.sampler.env
@@ -112,6 +110,7 @@ class Training:
         self._write_row(0)
         self._dispatch(self.server.start())
 
+    @np.errstate(over="ignore", invalid="ignore")  # a run that diverges says so by its status
     def advance(self) -> None:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due.
 
@@ -182,8 +181,7 @@ class Training:
         return self._works.pop(self.clock.receive())
 
     def _server_is_finite(self) -> bool:
-        critic = self.server.shared.critic
-        return bool(np.isfinite(self.server.parameters).all() and (critic is None or np.isfinite(critic).all()))
+        return bool(np.isfinite(self.server.parameters).all())
 
     def _write_row(self, point: int) -> None:
         self._next_point = point + 1
@@ -218,14 +216,10 @@ class Training:
         return Normalizer(self.server.shared.normalizer, settings.clip)
 
 
-def _shared_state(spec: RunSpec, critic: Critic) -> SharedState:
-    """What the server keeps beside theta: shared critic and normaliser."""
-    observation_size = critic.mlp.shapes[0][0]
-    settings = spec.critic
+def _shared_state(spec: RunSpec, policy: GaussianPolicy) -> SharedState:
+    """What the server keeps beside theta: the shared normaliser."""
+    size = policy.mlp.shapes[0][0]
     return SharedState(
-        critic=critic.init(spec.stream("critic")) if settings.shared else None,
-        mixing=1 / spec.n_agents if settings.mode == "average" else 1.0,
-        normalizer=observations.empty_sums(observation_size) if spec.normalizer.mode == "federated" else None,
+        normalizer=observations.empty_sums(size) if spec.normalizer.mode == "federated" else None,
         freeze_after=spec.normalizer.freeze_after_steps,
-        adam=Adam(critic.size, settings.learning_rate) if settings.mode == "gradients" else None,
     )

@@ -77,9 +77,9 @@ def _bar(panel: Axes, agent: int, start: float, length: float, colour: str) -> N
 
 def messages(spec: RunSpec) -> Figure:
     """What crosses between the server and an agent, and what stays where it was made. Call inside `paper_style`."""
-    critic, normalizer = spec.critic.shared, spec.normalizer.mode == "federated"
-    down = ["sampling point θ̃", *["critic φ"] * critic, *["observation sums"] * normalizer]
-    up = ["gradient g at θ̃", *["change of the critic Δφ"] * critic, *["sums of new observations"] * normalizer]
+    normalizer = spec.normalizer.mode == "federated"
+    down = ["sampling point θ̃", *["observation sums"] * normalizer]
+    up = ["gradient g at θ̃", *["sums of new observations"] * normalizer]
     figure = style.new_figure(7.0, 2.5)
     panel = figure.add_subplot()
     panel.set(xlim=(0, 100), ylim=(4, 39))

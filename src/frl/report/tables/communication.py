@@ -106,8 +106,6 @@ def privacy(scenario: Scenario) -> pd.DataFrame:
 def _leaves(spec: RunSpec) -> str:
     lazy = SERVERS[spec.algorithm].lazy
     what = ["change of the policy gradient since its last upload, or none" if lazy else "policy gradient"]
-    critic = {"average": ["change of the critic"], "delta": ["change of the critic"], "gradients": ["critic gradients"]}
-    what += critic.get(spec.critic.mode, [])
     if spec.normalizer.mode == "federated":
         until = spec.normalizer.freeze_after_steps
         what.append(f"count, sum and sum of squares of new observations{f' (first {until:,} steps)' if until else ''}")
@@ -116,7 +114,7 @@ def _leaves(spec: RunSpec) -> str:
 
 def _stays(spec: RunSpec) -> str:
     what = ["its environment", "observations, actions, rewards, trajectories"]
-    what += ["critic"] if spec.critic.mode == "local" else []
+    what += ["critic"] if spec.critic.mode != "none" else []
     what += ["observation statistics"] if spec.normalizer.mode == "local" else []
     what += ["noise of its gradient"] if hasattr(spec.server, "variance_multiplier") else []
     return "; ".join(what)
