@@ -115,7 +115,7 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
     rows = sum(feasible.expected(spec).evaluations for spec in todo)
-    policies = sum(4 * feasible.parameters(spec)[0] for spec in todo)  # float32
+    policies = sum(4 * feasible.parameters(spec) for spec in todo)  # float32
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
