@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from frl.spec import CriticSpec, RunSpec
@@ -122,7 +121,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--server-steps", type=int, default=110)
     parser.add_argument("--run", default="{}", help="settings of the runs, as JSON")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(1)
     rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     rows.writeheader()
     with threadpool_limits(1):

@@ -1,4 +1,4 @@
-"""Adam on one flat vector. (torch.optim's costs five seconds of imports at its first step.)"""
+"""Adam on one flat vector. (torch.optim's costs seconds of imports.)"""
 
 from __future__ import annotations
 
