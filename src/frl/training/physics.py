@@ -121,7 +121,8 @@ class Physics:
         variants: what each lane's model is multiplied by, (lanes,); none means the file's model for all.
 
     Attributes:
-        state: (lanes, S) float64; `time`, `qpos`, `qvel`, `ctrl` are views into it, (lanes, ...).
+        state: (lanes, S) float64; `qpos`, `qvel`, `ctrl` are views into it, (lanes, ...), and so is `motion`, which
+            is qpos and qvel side by side.
         derived: field name -> (lanes, size) float64, values of the last step, as MuJoCo left them.
         dt: seconds per environment step.
     """
@@ -144,8 +145,8 @@ class Physics:
         nq, nv, na, nu = self.model.nq, self.model.nv, self.model.na, self.model.nu
         self.state: Float = np.zeros((lanes, mujoco.mj_stateSize(self.model, STATE)))
         self._rows = list(self.state)
-        self.qpos = self.state[:, 1 : 1 + nq]
-        self.qvel = self.state[:, 1 + nq : 1 + nq + nv]
+        self.motion = self.state[:, 1 : 1 + nq + nv]
+        self.qpos, self.qvel = self.motion[:, :nq], self.motion[:, nq:]
         self.ctrl = self.state[:, 1 + nq + nv + na + nv : 1 + nq + nv + na + nv + nu]
         self._sources = [getattr(self.data, name).reshape(-1) for name in fields]
         self._derived = np.zeros((lanes, sum(source.size for source in self._sources)))
