@@ -19,6 +19,7 @@ from frl.runs.runner import run_one
 from frl.runs.store import Store, checksum, dump_meta
 from frl.spec import RunSpec
 from frl.training import kept
+from frl.training.evaluation import Evaluator, Point
 from frl.training.heterogeneity import variants
 from frl.training.normalizer import Normalizer
 
@@ -78,7 +79,9 @@ def test_a_kept_policy_plays_the_last_row_of_its_csv_again(results, spec):
 @pytest.mark.parametrize("spec", [ALIKE, UNLIKE], ids=["alike", "unlike"])
 def test_the_mean_is_what_the_runs_own_evaluations_would_say(results, spec):
     run = at(results, spec)
-    row = kept.evaluate(spec, run.policy(), 10)
+    counted = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"episodes": 10})})
+    point = Point(-1, *kept.from_bytes(run.policy()), mean_action=True)
+    (row,) = Evaluator(counted, kept.make_policy(spec)).evaluate([point])
     sampled, mean_action = evaluate(run, 10), evaluate(run, 10, mean_action=True)
     assert sampled.returns.mean == pytest.approx(row["eval_return_mean"], rel=1e-12)
     assert sampled.returns.sd == pytest.approx(row["eval_return_std"] * np.sqrt(10 / 9), rel=1e-12)

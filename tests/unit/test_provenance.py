@@ -136,11 +136,6 @@ def test_edits_of_rooms_that_no_run_enters_retrain_nothing():
         assert rooms == {"frl.training"}
 
 
-def test_what_mkl_is_told_is_in_the_digest():
-    path = executed_modules("afedpg")["frl.training.numerics"]
-    assert "MKL_CBWR" in stripped(path)
-
-
 @pytest.mark.parametrize(
     ("before", "after", "same"),
     [

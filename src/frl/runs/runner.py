@@ -7,6 +7,7 @@ are in the meta data. The last policy is in the store only (:mod:`frl.runs.store
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import resource
@@ -132,7 +133,7 @@ def make(
     spent = keeper.spent()
     steps, policy = int(result.facts["env_steps_total"]), result.policy if result.status == "ok" else None
     meta: Meta = {
-        "spec": spec.model_dump(mode="json"),
+        "spec": json.loads(spec.to_json()),
         "digest": digest,
         "code_digest": provenance.code_digest(spec.algorithm),
         "numerics_version": result.facts["numerics_version"],

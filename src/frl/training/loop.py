@@ -134,8 +134,7 @@ class Training:
         if self.finished or reached >= self._next_point:
             self._write_row(max(reached, self._next_point))
         waited = time.monotonic() - self._evaluated > EVALUATE_EVERY_S
-        full = len(self._unevaluated) >= (self.evaluator.group if spec.stop_at is None else 1)
-        if self.finished or waited or full:
+        if self.finished or waited or len(self._unevaluated) >= self._together():
             self._evaluate()
         self.finished = self.finished or self._stops()
         if not self.finished:
@@ -147,6 +146,15 @@ class Training:
         while self._grid[-1] <= total:
             self._grid.append(next(self._points))
         return bisect.bisect_right(self._grid, total) - 2  # the first entry is no point
+
+    def _together(self) -> int:
+        """How many points are evaluated at once: as many as it takes to know in time whether the run stops."""
+        threshold = self.spec.stop_at
+        if threshold is None:
+            return self.evaluator.group
+        known = [row["eval_return_mean"] for row in self.recorder.rows if row["eval_return_mean"] is not None]
+        may_stop_next = bool(known) and float(str(known[-1])) >= threshold
+        return 1 if may_stop_next else 2
 
     def _stops(self) -> bool:
         threshold, last = self.spec.stop_at, self.recorder.rows[-2:]
