@@ -30,15 +30,12 @@ SMALL = {
     "seed": 3,
     "steps_per_agent": 256,
     "policy": {"hidden": (8,)},
-    "critic": {"hidden": (8,)},
     "sampling": {"lanes": 4, "segment_steps": 16},
     "evaluation": {"episodes": 6},
 }
 ALIKE = RunSpec(**SMALL)
 HETEROGENEITY = {"gravity": (0.5, 2), "reward_scale": (0.5, 2)}
-UNLIKE = RunSpec(
-    **SMALL | {"critic": {"mode": "linear"}}, estimator={"standardize": False}, heterogeneity=HETEROGENEITY
-)
+UNLIKE = RunSpec(**SMALL, estimator={"standardize": False}, heterogeneity=HETEROGENEITY)
 
 
 @pytest.fixture(scope="module")
