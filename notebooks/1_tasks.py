@@ -28,8 +28,9 @@ show.figure(
     scenario,
     base,
     "time_curves",
-    "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dashed: the poster's "
-    "mean, digitised, with the method's marker; dots at the right edge: final returns.",
+    "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dots at the right edge: "
+    "final returns; both without runs that are set to stop at a return. Dashed: the poster's mean, digitised, with the "
+    "method's marker.",
     fold="Return against simulated time, every seed",
 )
 

@@ -67,6 +67,7 @@ show.frame(different, fold=f"{len(different)} settings that differ (a dash: the 
 # | `eval_return_mean_action` | the same with the policy's mean action, at some points only |
 # | `train_return_mean` | mean return of training episodes that ended since the previous row; of older parameters |
 # | `staleness_mean`, `staleness_max` | server steps between a task's dispatch and the use of its gradient |
+# | `stop_at` | return at which the run was set to end, empty if at none |
 # | `staleness_counts` | their histogram since the previous row: `1:5/9:2` is five arrivals of 1 and two of 9 |
 #
 # </details>

@@ -28,6 +28,9 @@ The workflow runs these commands for a whole scenario: snakemake --cores 2 --con
 """
 
 
+EXAMPLE = "e.g. results/quick/runs/Swimmer/afedpg/n1/seed0.csv"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used, 130 Ctrl-C."""
     _print_on_any_terminal()
@@ -96,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     publish = _add_scenario_command(
         subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
     )
+    publish.epilog = "Policies are not copied: they do not compress, and `frl reproduce` makes them again."
     publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
     _add_others(subparsers)
     return top
@@ -173,6 +177,22 @@ def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     )
 
 
+def _add_evaluate(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
+    command = subparsers.add_parser(
+        "evaluate",
+        help="play the last policy of a finished run",
+        description="Play a finished run's last policy on episodes that the run did not play, and print mean, standard "
+        "deviation and 95 % interval of return and episode length. The policy is taken from the store of the results "
+        "folder in which RUN.csv lies; published archives hold none, `frl reproduce` makes it again.",
+    )
+    command.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
+    command.add_argument("--episodes", type=int, metavar="N", help="how many, 2 or more (default: 100)")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of starts and noise (default: 0)")
+    command.add_argument("--mean-action", action="store_true", help="play the policy's mean action, not a sample")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(command=commands.evaluate)
+
+
 def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema = subparsers.add_parser(
         "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
@@ -186,12 +206,16 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "reproduce",
         help="train a finished run again and compare",
         description="Train a finished run again from the specification in its meta file, not from the store, and "
-        "compare the two: byte for byte on a processor with the same vector instructions. Exit code 1 if they differ.",
+        "compare the two: byte for byte on a processor with the same vector instructions. Exit code 1 if they differ. "
+        "Where they are the same, the run's last policy is kept in the store if it was not.",
     )
-    again.add_argument("run", type=Path, metavar="RUN.csv", help="e.g. results/quick/runs/Swimmer/afedpg/n1/seed0.csv")
+    again.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     again.set_defaults(command=commands.reproduce)
+    _add_evaluate(subparsers)
     store = subparsers.add_parser(
-        "store", help="pack or unpack finished runs", description="Pack or unpack finished runs."
+        "store",
+        help="pack or unpack finished runs",
+        description="Pack or unpack finished runs, with the policies that are kept.",
     )
     store.add_argument("action", choices=("export", "import"))
     store.add_argument("archive", type=Path, metavar="ARCHIVE", help="a tar file; .gz, .xz and .bz2 compress")

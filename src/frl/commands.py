@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
     from frl.errors import SpecError
+    from frl.scenario.grid import span
 
     if arguments.environment not in scenario.environments:
         allowed = ", ".join(scenario.environments)
         raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
     spec = scenario.resolve(arguments.environment, arguments.method, arguments.n_agents, arguments.seed)
-    if arguments.seed not in scenario.seeds:
-        print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
+    if arguments.seed not in (seeds := scenario.seeds_of(spec.environment, spec.method, spec.n_agents)):
+        told = f"seed {arguments.seed} is none of this method's, {span(seeds)}: no figure will show it"
+        print(f"frl: note: {told}", file=sys.stderr)
     return spec
 
 
@@ -45,7 +48,21 @@ def train(arguments: argparse.Namespace) -> None:
         shown = None if arguments.quiet else progress
         outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
     if not arguments.quiet:
-        print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
+        path = run_paths(spec, arguments.results, name)[0]
+        print(f"{outcome}: {path}")
+        _say_where_the_policy_is(path)
+
+
+def _say_where_the_policy_is(path: Path) -> None:
+    from frl.runs import named
+
+    run = named.read(path)
+    if run.policy() is not None:
+        print(f"policy: {run.policy_path} (frl evaluate {path})")
+    elif run.meta.get("status") == "diverged":
+        print("policy: none, as the run diverged")
+    else:
+        print(f"policy: not kept (frl reproduce {path} makes it)")
 
 
 def _checkpoint_every(given: str | None) -> float:
@@ -225,14 +242,31 @@ def store(arguments: argparse.Namespace) -> None:
 
 
 def reproduce(arguments: argparse.Namespace) -> None:
+    from frl.runs import named
     from frl.runs.progress import Progress
     from frl.runs.reproduce import reproduce
 
+    run = named.read(arguments.run)
     with Progress(arguments.run.stem) as progress:
-        outcome = reproduce(arguments.run, progress)
+        outcome = reproduce(run, progress)
     print(f"{arguments.run}: {outcome.message}")
+    if outcome.policy is not None:
+        try:
+            run.keep(outcome.policy)
+        except OSError as error:  # a results folder that one may only read is no reason to fail
+            print(f"frl: note: its policy could not be kept: {error}", file=sys.stderr)
     if not outcome.agrees:
         raise SystemExit(1)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    import json
+
+    from frl.runs import named
+    from frl.runs.evaluate import evaluate
+
+    found = evaluate(named.read(arguments.run), arguments.episodes, arguments.seed, arguments.mean_action)
+    print(json.dumps(found.facts()) if arguments.json else "\n".join(found.lines()))
 
 
 def bench(arguments: argparse.Namespace) -> None:

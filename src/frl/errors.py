@@ -85,7 +85,7 @@ def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         if tagged := [m for m in nested if _tag(m) == part]:
             model, nested = tagged[0], []
-        elif part != "[key]" and not str(part).startswith(("dict[", "literal[")):
+        elif part not in ("[key]", "[list]", "[map]") and not str(part).startswith(("dict[", "literal[")):
             places.append(part if isinstance(part, str) and part.isprintable() and len(part) <= 60 else shown(part))
             if (field := model.model_fields.get(str(part))) is not None:
                 nested = _models_in(field.annotation)

@@ -26,7 +26,6 @@ thresholds: {Swimmer: 5 return}
 run:
   steps_per_agent: 32
   policy: {hidden: [4]}
-  critic: {hidden: [4]}
   sampling: {lanes: 2, segment_steps: 8}
   evaluation: {episodes: 1}
 """

@@ -54,8 +54,7 @@ def shown(scenario: Scenario, figure: FigureName) -> dict[str, str]:
     return {key: key_of(display_name(key)) for key in methods}
 
 
-def method_called(scenario: Scenario, figure: FigureName, name: str, n_agents: int) -> str | None:
-    """The method that the figure calls by this name and that has this N; None if there is none."""
-    there = {(method.key, n) for method in scenario.methods for n in method.n_agents}
-    names = shown(scenario, figure).items()
-    return next((key for key, called in names if called == name and (key, n_agents) in there), None)
+def method_called(scenario: Scenario, figure: FigureName, name: str, environment: str, n_agents: int) -> str | None:
+    """The method that the figure calls by this name and that is run there with this N; None if there is none."""
+    there, names = scenario.cells(), shown(scenario, figure).items()
+    return next((key for key, called in names if called == name and (environment, key, n_agents) in there), None)

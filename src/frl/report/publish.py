@@ -21,6 +21,7 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     Beside them `ARCHIVE` packs the runs (specification, curve, checksum: some kB each), so that they can be taken into
     a store elsewhere and are never trained again (``frl store import``). The runs are marked as published, in the
     store here too: from now on they are accepted whatever code made them, as long as NUMERICS_VERSION is the same.
+    Their policies are not packed: they do not compress, and `frl reproduce` makes them again.
 
     Args:
         scenario: whose results.
@@ -44,7 +45,7 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     kept = [path for pattern in ("verdicts.json", "figures/*", "tables/*") for path in target.glob(pattern)]
     for old in set(kept) - set(written):  # of another report
         old.unlink()
-    Store(results).export(target / ARCHIVE, digests)
+    Store(results).export(target / ARCHIVE, digests, policies=False)  # they do not compress
     return [*written, target / ARCHIVE]
 
 

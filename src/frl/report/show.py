@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, coverage
-from frl.analysis.load import read_missing, read_runs
+from frl.analysis.load import instruction_sets, mixed, read_missing, read_runs
 from frl.analysis.names import display_name
 from frl.analysis.quantity import NOTHING, shown
 from frl.report.document import drawing
@@ -166,28 +165,46 @@ def tuned(scenario: Scenario) -> Html:
 
 def seeds_of(scenario: Scenario) -> tuple[int, int]:
     """The fewest and the most seeds that a method has on a task with some N."""
-    counts = Counter((spec.environment, spec.method, spec.n_agents) for spec in scenario.runs())
-    return min(counts.values()), max(counts.values())
+    counts = [len(scenario.seeds_of(*cell)) for cell in scenario.cells()]
+    return min(counts), max(counts)
 
 
 def cautions(scenario: Scenario, base: Path) -> Html:
     """What to keep in mind before believing a number: seeds, gaps, divergence."""
     runs, missing = read_runs(base), read_missing(base)
-    notes, (seeds, _) = [], seeds_of(scenario)
-    if seeds < MIN_SEEDS:
-        notes.append(
-            f"<b>{seeds} seed{'s' * (seeds != 1)}.</b> Too few for any interval: read nothing into differences."
-        )
-    elif seeds < MIN_BOOTSTRAP:
-        notes.append(
-            f"<b>Only {seeds} seeds.</b> Intervals of means are Student's t, wide and trustworthy only if seeds are "
-            "roughly normal, which on Swimmer they are not; and no claim is decided."
-        )
+    notes = _of_seeds(scenario)
     if len(missing):
         notes.append(f"<b>{len(missing)} of {len(missing) + len(runs)} runs are missing</b> (listed below).")
     if diverged := int((runs["status"] == "diverged").sum()):
         notes.append(f"<b>{diverged} of {len(runs)} runs diverged.</b> They are kept, at their last finite return.")
+    if said := mixed(instruction_sets(runs)):
+        notes.append(f"<b>More than one processor.</b> {html.escape(said)}")
     return Html(f"<ul>{''.join(f'<li>{note}</li>' for note in notes)}</ul>" if notes else "")
+
+
+def _of_seeds(scenario: Scenario) -> list[str]:
+    """Where seeds are few, and which of them curves and final returns are of."""
+    least, most = seeds_of(scenario)
+    plural = "s" * (most != 1)
+    told = f"{most} seed{plural}" if least == most else f"{least} to {most} seeds, as the tables say of each method"
+    notes = []
+    if most < MIN_SEEDS:
+        notes.append(f"<b>{told}.</b> Too few for any interval: read nothing into differences.")
+    elif least < MIN_BOOTSTRAP:
+        notes.append(
+            f"<b>{'Only ' * (least == most)}{told}.</b> With fewer than {MIN_BOOTSTRAP}, intervals of means are "
+            "Student's t, wide and trustworthy only if seeds are roughly normal, which on Swimmer they are not; and no "
+            "claim is decided."
+        )
+    elif least < most:
+        notes.append(f"<b>{told}.</b>")
+    stops = [spec.stop_at is not None for spec in scenario.runs()]
+    if any(stops):
+        notes.append(
+            f"<b>Curves and final returns are of {len(stops) - sum(stops)} of {len(stops)} runs.</b> The others are "
+            "set to stop at a return. How long it takes to the threshold is of all runs."
+        )
+    return notes
 
 
 def incomplete(base: Path) -> Html:
@@ -239,8 +256,9 @@ def trials(scenario: Scenario) -> Html:
 
 
 def interval_coverage(scenario: Scenario) -> Html:
-    """How often a 95 % interval of as many seeds as this scenario has holds the truth, simulated."""
-    counts = sorted({n for n in (*seeds_of(scenario), 10) if n >= MIN_SEEDS})
+    """How often a 95 % interval of as many seeds as this scenario's arms have holds the truth, simulated."""
+    seeds = {len(scenario.seeds_of(*cell)) for cell in scenario.cells()}
+    counts = [n for n in sorted({*seeds, 10}) if n >= MIN_SEEDS]
     columns = {f"{n} seeds": [f"{100 * v:.0f} %" for v in coverage(n).values()] for n in counts}
     names = list(coverage(MIN_SEEDS, trials=2))
     data = pd.DataFrame({"returns of the seeds": names, **columns})

@@ -18,11 +18,12 @@ from frl.verdicts import words
 from frl.verdicts.record import Judgement, read
 
 OF_TASKS = {
-    "sample_complexity": "One panel for each N. Thin: single seeds; thick: the median of the seeds at each point; "
-    "dashed: the poster's mean, digitised, where it has the curve; dots at the right edge: final returns; dotted: the "
-    "threshold. In a title: how many seeds reach the threshold and stay at two evaluations in a row.",
-    "time_complexity": "How many of a method's seeds have reached the threshold by then. A bar at the end of a line is "
-    "where the method's last run ends: its budget of environment steps is spent.",
+    "sample_complexity": "One panel for each N. Thin: single seeds; thick: the median of the seeds at each point; dots "
+    "at the right edge: final returns; both without runs that are set to stop at a return. Dashed: the poster's mean, "
+    "digitised, where it has the curve; dotted: the threshold. In a title: how many of all seeds reach the threshold "
+    "and stay at two evaluations in a row.",
+    "time_complexity": "How many of all of a method's seeds have reached the threshold by then. A bar at the end of a "
+    "line is where the method's last run ends.",
 }
 """Figures that a task has of its own, and their captions."""
 

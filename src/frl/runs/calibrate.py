@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from frl.spec import RunSpec
@@ -21,7 +20,6 @@ def computed(training: Training) -> int:
 
 def seconds_per_step(spec: RunSpec) -> float:
     """Wall seconds per environment step of `spec`, from `MEASURE_S` seconds of training on one thread."""
-    torch.set_num_threads(1)
     with threadpool_limits(1):
         training = Training(spec)
         training.begin()

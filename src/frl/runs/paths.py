@@ -33,6 +33,15 @@ def table_path(meta: Path) -> Path:
     return meta.with_name(meta.name.removesuffix(RUN_SUFFIXES[1]) + RUN_SUFFIXES[0])
 
 
+def results_of(table: Path) -> Path | None:
+    """The results folder of a run's CSV; None if it does not lie where :func:`run_paths` puts it."""
+    depth = RUN_ID.count("/")
+    for parents in (table.parents, table.resolve().parents):  # a relative path may begin further down
+        if len(parents) > depth + 2 and parents[depth].name == "runs":
+            return parents[depth + 2]
+    return None
+
+
 def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:
     """What says how far a run is (:mod:`frl.runs.progress`)."""
     return results / scenario / "progress" / f"{spec.run_id}.json"

@@ -68,6 +68,8 @@ class Plan:
     wall_seconds: float
     cores: int
     disk_bytes: int
+    stopping: int
+    """Runs to be trained that end where they reach a return, and are priced as if they did not."""
 
     def lines(self) -> Iterator[str]:
         """The prediction as text."""
@@ -82,6 +84,8 @@ class Plan:
             f"to do: {self.core_seconds / 3600:.2f} core-hours, about {duration(self.wall_seconds)} on {self.cores} "
             f"core{'s' * (self.cores > 1)}, {self.disk_bytes / 1e6:.0f} MB of disk"
         )
+        if self.stopping:
+            yield f"at most: {self.stopping} of the runs stop at a return (stop_at), and are priced to the end"
 
 
 def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> Plan:
@@ -111,13 +115,15 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
     seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
     rows = sum(feasible.expected(spec).evaluations for spec in todo)
+    policies = sum(4 * feasible.parameters(spec) for spec in todo)  # float32
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
         sum(seconds) + ANALYSIS_S,
         _makespan(seconds, cores) + ANALYSIS_S,
         cores,
-        rows * DISK_PER_ROW_B + len(todo) * DISK_PER_RUN_B + DISK_REPORT_B,
+        rows * DISK_PER_ROW_B + len(todo) * DISK_PER_RUN_B + policies + DISK_REPORT_B,
+        sum(spec.stop_at is not None for spec in todo),
     )
 
 
@@ -133,7 +139,7 @@ def _kind(spec: dict[str, Any]) -> Kind:
         lanes = f"{sampling['trajectories']} trajectories"
     networks = "x".join(map(str, spec["policy"]["hidden"]))
     if critic["mode"] != "none":
-        networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
+        networks += f", {critic['mode']} critic"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
 

@@ -2,11 +2,12 @@
 
 Files of a run: ``<results>/<scenario>/runs/<run id>.csv`` and ``.meta.json``, written at the end and atomically, so
 a file that exists is whole. What the CSV holds is a function of the specification alone; times, machine and versions
-are in the meta data.
+are in the meta data. The last policy is in the store only (:mod:`frl.runs.store`).
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import resource
@@ -20,7 +21,7 @@ from frl.runs.files import write_atomically
 from frl.runs.locks import alone
 from frl.runs.paths import progress_path, run_paths
 from frl.runs.progress import ProgressFile
-from frl.runs.store import Meta, Store, checksum, dump_meta
+from frl.runs.store import Meta, Store, checksum, dump_meta, policy_digest
 from frl.runs.validity import Unfit, read, run_digest, stored
 from frl.spec import RunSpec
 
@@ -95,8 +96,8 @@ def _run_alone(
         folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
     if (entry := stored(spec, results)) is None:
         with keeper.on_terminate():
-            entry = make(spec, keeper.digest, progress, keeper)
-        store.put(keeper.digest, *entry)  # first, so that losing the files below loses nothing
+            entry, policy = make(spec, keeper.digest, progress, keeper)
+        store.put(keeper.digest, *entry, policy)  # first, so that losing the files below loses nothing
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
@@ -120,16 +121,19 @@ def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
 
 def make(
     spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeper
-) -> tuple[bytes, bytes]:
-    """CSV and meta bytes of a run trained now (or from the keeper's checkpoint); nothing is written."""
+) -> tuple[tuple[bytes, bytes], bytes | None]:
+    """CSV and meta bytes of a run trained now (or from the keeper's checkpoint), and its last policy.
+
+    Nothing is written. A run that diverged has no policy that could be played.
+    """
     from frl.training.execute import execute
 
     source = provenance.git()  # before training: the tree may change meanwhile
     table, result = execute(spec, progress, keeper)
     spent = keeper.spent()
-    steps = int(result.facts["env_steps_total"])
+    steps, policy = int(result.facts["env_steps_total"]), result.policy if result.status == "ok" else None
     meta: Meta = {
-        "spec": spec.model_dump(mode="json"),
+        "spec": json.loads(spec.to_json()),
         "digest": digest,
         "code_digest": provenance.code_digest(spec.algorithm),
         "numerics_version": result.facts["numerics_version"],
@@ -149,8 +153,10 @@ def make(
         "eval_steps": int(result.facts["eval_steps"]),
         "env_steps_per_s": round(steps / spent["wall_time_s"], 1),
     }
+    if policy is not None:
+        meta["policy_digest"] = policy_digest(policy)
     meta["checksum"] = checksum(table, meta)
-    return table, dump_meta(meta)
+    return (table, dump_meta(meta)), policy
 
 
 def peak_memory_mb() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from frl.analysis.load import mixed
 from frl.analysis.quantity import shown
 from frl.scenario.claim_base import Per
 from frl.verdicts.record import ArmResult, Judgement, Verdicts
@@ -109,7 +110,7 @@ def headline(verdicts: Verdicts) -> str:
     parts = "; ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict])
     what = "primary claim" if primary else "part of the claims"
     what = what if len(counted) == 1 else {"primary claim": "primary claims"}.get(what, "parts of the claims")
-    return f"{len(counted)} {what}: {parts}."
+    return f"{len(counted)} {what}: {parts}. {mixed(verdicts.instructions)}".strip()
 
 
 def absent(verdicts: Verdicts) -> str:

@@ -8,14 +8,12 @@ from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.report.tables.table import Column, Row, Table
 
 _KEYS = {
-    "final_return": {
-        "seeds": "seeds",
-        "diverged": "diverged",
-        "threshold": "threshold",
-        "final_return": "final_return",
+    "samples_to_threshold": {
+        **{name: name for name in ("seeds", "diverged", "reached", "speedup")},
+        **{"time": "samples", "poster": "poster_samples"},
     },
-    "samples_to_threshold": {"reached": "reached", "time": "samples", "speedup": "speedup", "poster": "poster_samples"},
     "time_to_threshold": {"time": "time", "poster": "poster_time"},
+    "final_return": {"final_return": "final_return"},
     "communication": {"agents": "agents", "uplink_bytes": "uplink_bytes"},
 }
 """Of each table the columns that are taken, and what they are called here."""
@@ -43,7 +41,8 @@ _NOTE = (
     "Got there: seeds that reached the threshold. Steps per agent and simulated time to the threshold are geometric "
     "means, in which a seed that did not get there counts as the horizon. From waiting alone: what FedPG's time over "
     "it would be if every update were worth the same. The final return is the mean of the last tenth of the budget; "
-    "uploaded are the bytes of whole runs, all agents together. In brackets: intervals of "
+    "uploaded are the bytes of whole runs, all agents together; both are of runs that are not set to stop at a return. In "
+    "brackets: intervals of "
     f"{100 * FAMILY_LEVEL:g} % for what is needed to the threshold, of 95 % for returns. The files beside this page, "
     "in tables/, have more columns."
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from frl.analysis.load import mixed
 from frl.report.tables.table import Column, Row, Table
 from frl.verdicts import words
 from frl.verdicts.record import Judgement, Verdicts
@@ -52,7 +53,8 @@ def table(verdicts: Verdicts, parts: Iterable[Judgement], columns: Iterable[str]
         "interval. p, no effect: one-sided, of a ratio of at most 1 or an exponent of at most 0; p, one that matters: "
         "of one of at least the margin. Both are corrected (Holm) for primary claims among those of a task, and decide "
         f"at {verdicts.alpha:g}; others are not corrected, and are judged by the interval. The margin is a factor for "
-        f"ratios. {words.absent(verdicts)}"
+        f"ratios. Means of min(return, threshold) are of the runs that are not set to stop at a "
+        f"return. {words.absent(verdicts)} {mixed(verdicts.instructions)}"
     ).strip()
     return Table(
         "verdict", "Verdicts", note, chosen, [_row(one) for one in parts if one.reason.code != "not_in_scenario"]
