@@ -43,13 +43,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def partial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a scenario with two tasks, runs that are missing and one that diverged."""
+    """The report of two tasks with seeds and methods of their own; runs are missing, and one diverged."""
     root = tmp_path_factory.mktemp("results")
     claims = [synthetic.claim("P1", "primary"), synthetic.claim("S", "secondary", **synthetic.sooner("fedpg"))]
     claims += [{**claims[0], "id": "P2", "environment": "Hopper"}]
-    scenario = synthetic.scenario(("Swimmer", "Hopper"), claims={"claims": claims})
+    methods = [{"algorithm": name, "n_agents": (4,)} for name in ("async_pg", "a3c")]
+    methods += [{"algorithm": "afedpg", "n_agents": (1, 4, 8)}]
+    methods += [{"algorithm": "fedpg", "n_agents": (4,), "environments": ("Swimmer",)}]
+    seeds = {"Swimmer": tuple(range(6)), "Hopper": (0, 1)}
+    scenario = synthetic.scenario(("Swimmer", "Hopper"), seeds, methods, claims={"claims": claims})
     synthetic.write_all(root, scenario, diverging=("Swimmer/a3c/n4/seed1",))
-    for seed in scenario.seeds:
+    for seed in seeds["Hopper"]:
         synthetic.run_path(root, scenario, scenario.resolve("Hopper", "async_pg", 4, seed)).unlink()
     base = root / scenario.name / "partial"
     load.collect(scenario, root, base, partial=True)

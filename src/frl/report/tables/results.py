@@ -41,8 +41,8 @@ _NOTE = (
     "Got there: seeds that reached the threshold. Steps per agent and simulated time to the threshold are geometric "
     "means, in which a seed that did not get there counts as the horizon. From waiting alone: what FedPG's time over "
     "it would be if every update were worth the same. The final return is the mean of the last tenth of the budget; "
-    "uploaded are the bytes of whole runs, all agents together; both are of runs that are not set to stop at a return. In "
-    "brackets: intervals of "
+    "uploaded are the bytes of whole runs, all agents together; both are of runs that are not set to stop at a "
+    "return. In brackets: intervals of "
     f"{100 * FAMILY_LEVEL:g} % for what is needed to the threshold, of 95 % for returns. The files beside this page, "
     "in tables/, have more columns."
 )
