@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from frl.errors import shown
 from frl.spec import SERVERS, Count, EnvironmentName, Seed
@@ -15,7 +26,8 @@ from frl.training.servers.base import Settings
 
 MAX_SEEDS = 100_000
 """Of one range."""
-MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
+_NAME = r"^[a-z0-9][a-z0-9_.-]{0,60}$"
+MethodName = Annotated[str, Field(pattern=_NAME)]
 Keys = Annotated[dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)]
 """Keys with values; nothing behind the colon means none."""
 Cell = tuple[str, str, int]
@@ -60,6 +72,24 @@ SeedsOfTasks = Annotated[
 Environments = Annotated[tuple[EnvironmentName, ...], Field(min_length=1), AfterValidator(_once)]
 
 
+def _number(given: Any) -> Any:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+        raise ValueError("should be a number, as in 0.5")
+    return given
+
+
+Values = Annotated[
+    tuple[Annotated[int | float, BeforeValidator(_number)], ...], Field(min_length=1), AfterValidator(_once)
+]
+Sweep = Annotated[dict[str, Values], Field(min_length=1, max_length=1)]
+"""One setting of a run, dotted, with the values that it takes."""
+
+
+def decimal(value: float) -> str:
+    """The shortest decimal notation of a number, without an exponent: 0.0025, 5, 1000."""
+    return str(value) if isinstance(value, int) else np.format_float_positional(value, trim="-")
+
+
 def span(seeds: Sequence[int]) -> str:
     """Seeds in a message: a range if they are one."""
     if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
@@ -84,6 +114,8 @@ class Method(Settings):
     """The algorithm's own settings."""
     set: Keys = {}
     """A part of a RunSpec, merged over `run` and `server`; overrides win over it."""
+    sweep: Sweep | None = None
+    """One numeric setting, dotted, as server.step_size, and a list of values: a method for each, named NAME-VALUE."""
 
     @field_validator("algorithm")
     @classmethod
@@ -100,17 +132,48 @@ class Method(Settings):
             raise ValueError(f"this is another algorithm than {algorithm!r}; choose another name")
         return name
 
+    @model_validator(mode="after")
+    def _what_is_swept_has_a_name_and_is_set_nowhere_else(self) -> Method:
+        for setting, values in (self.sweep or {}).items():
+            if any(_has(given, setting.split(".")) for given in ({"server": self.server}, self.set)):
+                raise ValueError(f"sweep.{setting}: is set as well, by `server` or `set`; leave it out there")
+            if odd := [one for one in map(self._called, values) if not re.fullmatch(_NAME, one)]:
+                raise ValueError(f"sweep.{setting}: {shown(odd[0])} is too long for a name; give a shorter `name`")
+        return self
+
     @property
-    def key(self) -> str:
-        """What identifies the method in its scenario: its name, else its algorithm's."""
+    def family(self) -> str:
+        """Its name, else its algorithm's; of a sweep, all methods have the same."""
         return self.name or self.algorithm
 
+    @property
+    def swept(self) -> tuple[str, float] | None:
+        """The setting that tells it from the others of its sweep, dotted, and its value; None without a sweep."""
+        return next(((setting, values[0]) for setting, values in (self.sweep or {}).items()), None)
+
+    @property
+    def key(self) -> str:
+        """What identifies the method in its scenario: its family, and with a sweep its value."""
+        return self.family if self.swept is None else self._called(self.swept[1])
+
+    def _called(self, value: float) -> str:
+        return f"{self.family}-{decimal(value)}"
+
     def __str__(self) -> str:
+        values = next(iter(self.sweep.values()), ()) if self.sweep else ()
+        name = f"{self.family}-[{', '.join(map(decimal, values))}]" if len(values) > 1 else self.key
         counts = f"N = {', '.join(map(str, self.n_agents))}"
-        facts = ["" if self.key == self.algorithm else self.algorithm, counts]
+        facts = ["" if name == self.algorithm else self.algorithm, counts]
         facts += [f"in {', '.join(self.environments)}"] if self.environments else []
         facts += [f"seeds {span(self.seeds)}"] if self.seeds else []
-        return f"{self.key} ({', '.join(filter(None, facts))})"
+        return f"{name} ({', '.join(filter(None, facts))})"
+
+
+def _has(settings: Any, path: Sequence[str]) -> bool:
+    """Whether nested settings have an entry at this path."""
+    if not path:
+        return True
+    return isinstance(settings, dict) and path[0] in settings and _has(settings[path[0]], path[1:])
 
 
 class Where(Settings):
@@ -126,23 +189,28 @@ class Where(Settings):
     def matches(self, environment: str, method: Method, n_agents: int, seed: int) -> bool:
         """Whether a run of this identity is touched."""
         return all(
-            wanted is None or value in wanted
-            for wanted, value in zip(
+            wanted is None or not names.isdisjoint(wanted)
+            for wanted, names in zip(
                 (self.environment, self.method, self.algorithm, self.n_agents, self.seed),
-                (environment, method.key, method.algorithm, n_agents, seed),
+                _names(environment, method, n_agents, seed),
                 strict=True,
             )
         )
 
     def idle(self, touched: Iterable[tuple[str, Method, int, int]]) -> str:
         """The first entry, with its key, that none of the touched runs has; empty if there is none."""
-        there = [(e, m.key, m.algorithm, n, seed) for e, m, n, seed in touched]
+        there = [_names(*run) for run in touched]
         for place, key in enumerate(("environment", "method", "algorithm", "n_agents", "seed")):
-            values = {one[place] for one in there}
+            values = set[Any]().union(*(one[place] for one in there))
             for entry in getattr(self, key) or ():
                 if entry not in values:
                     return f"{key} = {shown(entry)}"
         return ""
+
+
+def _names(environment: str, method: Method, n_agents: int, seed: int) -> tuple[set[Any], ...]:
+    """What `where` may call a run, key by key: a method of a sweep by its own name, or by that of all of the sweep."""
+    return {environment}, {method.key, method.family}, {method.algorithm}, {n_agents}, {seed}
 
 
 class Override(Settings):

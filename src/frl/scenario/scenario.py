@@ -7,14 +7,13 @@ the claims file and the trials that it names is read besides.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from frl.errors import SpecError, explain, shown
-from frl.scenario import feasible, judgeable
+from frl.scenario import feasible, judgeable, methods
 from frl.scenario.claim_base import Line, Part, Text
 from frl.scenario.claims import Claim, Claims
 from frl.scenario.grid import Cell, Environments, Keys, Method, MethodName, Override, SeedsOfTasks
@@ -59,6 +58,16 @@ class Scenario(Settings):
     def _nothing_given(cls, given: Any, info: ValidationInfo) -> Any:
         return cls.model_fields[str(info.field_name)].default if given is None else given
 
+    @field_validator("methods")
+    @classmethod
+    def _sweeps_are_spelled_out(cls, given: tuple[Method, ...]) -> tuple[Method, ...]:
+        return methods.spelled_out(given)
+
+    @field_validator("figures")
+    @classmethod
+    def _the_name_of_a_sweep_is_all_its_methods(cls, given: Any, info: ValidationInfo) -> Any:
+        return {figure: methods.called(labels, info.data.get("methods", ())) for figure, labels in given.items()}
+
     @field_validator("thresholds", mode="before")
     @classmethod
     def _threshold_has_a_unit(cls, thresholds: Any) -> Any:
@@ -71,13 +80,8 @@ class Scenario(Settings):
     def _every_run_is_valid(self) -> Scenario:
         if missing := [name for name in self.environments if name not in self.thresholds]:
             raise ValueError(f"thresholds: no entry for {', '.join(missing)}")
-        algorithms: dict[str, str] = {}
-        for method in self.methods:
-            if algorithms.setdefault(method.key, method.algorithm) != method.algorithm:
-                raise ValueError(f"methods: {method.key!r} names both {algorithms[method.key]} and {method.algorithm}")
-        pairs = [f"{m.key}, N = {n}" for m in self.methods for n in m.n_agents]
-        if twice := [pair for pair, count in Counter(pairs).items() if count > 1]:
-            raise ValueError(f"methods: {twice[0]} is listed twice; tell methods of one algorithm apart by `name`")
+        if problem := methods.problem(self.methods, self.environments):
+            raise ValueError(f"methods: {problem}")
         self._every_environment_has_runs()
         self._figures_name_what_there_is()
         if self.name == "published":
@@ -111,7 +115,7 @@ class Scenario(Settings):
             raise ValueError(f"environments: no method is run in {idle[0]}; there are {self._methods()}")
 
     def _overrides_touch_runs(self) -> None:
-        runs = [(e, self._method(key, n), n, seed) for e, key, n in self.cells() for seed in self.seeds_of(e, key, n)]
+        runs = [(e, self.method(e, key, n), n, seed) for e, key, n in self.cells() for seed in self.seeds_of(e, key, n)]
         for index, override in enumerate(self.overrides):
             touched = [run for run in runs if override.where.matches(*run)]
             if not touched:
@@ -167,13 +171,22 @@ class Scenario(Settings):
 
     def _methods(self) -> str:
         """The methods with their N, in words."""
-        return ", ".join(map(str, self.methods))
+        return methods.told(self.methods)
 
-    def _method(self, key: str, n_agents: int) -> Method:
-        one = next((m for m in self.methods if m.key == key and n_agents in m.n_agents), None)
-        if one is None:
+    def method(self, environment: str, key: str, n_agents: int) -> Method:
+        """The method of an arm.
+
+        Raises:
+            SpecError: if there is no such arm.
+        """
+        found = [one for one in self.methods if one.key == key and n_agents in one.n_agents]
+        if not found:
             raise SpecError(f"method = {key!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}")
-        return one
+        for one in found:
+            if environment in (one.environments or self.environments):
+                return one
+        there = ", ".join(name for one in found for name in one.environments or ())
+        raise SpecError(f"method = {key!r}: is run in {there}, not in {environment!r}")
 
     def cells(self) -> list[Cell]:
         """Every arm, which is (environment, method's key, N): environments, then methods, then N in ascending order."""
@@ -193,7 +206,7 @@ class Scenario(Settings):
     def seeds_of(self, environment: str, method: str, n_agents: int) -> tuple[int, ...]:
         """The seeds of an arm."""
         of_task = self.seeds.get(environment, ()) if isinstance(self.seeds, dict) else self.seeds  # type: ignore[call-overload]
-        return self._method(method, n_agents).seeds or of_task
+        return self.method(environment, method, n_agents).seeds or of_task
 
     def arm(self, environment: str, method: str, n_agents: int) -> RunSpec:
         """The run of an arm's first seed; of the others at most `stop_at` differs."""
@@ -206,10 +219,8 @@ class Scenario(Settings):
             SpecError: if there is no such cell, or the merged settings are no valid RunSpec; names the run, the key and
                 what is allowed.
         """
-        one = self._method(method, n_agents)
-        if environment not in (there := one.environments or self.environments):
-            raise SpecError(f"method = {method!r}: is run in {', '.join(there)}, not in {environment!r}")
-        settings = merge(merge(self.run, {"server": one.server}), one.set)
+        one = self.method(environment, method, n_agents)
+        settings = merge(merge(merge(self.run, {"server": one.server}), one.set), methods.settings(one.swept))
         touched = self._touching((environment, method, n_agents), seed)
         for index in touched:
             settings = merge(settings, self.overrides[index].set)
@@ -221,7 +232,9 @@ class Scenario(Settings):
             "seed": seed,
         }
         if clash := sorted(identity.keys() & settings.keys()):
-            raise SpecError(f"run.{clash[0]}: the grid sets this, not `run`, a method's `set` or an override")
+            raise SpecError(
+                f"run.{clash[0]}: the grid sets this, not `run`, an override, or a method's `set` or `sweep`"
+            )
         where = f"run ({environment}, {method}, N = {n_agents})"
         if touched:
             where += f", to which overrides {', '.join(map(str, touched))} apply"
@@ -229,6 +242,8 @@ class Scenario(Settings):
             spec = RunSpec.model_validate(settings | identity)
         except ValidationError as error:
             raise SpecError(explain(error, RunSpec, prefix=f"{where}: ")) from None
+        if one.swept and not methods.holds(spec, one.swept):
+            raise SpecError(f"{where}: {one.swept[0]}: is swept, so that no override may set it")
         if problem := feasible.problem(spec):
             raise SpecError(f"{where}: {problem}")
         return spec
@@ -236,7 +251,7 @@ class Scenario(Settings):
     def _touching(self, cell: Cell, seed: int) -> tuple[int, ...]:
         """The overrides that touch a run, by their places."""
         environment, key, n_agents = cell
-        run = (environment, self._method(key, n_agents), n_agents, seed)
+        run = (environment, self.method(environment, key, n_agents), n_agents, seed)
         return tuple(index for index, override in enumerate(self.overrides) if override.where.matches(*run))
 
     def _runs_of(self, cell: Cell) -> Iterator[RunSpec]:
