@@ -78,7 +78,7 @@ SETTINGS = {
     "no critic": {
         "critic": {"mode": "none"},
         "estimator": {"name": "gpomdp", "standardize": False},
-        "sampling": {"trajectories": 2},
+        "sampling": {"trajectories": 1},
         "steps_per_agent": 2500,
         "evaluation": {"episodes": 32},
     },

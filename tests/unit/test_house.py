@@ -24,7 +24,6 @@ FLOORS = (
     "frl.training",
     "frl.spec",
     "frl.training.servers",
-    "frl.training.adam",
     "frl.errors",
     "frl.data",
 )

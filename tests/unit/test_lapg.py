@@ -168,7 +168,7 @@ def test_the_noise_that_an_agent_estimates_is_the_noise_of_its_gradient():
     gradients = []
     for _ in range(150):
         batch = played(training, task)
-        advantage, _ = agent._advantages(batch, None)
+        advantage, _ = agent._advantages(batch)
         rows = batch.valid_TB
         gradient = agent.policy.gradient(
             task.parameters, batch.observation_TBO[rows], batch.action_TBA[rows], advantage[rows]

@@ -8,6 +8,7 @@ each other down.
 from __future__ import annotations
 
 import heapq
+import json
 import math
 import os
 import statistics
@@ -129,13 +130,13 @@ def plan(specs: Sequence[RunSpec], results: Path, scenario: str, cores: int) -> 
 
 def kind(spec: RunSpec) -> Kind:
     """What decides the speed of a run, most of it (N and the fleet matter by some percent)."""
-    return _kind(spec.model_dump(mode="json"))
+    return _kind(json.loads(spec.to_json()))
 
 
 def _kind(spec: dict[str, Any]) -> Kind:
     sampling, critic = spec["sampling"], spec["critic"]
     lanes = f"{sampling['lanes']} lanes x {sampling['segment_steps']} steps"
-    if sampling["trajectories"] is not None:
+    if "trajectories" in sampling:
         lanes = f"{sampling['trajectories']} trajectories"
     networks = "x".join(map(str, spec["policy"]["hidden"]))
     if critic["mode"] != "none":

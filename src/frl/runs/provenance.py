@@ -21,7 +21,7 @@ from frl.spec import SERVERS
 
 SRC = Path(frl.__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "torch", "mujoco", "gymnasium")
-SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any", "steps_per_upload", "evaluation_grid", "shared")
+SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any", "steps_per_upload", "evaluation_grid")
 """What a run executes of frl.spec; its help texts, checks and list of servers do not enter the numbers."""
 OPAQUE = ("frl", "frl.spec")
 """Modules that are not followed: importing frl decides nothing (a test says so); of frl.spec `SPEC_FUNCTIONS` do."""
