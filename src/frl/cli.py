@@ -128,6 +128,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
         "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
+        "best": (commands.best, "choose among the values of each sweep of a tuning scenario, by rule"),
         "report": (commands.report, "render the notebooks into one report.html that needs no network"),
         "trials": (
             commands.trials,
@@ -148,6 +149,9 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
                 metavar="FILE.csv",
                 help="put one row a run into FILE.csv, as a scenario's key `trials` names, and rank all its rows",
             )
+        if name == "best":
+            command.add_argument("--csv", action="store_true", help="print every row as CSV instead")
+            command.add_argument("--horizons", action="store_true", help="print the horizons by the rule as well")
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(

@@ -187,6 +187,24 @@ def times(arguments: argparse.Namespace) -> None:
     print(found.to_csv(index=False, lineterminator="\n"), end="")
 
 
+def best(arguments: argparse.Namespace) -> None:
+    from frl.analysis.load import read_curves
+    from frl.errors import SpecError
+    from frl.verdicts import choice
+
+    of = _lineage(arguments)
+    if not any(method.swept for method in of.scenario.methods):
+        raise SpecError(f"scenario {of.scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
+    of.require("collect")
+    table = choice.choices(of.scenario, read_curves(of.base))
+    if arguments.csv:
+        print(table.to_csv(index=False, lineterminator="\n"), end="")
+    else:
+        print("\n".join([*choice.lines(table), *(["", *choice.horizons(table)] if arguments.horizons else [])]))
+    for told in choice.warnings(of.scenario, table):
+        print(f"frl: warning: {told}", file=sys.stderr)
+
+
 def report(arguments: argparse.Namespace) -> None:
     from frl.report import page
 

@@ -63,7 +63,7 @@ def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "too_short":
         return f"needs at least {item['ctx']['min_length']} entry"
     if kind == "too_long":
-        return f"has {item['ctx']['actual_length']} entries; at most {item['ctx']['max_length']} allowed"
+        return f"has {len(item['input'])} entries; at most {item['ctx']['max_length']} allowed"
     if kind == "string_pattern_mismatch" and loc[-1] == "name":
         return "should be lower-case letters, digits, - and _, a letter or digit first"
     plain = {

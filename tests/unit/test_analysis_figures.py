@@ -336,7 +336,7 @@ def test_sensitivity_has_a_curve_for_each_n_and_one_for_each_method() -> None:
     assert list(named(time, "curve")) == ["curve AFedPG", "curve FedPG"]
     assert titles(drawing.figure)[0] == "Swimmer: steps per agent of AFedPG"
     assert x_of(named(time, "curve")["curve FedPG"]).tolist() == [0.01, 0.02, 0.04]
-    stuck = drawing.data[(drawing.data["curve"] == "FedPG") & (drawing.data["step_size"] == 0.04)].iloc[0]
+    stuck = drawing.data[(drawing.data["curve"] == "FedPG") & (drawing.data["setting"] == 0.04)].iloc[0]
     cells = [c for key, c in all_curves(frame, TIME).items() if key[2] == 4]
     assert (stuck["share"], stuck["value"]) == (0, pytest.approx(common_horizon(cells, 60)))
     fills = [line.get_markerfacecolor() for line in time.get_lines() if len(x_of(line)) == 1]

@@ -21,7 +21,7 @@ from frl.spec import RunSpec
 
 CELL = ["environment", "algorithm", "n_agents"]
 MEASURED = ["status", "mean_return_over_sim_time", "returns_at_tenths"]
-SHARED = "shared_settings"
+SHARED, SWEEP = "shared_settings", "sweep"
 _NO_SETTING = {"environment", "algorithm", "n_agents", "seed"}
 
 
@@ -29,8 +29,8 @@ def tried(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each finished run that is not set to stop at a return, all columns text.
 
     The settings are those that differ between runs of the scenario which have them; empty where a method has no such
-    setting. ``shared_settings`` is a digest of all others. ``returns_at_tenths`` are the returns at 0.1, 0.2 ... 1 of
-    the run's simulated time.
+    setting. Where methods sweep one, ``sweep`` has the sweep's name. ``shared_settings`` is a digest of all others.
+    ``returns_at_tenths`` are the returns at 0.1, 0.2 ... 1 of the run's simulated time.
 
     Args:
         scenario: the tuning scenario.
@@ -48,10 +48,12 @@ def tried(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"{scenario.name}: {told}; `frl times` prints how long each took")
     for (environment, method, n_agents), curves in all_curves(frame, TIME).items():
         spec = scenario.arm(environment, method, n_agents)
-        settings = settings_of(spec)
+        settings, sweep = settings_of(spec), {}
+        if any(method.swept for method in scenario.methods):
+            sweep = {SWEEP: scenario.method(environment, method, n_agents).family}
         for run in curves.runs:
             row = {"environment": environment, "algorithm": spec.algorithm, "n_agents": n_agents, "seed": run.seed}
-            row |= {name: settings.get(name, "") for name in names} | {SHARED: shared}
+            row |= sweep | {name: settings.get(name, "") for name in names} | {SHARED: shared}
             rows.append(row | dict(zip(MEASURED, _measured(run), strict=True)))
     return pd.DataFrame(rows).astype(str)
 

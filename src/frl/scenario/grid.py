@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -85,6 +86,7 @@ Sweep = Annotated[dict[str, Values], Field(min_length=1, max_length=1)]
 """One setting of a run, dotted, with the values that it takes."""
 
 
+@functools.cache
 def decimal(value: float) -> str:
     """The shortest decimal notation of a number, without an exponent: 0.0025, 5, 1000."""
     return str(value) if isinstance(value, int) else np.format_float_positional(value, trim="-")

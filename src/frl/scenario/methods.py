@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from frl.scenario.grid import Method
+from frl.scenario.grid import Method, decimal
+
+STEP_SIZE = "step size"
+_STEP_SIZES = ("server.step_size", "server.learning_rate")
 
 
 def spelled_out(methods: Iterable[Method]) -> tuple[Method, ...]:
@@ -76,6 +79,25 @@ def problem(methods: Sequence[Method], environments: Sequence[str]) -> str:
         told += f" in {environment}" if len(environments) > 1 else ""
         return f"{told}; tell methods of one algorithm apart by `name`"
     return ""
+
+
+def swept_setting(methods: Sequence[Method], shown: Iterable[str]) -> str:
+    """What is called the x axis of the figure of sensitivity, of the methods of these keys.
+
+    Raises:
+        ValueError: if they sweep more than one setting, or a value is not positive, whose axis is logarithmic.
+    """
+    keys, settings = set(shown), dict[str, str]()
+    for one in methods:
+        if one.key in keys:
+            setting, value = one.swept or (_STEP_SIZES[0], 1.0)
+            settings.setdefault(STEP_SIZE if setting in _STEP_SIZES else setting, one.key)
+            if value <= 0:
+                raise ValueError(f"{one.key} has {setting} = {decimal(value)}; the axis is logarithmic")
+    if len(settings) > 1:
+        what = ", ".join(f"{key} {setting}" for setting, key in settings.items())
+        raise ValueError(f"its methods sweep more than one setting: {what}")
+    return next(iter(settings), STEP_SIZE)
 
 
 def told(methods: Sequence[Method]) -> str:

@@ -150,6 +150,10 @@ class Scenario(Settings):
             raise ValueError(f"figures.communication: two methods have the same label, {twice[0]!r}, and equal agents")
         if len({kind for kind, _ in rows if kind.any}) > 1:
             raise ValueError("figures.communication: its agents are unequal in more than one way (heterogeneity)")
+        try:
+            methods.swept_setting(self.methods, self.figures.get("sensitivity", {}))
+        except ValueError as error:
+            raise ValueError(f"figures.sensitivity: {error}") from None
         swept = tuple(self.figures.get("variance_multiplier", {}))
         if alien := [key for key in swept if not hasattr(self._any(key).server, "variance_multiplier")]:
             raise ValueError(f"figures.variance_multiplier.{alien[0]}: the method has no variance_multiplier")
@@ -179,7 +183,8 @@ class Scenario(Settings):
         Raises:
             SpecError: if there is no such arm.
         """
-        found = [one for one in self.methods if one.key == key and n_agents in one.n_agents]
+        candidates = [one for one in self.methods if n_agents in one.n_agents and key.startswith(one.family)]
+        found = [one for one in candidates if one.key == key]
         if not found:
             raise SpecError(f"method = {key!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}")
         for one in found:
@@ -190,17 +195,13 @@ class Scenario(Settings):
 
     def cells(self) -> list[Cell]:
         """Every arm, which is (environment, method's key, N): environments, then methods, then N in ascending order."""
-        keys = list(dict.fromkeys(method.key for method in self.methods))
+        counts: dict[str, dict[str, list[int]]] = {}  # of each key in each environment
+        for one in self.methods:
+            of_key = counts.setdefault(one.key, {})
+            for environment in one.environments or self.environments:
+                of_key.setdefault(environment, []).extend(one.n_agents)
         return [
-            (environment, key, n)
-            for environment in self.environments
-            for key in keys
-            for n in sorted(
-                n
-                for method in self.methods
-                if method.key == key and environment in (method.environments or self.environments)
-                for n in method.n_agents
-            )
+            (e, key, n) for e in self.environments for key, there in counts.items() for n in sorted(there.get(e, ()))
         ]
 
     def seeds_of(self, environment: str, method: str, n_agents: int) -> tuple[int, ...]:

@@ -6,17 +6,19 @@ they take to the threshold, censored at a horizon, smoothed over the neighbours 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from frl.analysis.curves import Cell, Curves
+from frl.analysis.curves import Cell, Curves, all_curves
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import arm_of, common_horizon, seed_times
+from frl.scenario.grid import decimal
 from frl.scenario.scenario import Scenario
-from frl.verdicts.estimate import Data, curves_per, other_differences
+from frl.verdicts.estimate import AXES, other_differences
 from frl.verdicts.power import HORIZON_OVER_MEDIAN
 
 Per = Literal["samples", "time"]
@@ -59,35 +61,33 @@ def choices(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _arms(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
-    """A row for each value of each arm that has a finished run."""
-    data, rows = Data(scenario, frame), []
-    swept = [cell for cell in scenario.cells() if scenario.method(*cell).swept and cell in data.seeds]
-    curves = {per: {cell: curves_per(data.rows(cell), per) for cell in swept} for per in PERS}
-    ends = {cell: [_horizon(scenario, curves[per], cell) for per in PERS] for cell in swept}
-    for cell in swept:
-        method = scenario.method(*cell)
-        setting, value = method.swept or ("", 0.0)
-        row = {"choice": ARM, "environment": cell[0], "method": cell[1], "sweep": method.family, "n_agents": cell[2]}
-        row |= {"setting": setting, "value": value}
-        for per, horizon in zip(PERS, ends[cell], strict=True):
-            one = curves[per][cell]
-            arm = arm_of(one, scenario.threshold(cell[0]), horizon)
-            row |= {"seeds": len(one.runs), "reached": arm.share, per: arm.geometric_mean}
-            row[f"log_{per}"] = float(arm.log_S.mean())
-            row[f"horizon_{per}"] = HORIZON_OVER_MEDIAN * _median(one, scenario.threshold(cell[0]))
-        rows.append(row)
-    return pd.DataFrame(rows)
+    """A row for each value of each arm that has a finished run.
 
-
-def _horizon(scenario: Scenario, curves: dict[Cell, Curves], cell: Cell) -> float:
-    """One for all sweeps of an algorithm with one N, so that their scores can be compared."""
-    algorithm = scenario.method(*cell).algorithm
-    alike = (
-        one
-        for other, one in curves.items()
-        if (other[0], other[2]) == (cell[0], cell[2]) and scenario.method(*other).algorithm == algorithm
-    )
-    return common_horizon(alike, scenario.threshold(cell[0]))
+    One horizon for all sweeps of an algorithm with one N in one environment: their scores can be compared.
+    """
+    found = {per: all_curves(frame, AXES[per]) for per in PERS}
+    methods = {cell: scenario.method(*cell) for cell in scenario.cells() if cell in found["time"]}
+    alike: dict[tuple[str, str, int], list[Cell]] = {}
+    for cell, method in methods.items():
+        if method.swept:
+            alike.setdefault((cell[0], method.algorithm, cell[2]), []).append(cell)
+    rows: dict[Cell, dict[str, object]] = {}
+    for cells in alike.values():
+        for per in PERS:
+            level = scenario.threshold(cells[0][0])
+            curves = {cell: found[per][cell] for cell in cells}
+            horizon = common_horizon(curves.values(), level)
+            for cell, one in curves.items():
+                arm = arm_of(one, level, horizon)
+                row = rows.setdefault(cell, {"seeds": len(one.runs), "reached": arm.share})
+                row |= {per: arm.geometric_mean, f"log_{per}": float(arm.log_S.mean())}
+                row[f"horizon_{per}"] = HORIZON_OVER_MEDIAN * _median(one, level)
+    identities = {cell: (ARM, *cell, method.family, *(method.swept or ())) for cell, method in methods.items()}
+    names = ("choice", "environment", "method", "n_agents", "sweep", "setting", "value")
+    environments: list[str] = list(scenario.environments)
+    sweeps = list(dict.fromkeys(method.family for method in methods.values()))
+    in_order = sorted(rows, key=lambda c: (environments.index(c[0]), sweeps.index(methods[c].family), c[2]))
+    return pd.DataFrame([dict(zip(names, identities[cell], strict=True)) | rows[cell] for cell in in_order])
 
 
 def _median(curves: Curves, threshold: float) -> float:
@@ -120,18 +120,17 @@ def _pairs(scenario: Scenario, arms: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The values that AFedPG and Vanilla have, if these differ in the lookahead alone."""
     for _, there in arms.groupby(["environment", "n_agents"], sort=False):
         sweeps = [_smooth(arm) for _, arm in there.groupby("sweep", sort=False)]
-        for first in sweeps:
-            for second in sweeps:
-                specs = [[scenario.arm(*cell) for cell in _cells(arm)] for arm in (first, second)]
-                if (specs[0][0].algorithm, specs[1][0].algorithm) != ("afedpg", "async_pg"):
-                    continue
-                alike = {a.method: b.method for a in specs[0] for b in specs[1] if not other_differences(a, b)}
-                parts = [first[first["method"].isin(alike)], second[second["method"].isin(alike.values())]]
-                if alike:
-                    both = _joined(parts)
-                    name = " and ".join(str(part["sweep"].iloc[0]) for part in parts)
-                    yield both.assign(choice=PAIR, sweep=name, n_agents=parts[0]["n_agents"].iloc[0],
-                                      score=2 * both["log_samples"])  # fmt: skip
+        specs = [[scenario.arm(*cell) for cell in _cells(arm)] for arm in sweeps]
+        for i, j in itertools.product(range(len(sweeps)), repeat=2):
+            if (specs[i][0].algorithm, specs[j][0].algorithm) != ("afedpg", "async_pg"):
+                continue
+            alike = {a.method: b.method for a in specs[i] for b in specs[j] if not other_differences(a, b)}
+            parts = [sweeps[i][sweeps[i]["method"].isin(alike)], sweeps[j][sweeps[j]["method"].isin(alike.values())]]
+            if alike:
+                both = _joined(parts)
+                name = " and ".join(str(part["sweep"].iloc[0]) for part in parts)
+                yield both.assign(choice=PAIR, sweep=name, n_agents=parts[0]["n_agents"].iloc[0],
+                                  score=2 * both["log_samples"])  # fmt: skip
 
 
 def _cells(arm: pd.DataFrame) -> list[Cell]:
@@ -157,3 +156,76 @@ def _with_best(table: pd.DataFrame) -> pd.DataFrame:
     """With the mark of the smallest score, the first of equal ones; none where no seed got there."""
     best = table["score"].to_numpy().argmin() if table["reached"].any() else -1
     return table.assign(best=np.arange(len(table)) == best)
+
+
+def lines(table: pd.DataFrame) -> list[str]:
+    """The choices in lines of text; a star marks the best value."""
+    told: list[str] = []
+    for name, rows in _named(table):
+        told.append(f"{name}: {rows['setting'].iloc[0]}")
+        told.append(f"{'value':>12}{'seeds':>7}{'reached':>9}{'samples':>11}{'time (s)':>11}{'score':>8}")
+        told += [
+            f"{'*' if row.best else ' '}{decimal(row.value):>11}{row.seeds:>7}{row.reached:>9.0%}{row.samples:>11,.0f}"
+            f"{row.time:>11,.1f}{row.score:>8.3f}"
+            for row in rows.itertuples()
+        ]
+    return told
+
+
+def horizons(table: pd.DataFrame) -> list[str]:
+    """The horizons that the rule gives for each arm at its best value, the longest of each environment first."""
+    best = table[table["best"] & (table["choice"] == ARM)].sort_values("horizon_samples", ascending=False)
+    told = [
+        f"Horizons by the rule, {HORIZON_OVER_MEDIAN} times an arm's median at its best value (a seed that never got "
+        "there counts as the end of its run); the longest of a claim's arms is the claim's:"
+    ]
+    for environment in dict.fromkeys(table["environment"]):
+        told += [environment, f"{'samples':>12}{'time (s)':>12}  arm"]
+        told += [
+            f"{row.horizon_samples:>12,.0f}{row.horizon_time:>12,.0f}  {row.sweep}, N = {row.n_agents}"
+            for row in best[best["environment"] == environment].itertuples()
+        ]
+    return told
+
+
+def warnings(scenario: Scenario, table: pd.DataFrame) -> list[str]:
+    """What keeps a choice from being one: a best value at an edge of its grid, no seed there, unfinished runs."""
+    told = []
+    for name, rows in _named(table):
+        place = np.flatnonzero(rows["best"])
+        values = rows["value"].tolist()
+        if not len(place):
+            told.append(f"{name}: no seed got to the threshold with any value; none is best")
+        elif place[0] in (0, len(values) - 1):
+            told.append(f"{name}: the best value, {decimal(values[place[0]])}, is {_edge(rows, int(place[0]))}")
+    finished: dict[tuple[str, str, int], int] = {}
+    if len(arms := table[table["choice"] == ARM]):
+        finished = arms.groupby(["environment", "sweep", "n_agents"])["seeds"].sum().to_dict()
+    wanted: dict[tuple[str, str, int], int] = {}
+    for cell in scenario.cells():
+        if (method := scenario.method(*cell)).swept:
+            arm = (cell[0], method.family, cell[2])
+            wanted[arm] = wanted.get(arm, 0) + len(scenario.seeds_of(*cell))
+    for (environment, sweep, n_agents), count in wanted.items():
+        if (done := int(finished.get((environment, sweep, n_agents), 0))) < count:
+            told.append(f"{environment}, {sweep}, N = {n_agents}: {count - done} of {count} runs are not finished")
+    return told
+
+
+def _edge(rows: pd.DataFrame, place: int) -> str:
+    """Which edge of the grid, and what an arm should be tried with further out, a grid's step away."""
+    values, extreme = rows["value"].tolist(), "lowest" if place == 0 else "highest"
+    if rows["choice"].iloc[0] != ARM:
+        return f"the {extreme} that all of them have; give each a further value"
+    if len(values) == 1 or values[0] <= 0:
+        return f"the {extreme} of its grid; give it a further value"
+    beyond = values[place] ** 2 / values[1 if place == 0 else place - 1]
+    return f"the {extreme} of its grid; give it a further value, {beyond:.4g}"
+
+
+def _named(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for (choice, environment, sweep, n_agents), rows in table.groupby(
+        ["choice", "environment", "sweep", "n_agents"], sort=False
+    ):
+        told = str(n_agents).replace(" ", ", ")
+        yield f"{environment}, {sweep}, N = {told}{'' if choice == ARM else f' ({choice})'}", rows

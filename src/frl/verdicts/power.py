@@ -31,6 +31,8 @@ HORIZON_OVER_MEDIAN = 4
 TRUTHS = ("as tuned", "no effect", "margin")
 COLUMNS = ("environment", "method", "n_agents", "seed", "per", "time", "end")
 """Of a file of tuning runs' times; `time` is empty where a seed never got to the threshold, `end` that of its run."""
+OF_SWEEPS = ("sweep", "setting", "value")
+"""More of its columns, empty for a method without a sweep: the sweep's name, what it sweeps, the method's value."""
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,18 @@ def _population(times: pd.DataFrame, cell: Cell, per: Per, claim: str) -> Popula
 
 
 def tuning_times(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
-    """What every collected seed took to the scenario's threshold, with `COLUMNS`."""
+    """What every collected seed took to the scenario's threshold, with `COLUMNS` and `OF_SWEEPS`."""
     data, rows = Data(scenario, frame), []
     for cell in data.seeds:
+        method = scenario.method(*cell)
+        sweep = (method.family, *method.swept) if method.swept else (None, None, None)
         for per in AXES:
             curves = curves_per(data.rows(cell), per)
             times_S = seed_times(curves, scenario.threshold(cell[0]))
-            rows += [(*cell, run.seed, per, time, run.x[-1]) for run, time in zip(curves.runs, times_S, strict=True)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows += [
+                (*cell, run.seed, per, time, run.x[-1], *sweep) for run, time in zip(curves.runs, times_S, strict=True)
+            ]
+    return pd.DataFrame(rows, columns=[*COLUMNS, *OF_SWEEPS])
 
 
 def horizons(scenario: Scenario, times: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What a threshold costs against the step size: one curve for each N, or for each method."""
+"""What a threshold costs against the step size, or what else is swept: one curve for each N, or for each method."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from frl.analysis.quantity import Array
 from frl.analysis.thresholds import arm_of, common_horizon
 from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing, Look
+from frl.scenario import methods
 from frl.scenario.scenario import Scenario
 
-COLUMNS = ["panel", "curve", "step_size", "value", "low", "high", "share"]
+COLUMNS = ["panel", "curve", "setting", "value", "low", "high", "share"]
 
 
 def sensitivity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     """Samples to the threshold for each N of the first label, and time for each label at the largest N that all have.
 
     Args:
-        scenario: `figures.sensitivity` gives methods that differ in their step size alone one label.
+        scenario: `figures.sensitivity` gives methods that differ in one setting alone one label: those of a sweep, or
+            of step sizes of their own.
         frame: the collected evaluation points.
         width: of the figure, inches.
     """
@@ -41,7 +43,8 @@ def sensitivity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawin
         if len(set(time.values())) > 1:
             title = f"{environment}: simulated time (s) with N = {largest}"
             rows.append(_points(scenario, frame, environment, TIME, time, title))
-    return draw(pd.concat(rows, ignore_index=True), width)
+    what = methods.swept_setting(scenario.methods, called)
+    return draw(pd.concat(rows, ignore_index=True), width, what)
 
 
 def _points(
@@ -55,23 +58,24 @@ def _points(
     for cell, one in found.items():
         arm = arm_of(one, level, horizon)
         mean = arm.mean()
-        server = scenario.arm(environment, *cell).server
-        step = float(getattr(server, "step_size", getattr(server, "learning_rate", np.nan)))
-        rows.append((title, cells[cell], step, mean.value, mean.low, mean.high, arm.share))
+        sweep, server = scenario.method(environment, *cell).swept, scenario.arm(environment, *cell).server
+        setting = sweep[1] if sweep else getattr(server, "step_size", getattr(server, "learning_rate", np.nan))
+        rows.append((title, cells[cell], float(setting), mean.value, mean.low, mean.high, arm.share))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def draw(points: pd.DataFrame, width: float) -> Drawing:
+def draw(points: pd.DataFrame, width: float, what: str = methods.STEP_SIZE) -> Drawing:
     """A panel for each name of `panel`, a line for each of its `curve`s.
 
     Args:
         points: columns as in `COLUMNS`; low and high may be nan, `share` is that of the seeds that got there.
         width: of the figure, inches.
+        what: the name of the column `setting` for readers.
     """
     panels = list(dict.fromkeys(points["panel"]))
     columns = min(max(len(panels), 1), 2) if width > style.NARROW else 1
     rows = max(-(-len(panels) // columns), 1)
-    figure, grid = layout.page(width, rows, columns, 1.95, _finding(points))
+    figure, grid = layout.page(width, rows, columns, 1.95, _finding(points, what))
     places = [panel for line in grid for panel in line]
     for place in places[max(len(panels), 1) :]:
         place.remove()
@@ -80,7 +84,7 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
     looks, drawn = _looks(list(dict.fromkeys(points["curve"]))), []
     for place, name in zip(places, panels, strict=False):
         own = points[points["panel"] == name]
-        drawn.append((place, _panel(place, own, looks)))
+        drawn.append((place, _panel(place, own, looks, what)))
         layout.panel_title(place, layout.unbroken(name), 0.92 * width / columns)
     if drawn:
         places[0].set_ylabel("to the threshold")
@@ -89,14 +93,14 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
     return Drawing(figure, points)
 
 
-def _panel(panel: Axes, own: pd.DataFrame, looks: dict[str, Look]) -> list[tuple[str, Array, Array, str]]:
+def _panel(panel: Axes, own: pd.DataFrame, looks: dict[str, Look], what: str) -> list[tuple[str, Array, Array, str]]:
     """Draw the curves; returns what to call them."""
-    panel.set(xscale="log", yscale="log", xlabel="step size (filled: all seeds got there)")
+    panel.set(xscale="log", yscale="log", xlabel=f"{what} (filled: all seeds got there)")
     names = list(dict.fromkeys(own["curve"]))
     named: list[tuple[str, Array, Array, str]] = []
     for i, name in enumerate(names):
-        one, look = own[own["curve"] == name].sort_values("step_size"), looks[name]
-        x, y = (one[key].to_numpy(dtype=float) for key in ("step_size", "value"))
+        one, look = own[own["curve"] == name].sort_values("setting"), looks[name]
+        x, y = (one[key].to_numpy(dtype=float) for key in ("setting", "value"))
         aside = x * 1.02 ** (i - (len(names) - 1) / 2)  # intervals beside, not upon each other
         panel.plot(x, y, color=look.colour, linestyle=look.dash, linewidth=1.2, gid=f"curve {name}")
         panel.vlines(aside, one["low"], one["high"], color=look.colour, linewidth=0.8, alpha=0.6)
@@ -106,9 +110,11 @@ def _panel(panel: Axes, own: pd.DataFrame, looks: dict[str, Look]) -> list[tuple
         named.append((name, x, y, look.colour))
     low, high = own[["low", "value"]].min(axis=None), own[["high", "value"]].max(axis=None)
     panel.set_ylim(low / 1.25, high * 1.25)
-    steps = sorted(set(own["step_size"]))
+    steps = sorted(set(own["setting"]))
     panel.set_xlim(steps[0] / 1.3, steps[-1] * 1.3)
-    panel.xaxis.set_major_locator(FixedLocator(steps if len(steps) < 7 else steps[::2]))
+    panel.xaxis.set_major_locator(
+        FixedLocator(steps if len(steps) < 7 else layout.round_places(steps[0], steps[-1], 4))
+    )
     panel.yaxis.set_major_locator(FixedLocator(layout.round_places(low / 1.25, high * 1.25, 5)))
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
@@ -129,13 +135,13 @@ def _filled(colour: str, share: float) -> tuple[float, float, float]:
     return tuple(1 - share * (1 - part) for part in (red, green, blue))  # type: ignore[return-value]
 
 
-def _finding(points: pd.DataFrame) -> str:
-    """Where the best step sizes are, of the first panel's first and last curve."""
+def _finding(points: pd.DataFrame, what: str) -> str:
+    """Where the best values are, of the first panel's first and last curve."""
     if points.empty:
         return "No finished run"
     own = points[points["panel"] == points["panel"].iloc[0]]
     names = list(dict.fromkeys(own["curve"]))
     best = [own.loc[own[own["curve"] == name]["value"].idxmin()] for name in dict.fromkeys((names[0], names[-1]))]
-    said = [f"{layout.number(row['value'])} with {row['curve']} (step size {layout.number(row['step_size'])})"
+    said = [f"{layout.number(row['value'])} with {row['curve']} ({what} {layout.number(row['setting'])})"
             for row in best]  # fmt: skip
     return layout.unbroken(f"{own['panel'].iloc[0]}, at its best {', '.join(said)}")
