@@ -163,20 +163,20 @@ def test_watch_adds_finished_runs_and_those_under_way(scenario, tmp_path):
     write(fourth, 1280, outcome="trained", started="before")  # by other settings: it will be made again
     watch = Watch(scenario.runs(), tmp_path, "small", clock=lambda: now[0])
     now[0] = 10.0
-    assert "0 of 4 runs, 0.00 of 0.00 M steps (0%), 0 steps/s, time to go not known yet" in watch.line()
+    assert "0 of 4 runs, 0.00 of 0.00 M steps (0%), time to go not known yet" in watch.line()
     write(first, 640, outcome="trained")
     write(second, 320)
     now[0] = 20.0
     line = watch.line()
     assert "1 of 4 runs" in line
-    assert "(25%), 48 steps/s, 1 min to go" in line  # 960 steps in 20 s, 2,880 left
+    assert "(25%), 96 steps/s, 30 s to go" in line  # 960 steps in 10 s, 2,880 left
     write(second, 640, outcome="restored")  # of the 640 now done none was made
     write(third, 1050, begun=1000)  # and 50 of these
     now[0] = 30.0
     assert watch.steps() == 640 + 640 + 1050
     line = watch.line()
     assert "2 of 4 runs" in line
-    assert f"{(640 + 50) / 30:.0f} steps/s" in line
+    assert f"{(640 + 50) / 20:.0f} steps/s" in line
     write(third, 1280, begun=1000, outcome="trained")
     write(fourth, 1280, outcome="trained")
     assert watch.steps() == 3840

@@ -42,8 +42,8 @@ class Watch:
         self.finished_steps = 0
         self.given: dict[Path, int] = {}
         """By file: steps that were there already, of a checkpoint or of the store."""
-        self.history = deque([(clock(), 0)], maxlen=20)
-        """(time, steps made) of the last lines."""
+        self.history: deque[tuple[float, int]] = deque(maxlen=20)
+        """(time, steps made) of the last lines: what the jobs need to start is in no speed."""
 
     def steps(self) -> int:
         """Environment steps of the runs finished and under way."""
@@ -68,10 +68,12 @@ class Watch:
         self.history.append((now, steps - sum(self.given.values())))
         (before, made_before), (_, made) = self.history[0], self.history[-1]
         rate = max(made - made_before, 0) / (now - before) if now > before else 0.0
-        left = duration((self.budget - steps) / rate) + " to go" if rate > 0 else "time to go not known yet"
+        left = "time to go not known yet"
+        if rate > 0:
+            left = f"{rate:,.0f} steps/s, {duration((self.budget - steps) / rate)} to go"
         return (
             f"Progress: {self.runs - len(self.open)} of {self.runs} runs, {steps / 1e6:,.2f} of "
-            f"{self.budget / 1e6:,.2f} M steps ({steps / self.budget:.0%}), {rate:,.0f} steps/s, {left}"
+            f"{self.budget / 1e6:,.2f} M steps ({steps / self.budget:.0%}), {left}"
         )
 
     def start(self, stream: TextIO = sys.stderr, interval_s: float = INTERVAL_S) -> None:
