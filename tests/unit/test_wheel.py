@@ -16,6 +16,7 @@ from frl.runs.provenance import SRC
 
 ROOT = SRC.parent
 SMOKE = """
+import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +31,7 @@ for name in names:
 made = frl.runs("results/tiny")
 assert len(made) == 1, made
 spec = next(frl.load_scenario("tiny.yaml").runs())
-assert made.facts[0].settings == spec.model_dump(mode="json")
+assert made.facts[0].settings == json.loads(spec.to_json())
 assert issubclass(frl.Server, object)
 made.plot("samples").figure.savefig("own.png")
 print("works")
