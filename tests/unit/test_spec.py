@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import get_args, get_origin
@@ -76,6 +77,17 @@ def test_specs_are_frozen_and_round_trip():
     assert RunSpec.model_validate_json(run.to_json()) == run
     assert run.run_id == "Swimmer/afedpg/n4/seed0"
     assert run.env_steps_budget == 4000
+
+
+def test_json_leaves_out_what_is_empty_by_default_and_nothing_else():
+    plain = json.loads(RunSpec(**RUN).to_json())
+    assert "stop_at" not in plain
+    assert "trajectories" not in plain["sampling"]
+    unclipped = RunSpec(**{**RUN, "algorithm": "a3c"}, server={"max_gradient_norm": None}, stop_at=3.0)
+    given = json.loads(unclipped.to_json())
+    assert given["server"]["max_gradient_norm"] is None  # the default is a number
+    assert given["stop_at"] == 3
+    assert RunSpec.model_validate(given).server == unclipped.server
 
 
 def test_grid_and_overrides(tmp_path):

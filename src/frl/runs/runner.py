@@ -7,7 +7,6 @@ are in the meta data. The last policy is in the store only (:mod:`frl.runs.store
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import resource
@@ -133,7 +132,7 @@ def make(
     spent = keeper.spent()
     steps, policy = int(result.facts["env_steps_total"]), result.policy if result.status == "ok" else None
     meta: Meta = {
-        "spec": json.loads(spec.to_json()),
+        "spec": spec.given(),
         "digest": digest,
         "code_digest": provenance.code_digest(spec.algorithm),
         "numerics_version": result.facts["numerics_version"],
