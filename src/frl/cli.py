@@ -143,7 +143,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(
-                "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
+                "--notebooks", type=Path, metavar="DIR", help="default: notebooks; of the theory lab notebooks/theory"
             )
     power = "simulate the chance of each verdict on the primary claims, from the tuning times that the scenario names"
     _add_scenario_command(subparsers, "power", commands.power, power)
@@ -155,10 +155,13 @@ def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "Train one run of a scenario and write its CSV and meta data below RESULTS/<scenario>/runs. A run that was "
         "finished before with the same settings and the same code is taken from the store instead."
     )
-    command.add_argument("--environment", required=True, metavar="E", help="one of the scenario's environments")
-    command.add_argument("--method", required=True, metavar="M", help="one of the scenario's methods, by its name")
-    command.add_argument("--n-agents", required=True, type=int, metavar="N", help="number of agents")
-    command.add_argument("--seed", required=True, type=int, metavar="S", help="seed of the run")
+    command.add_argument("--environment", metavar="E", help="one of the scenario's environments")
+    command.add_argument("--method", metavar="M", help="one of the scenario's methods, by its name")
+    command.add_argument("--n-agents", type=int, metavar="N", help="number of agents")
+    command.add_argument("--seed", type=int, metavar="S", help="seed of the run")
+    command.add_argument(
+        "--cell", metavar="ID", help="instead of these four, of the theory lab: as `frl runs` lists it"
+    )
     command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
     command.add_argument("--quiet", action="store_true", help="show no progress")
     command.add_argument(

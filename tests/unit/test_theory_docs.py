@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pandas as pd
-
 from frl.theory.claims import counts, judge
-from frl.theory.panels import COLUMNS
 from frl.theory.spec import load
+
+from frl.theory.panels import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published" / "theory"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from frl.spec import SERVERS, ConstantFleet, LognormalFleet, StragglerFleet
 from frl.theory.driver import Seeded, advance, points_of_record, run
 from frl.theory.spec import Cell, GarnetSpec, GaussianSpec, QuadraticSpec, SampledSpec, build_oracle, build_problem
+
+from frl.spec import SERVERS, ConstantFleet, LognormalFleet, StragglerFleet
 from frl.training.clock import Clock
 from frl.training.servers.base import Server
 

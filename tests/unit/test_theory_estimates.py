@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from frl.theory.claims import TheoryClaim, judge, load_claims
+from frl.theory.driver import Curves
+from frl.theory.spec import Cell, TheoryScenario, load
 
 from frl.errors import SpecError
 from frl.spec import StragglerFleet
 from frl.theory import pipeline
-from frl.theory.claims import TheoryClaim, judge, load_claims
-from frl.theory.driver import Curves
 from frl.theory.estimates import KNEE, crossing, fitted_slope, knee, mean_gap, quantity
 from frl.theory.panels import COLUMNS, estimates
-from frl.theory.spec import Cell, TheoryScenario, load
 
 CONFIG = Path(__file__).parents[2] / "config"
 SECOND = {"kind": "constant", "seconds_per_1000_steps": 1.0}

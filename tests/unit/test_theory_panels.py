@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from frl.theory.driver import Curves
+from frl.theory.spec import Cell, GaussianSpec, QuadraticSpec
 
 from frl.spec import ConstantFleet
-from frl.theory.driver import Curves
 from frl.theory.panels import COLUMNS, Measured, best, lookahead, rates, speedup
-from frl.theory.spec import Cell, GaussianSpec, QuadraticSpec
 
 UPDATES = np.concatenate([[0], np.unique(np.geomspace(1, 10_000, 97).astype(int))])
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-
 from frl.theory.garnet import Garnet, SampledTrajectories
 from frl.theory.lqr import LQR
 from frl.theory.problems import GaussianNoise, Quadratic
+from scipy.optimize import minimize
 
 PROBLEMS = {
     "quadratic": Quadratic((1.0, 0.5, 0.1)),

@@ -18,6 +18,7 @@ from frl.report.figures import diagrams, style
 from frl.report.tables.table import fragment_of, read_fragment
 from frl.report.tables.verdict import SHORT
 from frl.report.tables.verdict import table as verdict_table
+from frl.scenario.kinds import AnyScenario
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
@@ -37,7 +38,7 @@ class Html(str):
         return str(self)
 
 
-def figure(scenario: Scenario, base: Path, name: str, caption: str) -> Html:
+def figure(scenario: AnyScenario, base: Path, name: str, caption: str) -> Html:
     """One of the drawn figures, inline; in a scenario without it a sentence that says so."""
     if name not in figure_names(scenario):
         return Html(f"<p>This scenario has no figure {html.escape(name)}.</p>")
@@ -161,7 +162,7 @@ def power(scenario: Scenario) -> Html:
     return Html(f"{said}{frame(found)}")
 
 
-def trials(scenario: Scenario) -> Html:
+def trials(scenario: AnyScenario) -> Html:
     """What was tried to find the settings, folded."""
     if not scenario.trials:
         return Html()

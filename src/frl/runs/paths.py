@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from frl.spec import RUN_ID, RunSpec
+from frl.scenario.kinds import AnyRun
 
 RUN_SUFFIXES = (".csv", ".meta.json")
 """Of a run's table and of what is said about it, both at ``<results>/<scenario>/runs/<run id>``."""
-LOG = f"logs/train/{RUN_ID}.log"
-BENCHMARK = f"benchmarks/train/{RUN_ID}.jsonl"
+CELL_ID = "{cell}"
+"""As `RUN_ID`, of the theory lab's cells."""
+RUN_FILES = tuple(f"runs/{{}}{suffix}" for suffix in RUN_SUFFIXES)
+LOG = "logs/train/{}.log"
+BENCHMARK = "benchmarks/train/{}.jsonl"
+"""Of a run or cell, by its id."""
 
 
 def base_of(results: Path, scenario: str, partial: bool = False) -> Path:
@@ -17,7 +21,7 @@ def base_of(results: Path, scenario: str, partial: bool = False) -> Path:
     return results / scenario / "partial" if partial else results / scenario
 
 
-def run_paths(spec: RunSpec, results: Path, scenario: str) -> tuple[Path, Path]:
+def run_paths(spec: AnyRun, results: Path, scenario: str) -> tuple[Path, Path]:
     """The CSV and the meta file of a run."""
     table, meta = (results / scenario / "runs" / f"{spec.run_id}{suffix}" for suffix in RUN_SUFFIXES)
     return table, meta
@@ -33,6 +37,6 @@ def table_path(meta: Path) -> Path:
     return meta.with_name(meta.name.removesuffix(RUN_SUFFIXES[1]) + RUN_SUFFIXES[0])
 
 
-def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:
+def progress_path(spec: AnyRun, results: Path, scenario: str) -> Path:
     """What says how far a run is (:mod:`frl.runs.progress`)."""
     return results / scenario / "progress" / f"{spec.run_id}.json"

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from frl.runs.checkpoints import Keeper
 from frl.runs.paths import meta_path
-from frl.runs.provenance import LIBRARIES, library_versions
-from frl.runs.runner import make
+from frl.runs.provenance import CELL_LIBRARIES, LIBRARIES, library_versions
+from frl.runs.runner import keeping, make
 from frl.runs.store import Meta, StoreError, verify
-from frl.spec import RunSpec
+from frl.scenario.kinds import AnyRun, spec_of
+from frl.theory.cells.spec import Cell
 from frl.training.numerics import NUMERICS_VERSION
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
@@ -53,18 +53,19 @@ def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = No
     """
     table, meta = _read(path)
     try:
-        spec: RunSpec | None = RunSpec.model_validate(meta["spec"])
+        spec: AnyRun | None = spec_of(meta["spec"])
     except ValidationError:  # settings that this version does not have
         spec = None
-    made = [f"{name} {meta['versions'].get(name, '').split('+')[0]}" for name in LIBRARIES]
-    if spec is None or meta["numerics_version"] != NUMERICS_VERSION or made != library_versions():
+    libraries = CELL_LIBRARIES if isinstance(spec, Cell) else LIBRARIES
+    made = [f"{name} {meta['versions'].get(name, '').split('+')[0]}" for name in libraries]
+    if spec is None or meta["numerics_version"] != NUMERICS_VERSION or made != library_versions(libraries):
         commit = (meta.get("git") or {}).get("commit")
         raise ReproduceError(
             f"{path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
             "check that commit out and install its requirements.lock"
         )
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder), meta["digest"], math.inf)
+        keeper = keeping(spec, Path(folder), meta["digest"], math.inf)
         again, _ = make(spec, meta["digest"], progress, keeper)
         same_arithmetic = all(meta.get(name, value) == value for name, value in keeper.arithmetic.items())
     if again == table:
@@ -74,7 +75,8 @@ def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = No
         return Outcome(False, f"NOT identical, though this processor rounds in the same way: {difference}")
     before = {name: meta.get(name) for name in keeper.arithmetic}
     what = f"made with {before}, here {keeper.arithmetic}: another draw of the same seed, as expected ({difference})"
-    comparable = spec.sampling.trajectories is None and b"diverged" not in table + again  # one draw may, another not
+    fixed = isinstance(spec, Cell) or spec.sampling.trajectories is None
+    comparable = fixed and b"diverged" not in table + again  # one draw may, another not
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
     return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")

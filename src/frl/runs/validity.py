@@ -15,7 +15,8 @@ from typing import Literal
 from frl.runs import provenance
 from frl.runs.paths import run_paths
 from frl.runs.store import Meta, Store, StoreError, key_of_published, settings_key, verify
-from frl.spec import RunSpec
+from frl.scenario.kinds import AnyRun
+from frl.theory.cells.spec import Cell
 from frl.training.numerics import NUMERICS_VERSION
 
 State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
@@ -42,17 +43,23 @@ class Found:
     meta: Meta
 
 
-def run_digest(spec: RunSpec) -> str:
+def code_digest(spec: AnyRun) -> str:
+    """Of the code that makes the run, and of its libraries."""
+    digest = provenance.cell_code_digest if isinstance(spec, Cell) else provenance.code_digest
+    return digest(spec.algorithm)
+
+
+def run_digest(spec: AnyRun) -> str:
     """Hex SHA-256 of all that a run's numbers depend on: its settings, the code of its algorithm, the libraries."""
-    return spec.digest(provenance.code_digest(spec.algorithm))
+    return spec.digest(code_digest(spec))
 
 
-def published_key(spec: RunSpec) -> str:
+def published_key(spec: AnyRun) -> str:
     """What a published run is accepted by: a digest of its settings and of NUMERICS_VERSION."""
     return settings_key(spec.to_json(), NUMERICS_VERSION)
 
 
-def objection(spec: RunSpec, digest: str, published: str) -> str | None:
+def objection(spec: AnyRun, digest: str, published: str) -> str | None:
     """Why a run cannot count as a run of `spec`; None if it can.
 
     Args:
@@ -65,7 +72,7 @@ def objection(spec: RunSpec, digest: str, published: str) -> str | None:
     return "made by other settings, training code or libraries"
 
 
-def read(spec: RunSpec, results: Path, scenario: str) -> Found:
+def read(spec: AnyRun, results: Path, scenario: str) -> Found:
     """The run's files, whole and of this specification.
 
     Raises:
@@ -85,7 +92,7 @@ def read(spec: RunSpec, results: Path, scenario: str) -> Found:
     return Found(table, facts, meta)
 
 
-def _objection_to(spec: RunSpec, meta: Meta) -> str | None:
+def _objection_to(spec: AnyRun, meta: Meta) -> str | None:
     if meta.get("spec") != json.loads(spec.to_json()):
         return "made with other settings"
     if objection(spec, str(meta.get("digest")), key_of_published(meta)) is not None:
@@ -93,13 +100,13 @@ def _objection_to(spec: RunSpec, meta: Meta) -> str | None:
     return None
 
 
-def stored(spec: RunSpec, results: Path) -> tuple[bytes, bytes] | None:
+def stored(spec: AnyRun, results: Path) -> tuple[bytes, bytes] | None:
     """CSV and meta bytes of the run from the store: made by the present code, else published; None if there is none."""
     store = Store(results)
     return store.get(run_digest(spec)) or store.published(published_key(spec))
 
 
-def state(spec: RunSpec, results: Path, scenario: str) -> State:
+def state(spec: AnyRun, results: Path, scenario: str) -> State:
     """Whether a run is there.
 
     finished: whole, and one of this specification; diverged: the same, and it ended early; stored: not there but in the

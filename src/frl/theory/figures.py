@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,51 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMetho
 
 from frl.report.figures import style
 from frl.report.figures.style import GREY
-from frl.theory.estimates import KNEE, mean_gap
+from frl.runs.files import write_csv
+from frl.scenario.products import figure_names
+from frl.scenario.theory import TheoryScenario
+from frl.theory.cells.spec import Cell
+from frl.theory.collect import read_curves, read_estimates
+from frl.theory.estimates import KNEE
 from frl.theory.maps import lookahead
-from frl.theory.panels import Runs
 
 PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lqr": "LQR, Gaussian policy"}
 
 
-def draw_all(estimates: pd.DataFrame, runs: Runs, folder: Path) -> None:
-    """Write every figure of the panels that there are, as svg, pdf and png."""
-    drawn = {
-        "rates": lambda: rates(estimates, runs),
+PANELS = {"rates": ["rates"], "speedup": ["speedup", "rates"], "time": ["time"], "lookahead": ["lookahead", "best"],
+          "sampled": ["sampled"]}  # fmt: skip
+"""The panels whose estimates a figure shows."""
+
+
+def draw(scenario: TheoryScenario, base: Path) -> None:
+    """Write the scenario's figures (:func:`figure_names`) below `base`/figures, each with its numbers as CSV.
+
+    Args:
+        scenario: names the panels.
+        base: folder that holds the collected estimates.csv and curves.csv.
+    """
+    estimates, curves = read_estimates(base), read_curves(scenario, base)
+    drawn: dict[str, Callable[[], Figure]] = {
+        "rates": lambda: rates(estimates, curves),
         "speedup": lambda: speedup(estimates, "speedup", "exact gradient plus noise"),
         "time": lambda: waiting(estimates),
         "lookahead": lambda: lookahead(estimates),
         "sampled": lambda: speedup(estimates, "sampled", "sampled trajectories"),
     }
     with style.paper_style():
-        for name, draw in drawn.items():
-            if (estimates["panel"] == name).any():
-                style.save_figure(draw(), folder / f"theory-{name}")  # type: ignore[no-untyped-call]
+        for name in figure_names(scenario):
+            panel = name.removeprefix("theory-")
+            figure = drawn[panel]() if (estimates["panel"] == panel).any() else nothing()
+            style.save_figure(figure, base / "figures" / name)
+            numbers = estimates[estimates["panel"].isin(PANELS[panel])]
+            write_csv(base / "figures" / f"{name}.csv", numbers.dropna(axis="columns", how="all"))
+
+
+def nothing() -> Figure:
+    """What is drawn of a panel without estimates."""
+    figure = style.new_figure(7.0, 1.0)
+    figure.text(0.5, 0.5, "no estimate: cells are missing, or no target is reached", ha="center", color=GREY)
+    return figure
 
 
 def shades(count: int) -> list[tuple[float, ...]]:
@@ -42,9 +68,9 @@ def shades(count: int) -> list[tuple[float, ...]]:
     return [viridis(x) for x in np.linspace(0, 0.88, count)]
 
 
-def rates(estimates: pd.DataFrame, runs: Runs) -> Figure:
+def rates(estimates: pd.DataFrame, curves: dict[Cell, pd.DataFrame]) -> Figure:
     """Panel (i): the mean gap against the gradients of all agents, one line an N; below, the last gap against N."""
-    cells = [cell for cell in runs if cell.panel == "rates"]
+    cells = [cell for cell in curves if cell.panel == "rates"]
     problems = list(dict.fromkeys(cell.problem for cell in cells))
     figure = style.new_figure(7.0, 4.6)
     panels = figure.subplots(2, len(problems), squeeze=False, height_ratios=(1.7, 1))
@@ -53,8 +79,8 @@ def rates(estimates: pd.DataFrame, runs: Runs) -> Figure:
     for column, problem in enumerate(problems):
         top, low = panels[:, column]
         for cell in sorted((c for c in cells if c.problem == problem), key=lambda c: c.n_agents):
-            curves = runs[cell]
-            top.plot(curves.uploads_P[1:], mean_gap(curves)[0, 1:], color=colour[cell.n_agents], linewidth=1.2)
+            mean = curves[cell]
+            top.plot(mean["uploads"][1:], mean["gap"][1:], color=colour[cell.n_agents], linewidth=1.2)
         _guide(top)
         top.set(xscale="log", yscale="log", title=PROBLEMS.get(problem, problem), xlabel="gradients of all agents, K")
         rows = _rows(estimates, panel="rates", quantity="gap_ratio", problem=problem)
