@@ -159,9 +159,7 @@ def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.add_argument("--method", metavar="M", help="one of the scenario's methods, by its name")
     command.add_argument("--n-agents", type=int, metavar="N", help="number of agents")
     command.add_argument("--seed", type=int, metavar="S", help="seed of the run")
-    command.add_argument(
-        "--cell", metavar="ID", help="instead of these four, of the theory lab: as `frl runs` lists it"
-    )
+    command.add_argument("--cell", metavar="ID", help="of the theory lab, instead of these: as `frl runs` lists it")
     command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
     command.add_argument("--quiet", action="store_true", help="show no progress")
     command.add_argument(

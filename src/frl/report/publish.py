@@ -16,9 +16,10 @@ from frl.scenario.products import JUDGED, REPORT, archive_of, files, steps_of
 def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list[Path]:
     """Copy report, collected curves, figures and tables to ``<results>/published/<scenario>``; the files written.
 
-    Beside them an archive (:func:`archive_of`) packs the runs (specification, curve, checksum: some kB each), so that they can be taken into
-    a store elsewhere and are never trained again (``frl store import``). The runs are marked as published, in the
-    store here too: from now on they are accepted whatever code made them, as long as NUMERICS_VERSION is the same.
+    Beside them an archive (:func:`archive_of`) packs the runs (specification, curve, checksum: some kB each), so that
+    they can be taken into a store elsewhere and are never trained again (``frl store import``). The runs are marked as
+    published, in the store here too: from now on they are accepted whatever code made them, as long as NUMERICS_VERSION
+    is the same.
 
     Args:
         scenario: whose results.

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-
-import torch
-from threadpoolctl import threadpool_limits
+from typing import TYPE_CHECKING
 
 from frl.scenario.kinds import spec_of
 from frl.spec import RunSpec
-from frl.theory.cells import execute
 from frl.theory.cells.spec import Cell
-from frl.training.loop import Training
+
+if TYPE_CHECKING:
+    from frl.training.loop import Training
 
 MEASURE_S = 2.0
 MEASURED_UPDATES = 300
@@ -26,6 +25,11 @@ def computed(training: Training) -> int:
 
 def seconds_per_step(spec: RunSpec) -> float:
     """Wall seconds per environment step of `spec`, from `MEASURE_S` seconds of training on one thread."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    from frl.training.loop import Training
+
     torch.set_num_threads(1)
     with threadpool_limits(1):
         training = Training(spec)
@@ -40,10 +44,12 @@ def seconds_per_step(spec: RunSpec) -> float:
 
 def seconds_per_gradient(cell: Cell) -> float:
     """Wall seconds per gradient of a cell, of a part that ends soon; the second time, when all is in memory."""
+    from frl.theory.cells.execute import execute
+
     part = cell.model_copy(update={"updates": min(cell.updates, max(MEASURED_UPDATES, cell.n_agents))})
     for _ in range(2):
         begun = time.perf_counter()
-        execute.execute(part)
+        execute(part)
         spent = time.perf_counter() - begun
     return spent / part.gradients
 

@@ -25,6 +25,7 @@ from frl.runs.validity import Unfit, code_digest, read, run_digest, stored
 from frl.scenario.kinds import AnyRun, budget
 from frl.spec import RunSpec
 from frl.theory.cells.spec import Cell
+from frl.training.numerics import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     from frl.runs.keeping import Keeping
@@ -136,10 +137,12 @@ def make(
 ) -> tuple[bytes, bytes]:
     """CSV and meta bytes of a run made now (or from the keeper's checkpoint); nothing is written."""
     source = provenance.git()  # before training: the tree may change meanwhile
+    libraries: tuple[str, ...] = provenance.LIBRARIES
     if isinstance(spec, Cell):
-        libraries, (table, status, amounts) = provenance.CELL_LIBRARIES, _run_cell(spec, progress)
+        libraries = provenance.CELL_LIBRARIES
+        table, status, amounts = _run_cell(spec, progress)
     else:
-        libraries, (table, status, amounts) = provenance.LIBRARIES, _train(spec, progress, keeper)
+        table, status, amounts = _train(spec, progress, keeper)
     spent = keeper.spent()
     meta: Meta = {
         "spec": spec.model_dump(mode="json"),

@@ -62,7 +62,7 @@ def record(step: str) -> str:
 
 
 def steps_of(scenario: AnyScenario) -> list[str]:
-    """The steps that the scenario has: without claims there is no verdict; what is collected of cells is their table."""
+    """The steps that the scenario has: without claims no verdict; of cells no tables but what is collected."""
     absent = {"verdict"} if scenario.claims is None else set()
     absent |= {"tables"} if isinstance(scenario, TheoryScenario) else set()
     return [step for step in STEPS if step not in absent]
