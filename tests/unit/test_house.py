@@ -21,6 +21,7 @@ FLOORS = (
     "frl.bench",
     "frl.runs",
     "frl.scenario",
+    "frl.theory.cells",
     "frl.training",
     "frl.spec",
     "frl.training.servers",

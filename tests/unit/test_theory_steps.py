@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from frl.cli import main
 from frl.report.publish import publish
@@ -238,8 +238,5 @@ def test_meta_data_say_what_was_run_on_what(made):
 def test_the_registered_claims_are_as_they_were():
     """Committed before any reported cell was run; a claim that is edited afterwards is none."""
     claims = FILE.parents[2] / "config" / "claims-theory.yaml"
-    assert (
-        provenance.hashlib.sha256(claims.read_bytes()).hexdigest()
-        == "990bd889bcbe58497564e81c13e309b3ee512c8f9e0eae203f048679bdde6e8c"
-    )
-    assert len(yaml.safe_load(claims.read_text(encoding="utf-8"))["claims"]) == 21
+    digest = "990bd889bcbe58497564e81c13e309b3ee512c8f9e0eae203f048679bdde6e8c"
+    assert hashlib.sha256(claims.read_bytes()).hexdigest() == digest
