@@ -92,7 +92,7 @@ def rates(estimates: pd.DataFrame, curves: dict[Cell, pd.DataFrame]) -> Figure:
     panels[0, 0].set_ylabel("mean gap / first gap")
     panels[1, 0].set_ylabel("last gap,\nN agents / one")
     handles = [panels[0, 0].plot([], [], color=colour[n], label=f"N = {n}")[0] for n in agents]
-    guide = panels[0, 0].plot([], [], color=GREY, linestyle=(0, (4, 2)), label=r"$K^{-2/5}$, the theorem's bound")
+    guide = panels[0, 0].plot([], [], color=GREY, linestyle=(0, (4, 2)), label="K^−2/5, the theorem's bound")
     figure.legend(handles=[*handles, *guide], loc="outside lower center", ncols=5)
     return figure
 
@@ -188,7 +188,7 @@ def waiting(estimates: pd.DataFrame) -> Figure:
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     left.plot([], [], "o", color=GREY, label="AFedPG: 1 / Σ 1/t")
-    left.plot([], [], "s", color=GREY, label="FedPG: t_max a round".replace("t_max", r"$t_{\max}$"))
+    left.plot([], [], "s", color=GREY, label="FedPG: t_max a round")
     left.legend(loc="lower left")
     middle.legend(loc="lower right")
     handles = [left.plot([], [], "o-", color=colour[e], label=f"ε = {e:g}")[0] for e in epsilons]
