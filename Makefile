@@ -64,7 +64,7 @@ test: $(READY) ## format, lint, types, equal lines, workflow and tests
 	snakemake --lint; \
 	pytest
 
-test-%: $(READY) ## all of an optional suite: test-slurm (the cluster profiles), test-long (wide grids, random edits)
+test-%: $(READY) ## all of an optional suite: test-slurm (cluster profiles), test-page (report in Chromium), test-long
 	@PATH="$(BIN):$$PATH" pytest --suite $*
 
 docs: $(READY) ## build the site: site/index.html

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -46,6 +48,16 @@ def open_files(app: Any, tree: nodes.document, page: str) -> None:
         link.replace_self(target)
 
 
+def bring_data(app: Any, error: Exception | None) -> None:
+    """What a report links to lies beside its copy in the site as well."""
+    reports = [one for one in app.env.dlfiles.items() if str(one[0]).endswith("/report.html")] if error is None else []
+    for report, (_, copy) in reports:
+        beside = Path(app.outdir, "_downloads", copy).parent
+        unread = shutil.ignore_patterns("*.tar.xz", "report.html")
+        shutil.copytree(Path(app.srcdir, report).parent, beside, dirs_exist_ok=True, ignore=unread)
+
+
 def setup(app: Any) -> None:
-    """Connects :func:`open_files`."""
+    """Connects :func:`open_files` and :func:`bring_data`."""
     app.connect("doctree-resolved", open_files)
+    app.connect("build-finished", bring_data)

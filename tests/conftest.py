@@ -36,6 +36,11 @@ class Suite:
 
 SUITES = {
     "long": Suite(),  # wide grids and random search, of which `make test` runs a small fixed part
+    "page": Suite(
+        commands=("chromium",),
+        install="apt-get install -y --no-install-recommends chromium",
+        modules=("axe_playwright_python",),
+    ),
     "slurm": Suite(
         commands=("slurmctld", "slurmd", "sbatch", "srun"),
         install="apt-get install -y --no-install-recommends slurm-wlm",

@@ -15,22 +15,22 @@ scenario = load_scenario("config/theory.yaml")
 base = Path("results/theory")
 
 # %%
-from frl.report.show import figure, trials
+from frl.report.show import commands, figure, trials, tuned
 from frl.theory import show
 
-# %% [markdown]
-# # The answer
-#
-# The servers and the simulated clock that train on MuJoCo drive problems whose optimum and gradient are known exactly.
-# So the mean gap J* − J(θ) is known at every gradient, and exponents can be measured. ε is a gap as a multiple of the
-# first one. K_ε is the number of gradients, of all N agents together, after which the mean gap over the seeds is at
-# most ε. Intervals are 95 %, from resampling the seeds.
+show.masthead(scenario, base)
 
 # %%
 show.answer(scenario, base)
 
 # %% [markdown]
-# # What was measured
+# The servers and the simulated clock that train on MuJoCo drive problems whose optimum and gradient are known exactly.
+# So the mean gap J* − J(θ) is known at every gradient, and exponents can be measured. ε is a gap as a multiple of the
+# first one. K_ε is the number of gradients, of all N agents together, after which the mean gap over the seeds is at
+# most ε. Intervals are 95 %, from resampling the seeds.
+
+# %% [markdown]
+# ## What was measured
 
 # %% tags=["figure-theory-rates"]
 show.title(base, "rates")
@@ -93,22 +93,22 @@ figure(
 )
 
 # %% [markdown]
-# # Claims
+# ## Claims
 
 # %%
 show.claims(scenario, base)
 
 # %% [markdown]
-# # How it was tuned
+# ## How it was tuned
 
 # %%
-show.tuned(scenario)
+tuned(scenario)
 
 # %%
 trials(scenario)
 
 # %% [markdown]
-# # Limits
+# ## Limits
 #
 # - These are small problems with a handful of parameters, and noise of constant size unless trajectories are sampled:
 #   no network and no critic.
@@ -120,7 +120,18 @@ trials(scenario)
 show.incomplete(base)
 
 # %% [markdown]
-# # Provenance
+# ## Provenance
+#
+# ### Run it again
+#
+# The first command takes over the published cells, so that the second runs none and builds this report anew. The third
+# runs one cell again and compares the bytes.
+
+# %%
+commands(scenario)
+
+# %% [markdown]
+# ### Cost, versions, digests
 
 # %%
 show.cost(base)

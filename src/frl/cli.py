@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from frl import commands
+from frl import commands, run_commands
 
 EPILOG = """\
 A scenario is one YAML file that is complete by itself (config/README.md explains each key). Examples:
@@ -26,6 +26,9 @@ A scenario is one YAML file that is complete by itself (config/README.md explain
 
 The workflow runs these commands for a whole scenario: snakemake --cores 2 --configfile config/quick.yaml
 """
+
+
+EXAMPLE = "e.g. results/quick/runs/Swimmer/afedpg/n1/seed0.csv"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,10 +91,15 @@ def parser() -> argparse.ArgumentParser:
         subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
     )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
+    watch = _add_scenario_command(
+        subparsers, "watch", commands.watch, "show how far a scenario is while its runs are made, until all are done"
+    )
+    watch.add_argument("--once", action="store_true", help="show it once")
     _add_analysis(subparsers)
     publish = _add_scenario_command(
         subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
     )
+    publish.epilog = "Policies are not copied: they do not compress, and `frl reproduce` makes them again."
     publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
     _add_others(subparsers)
     return top
@@ -150,7 +158,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
 
 
 def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
-    command = _add_scenario_command(subparsers, "train", commands.train, "train one run of a scenario")
+    command = _add_scenario_command(subparsers, "train", run_commands.train, "train one run of a scenario")
     command.description = (
         "Train one run of a scenario and write its CSV and meta data below RESULTS/<scenario>/runs. A run that was "
         "finished before with the same settings and the same code is taken from the store instead."
@@ -170,6 +178,22 @@ def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     )
 
 
+def _add_evaluate(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
+    command = subparsers.add_parser(
+        "evaluate",
+        help="play the last policy of a finished run",
+        description="Play a finished run's last policy on episodes that the run did not play, and print mean, standard "
+        "deviation and 95 % interval of return and episode length. The policy is taken from the store of the results "
+        "folder in which RUN.csv lies; published archives hold none, `frl reproduce` makes it again.",
+    )
+    command.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
+    command.add_argument("--episodes", type=int, metavar="N", help="how many, 2 or more (default: 100)")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of starts and noise (default: 0)")
+    command.add_argument("--mean-action", action="store_true", help="play the policy's mean action, not a sample")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(command=run_commands.evaluate)
+
+
 def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema = subparsers.add_parser(
         "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
@@ -177,17 +201,22 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema.add_argument(
         "--check", type=Path, metavar="FILE", help="compare with FILE instead; exit code 2 if it differs"
     )
+    schema.add_argument("--manual", type=Path, metavar="FILE", help="write the tables of settings in FILE anew instead")
     schema.set_defaults(command=commands.schema)
     again = subparsers.add_parser(
         "reproduce",
         help="train a finished run again and compare",
         description="Train a finished run again from the specification in its meta file, not from the store, and "
-        "compare the two: byte for byte on a processor with the same vector instructions. Exit code 1 if they differ.",
+        "compare the two: byte for byte on a processor with the same vector instructions. Exit code 1 if they differ. "
+        "Where they are the same, the run's last policy is kept in the store if it was not.",
     )
-    again.add_argument("run", type=Path, metavar="RUN.csv", help="e.g. results/quick/runs/Swimmer/afedpg/n1/seed0.csv")
-    again.set_defaults(command=commands.reproduce)
+    again.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
+    again.set_defaults(command=run_commands.reproduce)
+    _add_evaluate(subparsers)
     store = subparsers.add_parser(
-        "store", help="pack or unpack finished runs", description="Pack or unpack finished runs."
+        "store",
+        help="pack or unpack finished runs",
+        description="Pack or unpack finished runs, with the policies that are kept.",
     )
     store.add_argument("action", choices=("export", "import"))
     store.add_argument("archive", type=Path, metavar="ARCHIVE", help="a tar file; .gz, .xz and .bz2 compress")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
     from frl.runs.lineage import Lineage
-    from frl.scenario.kinds import AnyRun, AnyScenario
+    from frl.scenario.kinds import AnyScenario
     from frl.scenario.scenario import Scenario
     from frl.scenario.theory import TheoryScenario
 
@@ -34,52 +33,6 @@ def _training(arguments: argparse.Namespace) -> Scenario:
     from frl.scenario.loading import load_training
 
     return load_training(arguments.scenario)
-
-
-def _spec(arguments: argparse.Namespace, scenario: AnyScenario) -> AnyRun:
-    from frl.scenario.choose import chosen
-
-    spec = chosen(scenario, vars(arguments))
-    if not _is_theory(scenario) and arguments.seed not in scenario.seeds:
-        print(f"frl: note: seed {arguments.seed} is not in the scenario: no figure will show it", file=sys.stderr)
-    return spec
-
-
-def train(arguments: argparse.Namespace) -> None:
-    from frl.runs.memory import refuse_what_cannot_fit
-    from frl.runs.paths import run_paths
-    from frl.runs.progress import Progress
-    from frl.runs.runner import run_one
-    from frl.scenario.kinds import unit
-    from frl.spec import RunSpec
-
-    scenario = _scenario(arguments)
-    spec, name = _spec(arguments, scenario), scenario.name
-    every = _checkpoint_every(arguments.checkpoint_every)
-    if isinstance(spec, RunSpec):
-        refuse_what_cannot_fit(spec)
-    with Progress(spec.run_id, unit=unit(spec)) as progress:
-        shown = None if arguments.quiet else progress
-        outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
-    if not arguments.quiet:
-        print(f"{outcome}: {run_paths(spec, arguments.results, name)[0]}")
-
-
-def _checkpoint_every(given: str | None) -> float:
-    """Seconds between checkpoints: the option, else $FRL_CHECKPOINT_EVERY (for a workflow's jobs), else the default."""
-    from frl.errors import SpecError
-    from frl.runs.runner import CHECKPOINT_EVERY_S
-
-    name, text = "--checkpoint-every", given
-    if text is None:
-        name, text = "FRL_CHECKPOINT_EVERY", os.environ.get("FRL_CHECKPOINT_EVERY", str(CHECKPOINT_EVERY_S))
-    try:
-        every = float(text)
-    except ValueError:
-        every = -1.0
-    if not every >= 0:
-        raise SpecError(f"{name} = {text!r}: must be a number of seconds, 0 or more")
-    return every
 
 
 def runs(arguments: argparse.Namespace) -> None:
@@ -118,6 +71,17 @@ def plan(arguments: argparse.Namespace) -> None:
     scenario = _scenario(arguments)
     for line in plan(list(scenario.runs()), arguments.results, scenario.name, arguments.cores).lines():
         print(line)
+
+
+def watch(arguments: argparse.Namespace) -> None:
+    from frl.runs.live import Live
+
+    scenario = _scenario(arguments)
+    live = Live(scenario.runs(), arguments.results, scenario.name)
+    if arguments.once:
+        print("\n".join(live.lines()))
+    else:
+        live.watch()
 
 
 def _lineage(arguments: argparse.Namespace, scenario: AnyScenario, **report: Any) -> Lineage:
@@ -237,10 +201,14 @@ def publish(arguments: argparse.Namespace) -> None:
 
 def schema(arguments: argparse.Namespace) -> None:
     from frl.errors import SpecError
+    from frl.runs.files import write_atomically
+    from frl.scenario.manual import renewed
     from frl.scenario.schema import schema_text
 
     text = schema_text()
-    if arguments.check is None:
+    if arguments.manual is not None:
+        write_atomically(arguments.manual, renewed(arguments.manual.read_text(encoding="utf-8")))
+    elif arguments.check is None:
         print(text, end="")
     elif arguments.check.read_text(encoding="utf-8") != text:
         raise SpecError(f"{arguments.check} is out of date; write it anew: frl schema > {arguments.check}")
@@ -252,17 +220,6 @@ def store(arguments: argparse.Namespace) -> None:
     store = Store(arguments.results)
     count = store.export(arguments.archive) if arguments.action == "export" else store.import_(arguments.archive)
     print(f"{count} runs {arguments.action}ed: {arguments.archive}")
-
-
-def reproduce(arguments: argparse.Namespace) -> None:
-    from frl.runs.progress import Progress
-    from frl.runs.reproduce import reproduce
-
-    with Progress(arguments.run.stem) as progress:
-        outcome = reproduce(arguments.run, progress)
-    print(f"{arguments.run}: {outcome.message}")
-    if not outcome.agrees:
-        raise SystemExit(1)
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -62,6 +62,8 @@ def _message(item: ErrorDetails, model: type[BaseModel]) -> str:
         return f"should be an integer; this is {what}, write it as in 1_000_000"
     if kind == "too_short":
         return f"needs at least {item['ctx']['min_length']} entry"
+    if kind == "too_long":
+        return f"has {item['ctx']['actual_length']} entries; at most {item['ctx']['max_length']} allowed"
     if kind == "string_pattern_mismatch" and loc[-1] == "name":
         return "should be lower-case letters, digits, - and _, a letter or digit first"
     plain = {
@@ -85,7 +87,7 @@ def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         if tagged := [m for m in nested if _tag(m) == part]:
             model, nested = tagged[0], []
-        elif part != "[key]" and not str(part).startswith(("dict[", "literal[")):
+        elif part not in ("[key]", "[list]", "[map]") and not str(part).startswith(("dict[", "literal[")):
             places.append(part if isinstance(part, str) and part.isprintable() and len(part) <= 60 else shown(part))
             if (field := model.model_fields.get(str(part))) is not None:
                 nested = _models_in(field.annotation)

@@ -81,26 +81,12 @@ class EstimatorSpec(Settings):
 
 
 class CriticSpec(Settings):
-    """The value function: one for all agents, one for each, or none."""
+    """The value function, each agent's own."""
 
-    mode: Literal["average", "delta", "gradients", "local", "linear", "none"] = "average"
-    """Shared: agents send its change, of which the server adds 1/N (average) or all (delta), or gradients for the
-    server's Adam (gradients). Each agent's own: a network (local), or a regression on recent data (linear). Or none."""
-    hidden: tuple[Count, ...] = (64, 64)
-    """Widths of the hidden layers."""
-    learning_rate: Positive = 1e-3
-    """Adam's step size."""
-    epochs: Count = 2
-    """Passes over each batch."""
-    minibatches: Count = 2
-    """Minibatches a pass."""
-    value_scale: Positive = 100.0
-    """Typical size of a discounted return: the network predicts V / value_scale, which should be of order one."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether there is one for all agents."""
-        return self.mode in ("average", "delta", "gradients")
+    mode: Literal["linear", "none"] = "linear"
+    """linear: least squares on the agent's recent data, for features of observation and time; none: V = 0."""
+    memory: Annotated[Number, Field(ge=0, lt=1)] = 0.8
+    """Weight of a batch's data when the next one is fitted; the one after that multiplies it again, and so on."""
 
 
 class NormalizerSpec(Settings):
@@ -290,10 +276,6 @@ class RunSpec(Settings):
             raise ValueError(
                 "critic.mode = 'none' needs whole episodes (sampling.trajectories): nothing bootstraps a cut"
             )
-        if self.sampling.trajectories is None and self.critic.minibatches > self.steps_per_upload:
-            raise ValueError(
-                f"critic.minibatches = {self.critic.minibatches}: more than the {self.steps_per_upload} steps of a task"
-            )
         if self.estimator.standardize and self.steps_per_upload < 2:
             raise ValueError("estimator.standardize leaves nothing of a task of one step; set it to false")
         independent = self.sampling.trajectories or self.sampling.lanes
@@ -317,13 +299,6 @@ class RunSpec(Settings):
             raise ValueError(
                 "normalizer.mode = 'local': where the agents' environments differ the same parameters would be other "
                 "policies for other agents; use federated or none"
-            )
-        bootstraps = self.sampling.trajectories is None or self.estimator.name in ("gae", "nstep")
-        if given.any and self.critic.shared and bootstraps:
-            raise ValueError(
-                f"critic.mode = {self.critic.mode!r}: where the agents' environments differ one value function "
-                "fits none of them, and bootstrapping from it biases every gradient; use local or linear, or whole "
-                "episodes (sampling.trajectories) with estimator.name reward_to_go or gpomdp: a baseline cannot bias"
             )
         if given.any and self.evaluation.episodes % self.n_agents:
             raise ValueError(
@@ -374,8 +349,11 @@ class RunSpec(Settings):
         return (self.evaluations + len(mean_action)) * self.evaluation.episodes * 1000
 
     def to_json(self) -> str:
-        """Canonical JSON: every setting, defaults included, keys sorted."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Canonical JSON: every setting that is not empty, defaults included, keys sorted.
+
+        So a setting that a later version adds, empty unless given, changes no digest.
+        """
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True)
 
     def digest(self, code_digest: str) -> str:
         """Hex SHA-256 of this spec and of the code that runs it (:func:`frl.runs.provenance.code_digest`)."""

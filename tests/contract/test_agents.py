@@ -10,7 +10,6 @@ import pytest
 from frl.spec import RunSpec
 from frl.training import envs
 from frl.training.agent import Agents, make_environment
-from frl.training.critic import Critic
 from frl.training.evaluation import Point
 from frl.training.loop import Training
 from frl.training.normalizer import Normalizer
@@ -20,7 +19,7 @@ from frl.training.servers.base import Task
 
 def spec(**settings):
     base = {"environment": "Hopper", "algorithm": "afedpg", "n_agents": 2, "seed": 0, "steps_per_agent": 1000}
-    small = {"policy": {"hidden": (8,)}, "critic": {"hidden": (8,)}, "sampling": {"lanes": 4, "segment_steps": 8}}
+    small = {"policy": {"hidden": (8,)}, "sampling": {"lanes": 4, "segment_steps": 8}}
     return RunSpec(**{**base, **small, **settings})
 
 
@@ -38,35 +37,27 @@ def test_what_leaves_an_agent_does_not_depend_on_how_much_it_sampled(sampling):
         "agent",
         "step",
         "gradient",
-        "critic",
         "normalizer",
         "coded",
     }
     assert work.update.coded is None
     policy = 11 * 8 + 8 + 8 * 3 + 3 + 3
-    critic = 11 * 8 + 8 + 8 * 1 + 1
     assert work.update.gradient.shape == (policy,)
-    assert work.update.nbytes == 8 + 8 + 4 * policy + 4 * critic + 8 * (1 + 2 * 11)
+    assert work.update.nbytes == 8 + 8 + 4 * policy + 8 * (1 + 2 * 11)
 
 
 @pytest.mark.parametrize("mode", ["local", "none"])
-def test_nothing_but_the_gradient_leaves_where_critic_and_normaliser_are_not_federated(mode):
+def test_nothing_but_the_gradient_leaves_where_the_normaliser_is_not_federated(mode):
     run = spec(
-        critic={"mode": mode, "hidden": (8,)},
         normalizer={"mode": mode},
         estimator={"name": "reward_to_go"},
         sampling={"trajectories": 2},
     )
     training = Training(run)
     task = training.server.start()[0]
-    assert task.critic is None
     assert task.normalizer is None
     update = training.agents.work([task])[0].update
-    assert update.critic is None
     assert update.normalizer is None
-    if mode == "local":
-        one, other = (training.agents.each[agent].baseline.phi for agent in (0, 1))
-        assert not np.array_equal(one, other)
     assert (training.agents.each[0].sums[0] > 0) == (mode == "local")
 
 
@@ -111,11 +102,11 @@ def test_agents_sampled_together_answer_bit_for_bit_as_alone(name, sampling, hid
                 together.server.shared.normalizer
                 + run.stream("test", agent).random() * np.r_[5, np.ones(len(together.server.shared.normalizer) - 1)]
             )
-            tasks.append(Task(agent, 0, theta, together.server.shared.critic, sums))
+            tasks.append(Task(agent, 0, theta, sums))
         for work, task in zip(together.agents.work(tasks), tasks, strict=True):
             (other,) = alone.agents.work([task])
             assert (work.env_steps, work.returns) == (other.env_steps, other.returns)
-            for field in ("gradient", "critic", "normalizer"):
+            for field in ("gradient", "normalizer"):
                 np.testing.assert_array_equal(getattr(work.update, field), getattr(other.update, field))
 
 
@@ -147,12 +138,12 @@ def test_agents_sample_different_data():
 
 def test_the_gradient_is_taken_at_the_tasks_parameters():
     run = spec()
-    policy, critic = GaussianPolicy(11, 3, (8,), 0.0), Critic(11, (8,), 100.0)
-    theta, phi = policy.init(run.stream("policy")), critic.init(run.stream("critic"))
+    policy = GaussianPolicy(11, 3, (8,), 0.0)
+    theta = policy.init(run.stream("policy"))
 
     def gradient(shift):
-        task = Task(0, 0, theta + np.float32(shift), phi, np.zeros(23))
-        return Agents(run, policy, critic).work([task])[0].update.gradient
+        task = Task(0, 0, theta + np.float32(shift), np.zeros(23))
+        return Agents(run, policy).work([task])[0].update.gradient
 
     np.testing.assert_array_equal(gradient(0), gradient(0))
     assert not np.allclose(gradient(0), gradient(0.1))
@@ -217,25 +208,28 @@ def test_advantages_bootstrap_where_they_must(name, sampling):
     estimator = {"standardize": False, "discount": discount, "gae_lambda": gae_lambda}
     training = Training(spec(environment=name, sampling=sampling, estimator=estimator, normalizer={"mode": "none"}))
     agent, steps, batches = watched(training)
-    critic = agent.baseline.critic
-    phi = training.server.shared.critic + np.random.default_rng(0).normal(0, 0.3, critic.size).astype(np.float32)
+    critic = agent.critic
+    critic.weight = np.random.default_rng(0).normal(0, 0.3, critic.weight.shape)
+    critic.fit = lambda *_: None
     if "lanes" in sampling:
         training.agents.sampler.env.limit[:6] = np.arange(5, 29, 4)  # truncations inside a segment
-    task = dataclasses.replace(training.server.start()[0], critic=phi)
+    task = training.server.start()[0]
     ends = {"terminated": 0, "truncated": 0}
     for _ in range(2):
         steps.clear()
         training.agents.work([task])
         batch = batches[-1]
-        advantage, target = agent._advantages(batch, phi)
-        values = critic.value(phi, batch.observation_TBO.reshape(-1, batch.observation_TBO.shape[2]))
+        advantage, target = agent._advantages(batch)
+        observed = batch.observation_TBO.reshape(-1, batch.observation_TBO.shape[2])
+        values = critic.value(observed, batch.elapsed_TB.reshape(-1))
         value_TB = values.reshape(batch.reward_TB.shape)
         for lane in range(batch.reward_TB.shape[1]):
             mine = [(t, int(np.flatnonzero(s[0] == lane)[0]), s) for t, s in enumerate(steps) if lane in s[0]]
             assert batch.valid_TB[:, lane].sum() == len(mine)
             carried = 0.0
             for t, row, (_, observation, reward, terminated, truncated) in reversed(mine):
-                after = critic.value(phi, observation[row].astype(np.float32)[None])[0]
+                next_elapsed = batch.elapsed_TB[t, lane][None] + 1
+                after = critic.value(observation[row].astype(np.float32)[None], next_elapsed)[0]
                 ended = terminated[row] or truncated[row]
                 delta = reward[row] + discount * (0.0 if terminated[row] else after) - value_TB[t, lane]
                 carried = delta + (0.0 if ended else discount * gae_lambda * carried)
@@ -252,9 +246,16 @@ def test_batches_are_standardised_weighted_and_counted_over_real_steps_only(samp
     estimator = {"name": "gpomdp", "discount": 0.9}
     training = Training(spec(sampling=sampling, estimator=estimator))
     agent, _, batches = watched(training)
+    seen, advantages = [], agent._advantages
+
+    def watched_advantages(batch):
+        seen.append((result := advantages(batch))[0])
+        return result
+
+    agent._advantages = watched_advantages
     work = training.agents.work(training.server.start()[:1])[0]
     batch = batches[-1]
-    advantage, _ = agent._advantages(batch, training.server.shared.critic)
+    advantage = seen[-1]
     valid = batch.valid_TB
     assert work.env_steps == valid.sum() == work.update.normalizer[0]
     standardised = (advantage / 0.9**batch.elapsed_TB)[valid]

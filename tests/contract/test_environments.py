@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
 from frl.training.envs import MAKE
+from frl.training.physics import Physics, model_path
 
 TASKS = [(name, version) for name in MAKE for version in ("v4", "v5")]
 LANES, STEPS = 2, 1100  # beyond the 1,000-step limit, so that truncation is compared too
@@ -74,3 +76,26 @@ def test_a_lane_does_not_depend_on_its_neighbours(name):
         action = rng.uniform(-1, 1, (3, alone.action_size)) * alone.action_high
         some = together.step(action[[0, 1]], np.array([0, 1]))
         np.testing.assert_array_equal(some[0][1], alone.step(action[[1]])[0][0])
+
+
+FILES = ("swimmer.xml", "half_cheetah.xml", "hopper.xml", "walker2d.xml", "walker2d_v5.xml", "ant.xml", "humanoid.xml")
+CONTACT = ("geom", "dim", "dist", "pos", "frame", "friction", "solref", "solreffriction", "solimp", "includemargin")
+
+
+@pytest.mark.parametrize("xml", FILES)
+def test_contacts_are_those_of_the_file_in_its_order_however_the_robot_lies(xml):
+    original = mujoco.MjModel.from_xml_path(str(model_path(xml)))
+    physics, expected = Physics(xml, 1, 1), mujoco.MjData(original)
+    rng, contacts = np.random.default_rng(0), 0
+    for _ in range(300):
+        qpos = original.qpos0 + rng.normal(0, 1, original.nq)  # limbs through each other and through the floor
+        expected.qpos[:], expected.qvel[:], expected.qacc_warmstart[:] = qpos, 0, 0
+        physics.reset(0, qpos, np.zeros(original.nv))
+        mujoco.mj_forward(original, expected)
+        for name in CONTACT:
+            np.testing.assert_array_equal(
+                getattr(physics.data.contact, name), getattr(expected.contact, name), err_msg=name
+            )
+        np.testing.assert_array_equal(physics.data.qacc, expected.qacc)
+        contacts += expected.ncon
+    assert contacts > 300 or xml == "swimmer.xml"

@@ -10,14 +10,13 @@ import pytest
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.agent import Agents
-from frl.training.critic import Critic
 from frl.training.loop import Training
 from frl.training.servers.base import Payload, Update
 
 
 def spec(**settings):
     base = {"environment": "Hopper", "algorithm": "afedpg", "n_agents": 3, "seed": 0, "steps_per_agent": 96}
-    small = {"policy": {"hidden": (8,)}, "critic": {"hidden": (8,)}, "sampling": {"lanes": 4, "segment_steps": 8}}
+    small = {"policy": {"hidden": (8,)}, "sampling": {"lanes": 4, "segment_steps": 8}}
     return RunSpec(**{**base, **small, "evaluation": {"episodes": 1}, **settings})
 
 
@@ -90,7 +89,7 @@ class Flipping:
 
 
 def test_an_adversary_may_replace_the_payload_and_its_rewards_and_nothing_else():
-    assert {field.name for field in dataclasses.fields(Payload)} == {"gradient", "critic", "normalizer"}
+    assert {field.name for field in dataclasses.fields(Payload)} == {"gradient", "normalizer"}
     plain = {"estimator": {"name": "reward_to_go", "standardize": False}, "critic": {"mode": "none"}}
     run = spec(sampling={"trajectories": 2}, **plain)
     honest, malicious = Training(run), Training(run)
@@ -127,12 +126,9 @@ def test_a_method_may_turn_its_gradient_into_a_natural_direction(monkeypatch):
 
 @pytest.mark.parametrize("sampling", [{"lanes": 4, "segment_steps": 8}, {"trajectories": 2}])
 def test_an_agent_with_its_own_lanes_only_answers_as_among_all(sampling):
-    run = spec(
-        sampling=sampling, heterogeneity={"gear": (0.5, 2)}, critic={"mode": "local"}, evaluation={"episodes": 3}
-    )
+    run = spec(sampling=sampling, heterogeneity={"gear": (0.5, 2)}, evaluation={"episodes": 3})
     everyone = Training(run)
-    critic = Critic(11, run.critic.hidden, run.critic.value_scale)
-    alone = {index: Agents(run, everyone.policy, critic, only=[index]) for index in range(3)}
+    alone = {index: Agents(run, everyone.policy, only=[index]) for index in range(3)}
     assert len(alone[2].sampler.env.all_lanes) == len(everyone.agents.sampler.env.all_lanes) // 3
     tasks = everyone.server.start()
     for _ in range(2):

@@ -124,15 +124,13 @@ class TestContract:
         assert np.linalg.norm(server.parameters) < 0.2 * start
 
     def test_shared_state_is_absorbed_once_per_update_and_sent_with_tasks(self, name):
-        shared = SharedState(critic=np.zeros(3), mixing=0.25, normalizer=np.zeros(5))
+        shared = SharedState(normalizer=np.zeros(5))
         server = make(name, shared=shared)
         queue = server.start()
         for _ in range(8):
             task = queue.pop(0)
-            queue += server.receive(answer(task, critic=np.ones(3), normalizer=np.ones(5)))
-        np.testing.assert_allclose(server.shared.critic, 8 * 0.25)
+            queue += server.receive(answer(task, normalizer=np.ones(5)))
         np.testing.assert_allclose(server.shared.normalizer, 8)
-        np.testing.assert_allclose(queue[-1].critic, server.shared.critic)
         np.testing.assert_array_equal(queue[-1].normalizer, server.shared.normalizer)
 
     def test_agents_gradient_is_an_ascent_direction_of_the_same_shape(self, name):
@@ -150,14 +148,14 @@ class TestContract:
 def test_fedpg_does_not_depend_on_the_order_of_arrival():
     traces = []
     for seed in range(3):
-        shared = SharedState(critic=np.zeros(3, np.float32), mixing=0.25)
+        shared = SharedState(normalizer=np.zeros(3))
         server = make("fedpg", dtype=np.float32, shared=shared)
         queue, order = server.start(), np.random.default_rng(seed)
         for _ in range(40):
             task = queue.pop(int(order.integers(len(queue))))
-            critic = np.random.default_rng([task.agent, task.step]).standard_normal(3).astype(np.float32)
-            queue += server.receive(answer(task, critic=critic))
-        traces.append(np.concatenate((server.parameters, shared.critic)))
+            sums = np.random.default_rng([task.agent, task.step]).standard_normal(3)
+            queue += server.receive(answer(task, normalizer=sums))
+        traces.append(np.concatenate((server.parameters, shared.normalizer)))
     np.testing.assert_array_equal(traces[0], traces[1])
     np.testing.assert_array_equal(traces[0], traces[2])
 
@@ -206,11 +204,11 @@ def test_schedules():
 
 
 def test_messages_count_their_bytes():
-    task = Task(0, 3, np.zeros(10, np.float32), critic=np.zeros(4, np.float32), normalizer=np.zeros(5))
-    assert task.nbytes == 8 + 8 + 40 + 16 + 40
+    task = Task(0, 3, np.zeros(10, np.float32), normalizer=np.zeros(5))
+    assert task.nbytes == 8 + 8 + 40 + 40
     assert Update(0, 3, np.zeros(10, np.float32)).nbytes == 8 + 8 + 40
     assert Update(0, 3, None).nbytes == 1  # a flag
-    assert Update(0, 3, None, critic=np.zeros(4, np.float32)).nbytes == 8 + 8 + 16
+    assert Update(0, 3, None, normalizer=np.zeros(5)).nbytes == 8 + 8 + 40
 
 
 @pytest.mark.parametrize("name", [name for name in SERVERS if not SERVERS[name].lazy])

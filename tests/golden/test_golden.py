@@ -42,11 +42,8 @@ WHOLE = {"sampling": {"trajectories": 2}, "estimator": {"name": "reward_to_go", 
 VARIANTS = {
     "whole episodes": WHOLE,
     "without a critic": {**WHOLE, "critic": {"mode": "none"}},
-    "critic by gradients": {"critic": {"hidden": (16,), "mode": "gradients"}},
-    "linear critic": {"critic": {"mode": "linear"}},
     "unequal agents": {
         "heterogeneity": {"gear": (0.8, 1.25)},
-        "critic": {"mode": "local"},
         "evaluation": {"episodes": 3},
     },
 }
@@ -61,7 +58,6 @@ def trace(name):
         "seed": 7,
         "steps_per_agent": 256,
         "policy": {"hidden": (16,)},
-        "critic": {"hidden": (16,)},
         "sampling": {"lanes": 8, "segment_steps": 8},
         "evaluation": {"episodes": 2},
         **VARIANTS.get(name, {}),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from frl.runs import named
 from frl.runs.provenance import LIBRARIES, library_versions
 from frl.runs.reproduce import reproduce
 from frl.runs.store import Store, key_of_published
@@ -50,7 +51,7 @@ def test_there_are_published_runs_to_check(runs):
 
 @pytest.mark.parametrize("number", range(CHECKED))
 def test_a_published_run_is_made_again(runs, number):
-    outcome = reproduce(runs[number])
+    outcome = reproduce(named.read(runs[number]))
     assert outcome.agrees, outcome.message
 
 

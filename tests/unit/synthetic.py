@@ -94,16 +94,17 @@ def true_return(spec: RunSpec, steps_per_agent: float) -> float:
 
 
 def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> list[dict[str, Any]]:
-    """The rows of one run; `diverge_at` is the point at which it diverges."""
+    """The rows of one run, to its horizon or its `stop_at`; `diverge_at` is the point at which it diverges."""
     rng = spec.stream("synthetic")
     level = noise * rng.normal()
     rate = float((1 / waiting.task_seconds(spec)).sum())
     if spec.algorithm in SYNCHRONOUS:
         rate = spec.n_agents / waiting.round_seconds(spec)
     steps_a_task = spec.sampling.lanes * spec.sampling.segment_steps
-    result = []
+    budget = max(spec.env_steps_budget, int(np.ceil(spec.sim_seconds * rate)) * steps_a_task)
+    result: list[dict[str, Any]] = []
     for point in range(POINTS + 1):
-        uploads = int(np.ceil(point * spec.env_steps_budget / POINTS / steps_a_task))
+        uploads = int(np.ceil(point * budget / POINTS / steps_a_task))
         total = uploads * steps_a_task
         value = true_return(spec, total / spec.n_agents) + level + 0.3 * noise * rng.normal()
         row: dict[str, Any] = dict.fromkeys(COLUMNS)
@@ -134,6 +135,9 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
         if SERVERS[spec.algorithm].lazy:
             _upload_every_other_time(row, result, spec.n_agents)
         result.append(row)
+        last = [each["eval_return_mean"] for each in result[-2:]]
+        if spec.stop_at is not None and len(last) == 2 and min(last) >= spec.stop_at:
+            break
         if diverge_at is not None and point == diverge_at:
             row |= {
                 "point": point - 1,
@@ -159,8 +163,10 @@ def _upload_every_other_time(row: dict[str, Any], before: list[dict[str, Any]], 
 
 def frame(of: Scenario, **options: Any) -> pd.DataFrame:
     """All runs of the scenario as `frl collect` puts them together; options as for :func:`rows`."""
-    data = [row | {"method": spec.method} for spec in of.runs() for row in rows(spec, **options)]
-    return pd.DataFrame(data).astype({"eval_return_mean": "float64"})
+    data = [
+        row | {"method": spec.method, "stop_at": spec.stop_at} for spec in of.runs() for row in rows(spec, **options)
+    ]
+    return pd.DataFrame(data).astype({"eval_return_mean": "float64", "stop_at": "float64"})
 
 
 def csv_text(data: list[dict[str, Any]]) -> str:
@@ -172,7 +178,7 @@ def csv_text(data: list[dict[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def meta(spec: RunSpec, data: list[dict[str, Any]]) -> dict[str, Any]:
+def meta(spec: RunSpec, data: list[dict[str, Any]], instructions: str = "AVX2") -> dict[str, Any]:
     """The facts of one run."""
     total = data[-1]["env_steps_total"]
     return {
@@ -185,7 +191,7 @@ def meta(spec: RunSpec, data: list[dict[str, Any]]) -> dict[str, Any]:
                      "frl": "0.1.0"},
         "git": {"commit": "c0ffee", "dirty": False},
         "cpu": "Imaginary CPU",
-        "cpu_capability": "AVX2",
+        "cpu_capability": instructions,
         "platform": "Linux-x86_64",
         "started": "2026-01-01T00:00:00+00:00",
         "wall_time_s": total / 20_000,
@@ -203,12 +209,12 @@ def run_path(results: Path, of: Scenario, spec: RunSpec) -> Path:
     return results / of.name / "runs" / f"{spec.run_id}.csv"
 
 
-def write_run(results: Path, of: Scenario, spec: RunSpec, **options: Any) -> Path:
+def write_run(results: Path, of: Scenario, spec: RunSpec, instructions: str = "AVX2", **options: Any) -> Path:
     """Write one run's CSV and meta file; options as for :func:`rows`."""
     data = rows(spec, **options)
     path = run_path(results, of, spec)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_files(path, csv_text(data), meta(spec, data))
+    write_files(path, csv_text(data), meta(spec, data, instructions))
     return path
 
 

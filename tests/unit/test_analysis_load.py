@@ -36,8 +36,8 @@ def test_collects_every_row_in_order_of_the_grid_without_changing_a_digit(result
     load.collect(SMALL, results, tmp_path / "base", partial=False)
     text = (tmp_path / "base" / "curves.csv").read_text()
     parts = [synthetic.run_path(results, SMALL, spec).read_text().split("\n", 1)[1] for spec in SMALL.runs()]
-    named = "".join(parts).replace("v4,afedpg,", "v4,afedpg,afedpg,")
-    assert text == ",".join(COLUMNS).replace("algorithm,", "algorithm,method,") + "\n" + named
+    named = "".join(parts).replace("v4,afedpg,", "v4,afedpg,afedpg,").replace("\n", ",\n")
+    assert text == ",".join(COLUMNS).replace("algorithm,", "algorithm,method,") + ",stop_at\n" + named
     frame = load.read_curves(tmp_path / "base")
     assert tuple(frame.columns) == load.CURVES_COLUMNS
     assert frame["uplink_bytes"].dtype == "int64"
@@ -241,13 +241,16 @@ def test_a_run_that_really_diverged_is_collected_and_aligned(tmp_path: Path, mon
 
 def test_a_run_that_stopped_at_its_threshold_is_whole_and_one_that_was_cut_is_not(tmp_path: Path) -> None:
     scenario = real_scenario()
-    stopping = Scenario(**scenario.model_dump() | {"run": scenario.run | {"stop_at": -1000}})
-    for each, name in ((stopping, "stopped"), (scenario, "cut")):
-        (spec,) = each.runs()
-        real_run(tmp_path, stopping)
-        table = run_paths(next(stopping.runs()), tmp_path, stopping.name)[0].read_text()
-        problems = list(load._problems(pd.read_csv(io.StringIO(table), dtype=load.DTYPES), spec))
-        assert [problem.split(":")[0] for problem in problems] == ([] if name == "stopped" else ["truncated"])
+    low = scenario.model_dump() | {"thresholds": {"Swimmer": "-1000 return"}, "claims": None}
+    stopping = Scenario(**low | {"run": scenario.run | {"stop_at": -1000}})
+    longer = Scenario(**scenario.model_dump() | {"run": scenario.run | {"steps_per_agent": 64, "sim_seconds": 1e6}})
+    (spec,) = stopping.runs()
+    real_run(tmp_path, stopping)
+    table = run_paths(spec, tmp_path, stopping.name)[0].read_text()
+    for each, complaint in ((stopping, ""), (scenario, "environment steps"), (longer, "simulated seconds")):
+        problems = list(load._problems(pd.read_csv(io.StringIO(table), dtype=load.DTYPES), next(each.runs())))
+        assert len(problems) == bool(complaint)
+        assert all("truncated" in problem and complaint in problem for problem in problems)
 
 
 def test_runs_of_other_training_code_are_not_mixed_in(results: Path, tmp_path: Path) -> None:

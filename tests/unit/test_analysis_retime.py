@@ -25,7 +25,7 @@ def spec(**settings: Any) -> RunSpec:
     """Three agents; the budget and some evaluations fall into the middle of a round."""
     small: dict[str, Any] = {
         "environment": "Swimmer", "algorithm": "fedpg", "n_agents": 3, "seed": 0, "steps_per_agent": 400,
-        "policy": {"hidden": (8,)}, "critic": {"hidden": (8,)}, "sampling": {"lanes": 8, "segment_steps": 8},
+        "policy": {"hidden": (8,)}, "sampling": {"lanes": 8, "segment_steps": 8},
         "evaluation": {"episodes": 1},
     }  # fmt: skip
     return RunSpec(**{**small, **settings})

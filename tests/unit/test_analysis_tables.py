@@ -101,6 +101,39 @@ def test_numbers_of_the_tables(tmp_path: Path) -> None:
     assert (final["final_return_low"] < final["final_return"]).all()
 
 
+def test_one_table_says_what_the_others_say_of_tasks_with_seeds_and_methods_of_their_own(tmp_path: Path) -> None:
+    methods = [
+        {"algorithm": "fedpg", "n_agents": (4,), "environments": ("Swimmer",)},
+        {"algorithm": "afedpg", "n_agents": (1, 4)},
+    ]
+    seeds = {"Swimmer": tuple(range(6)), "Hopper": (0, 1, 2)}
+    scenario = synthetic.scenario(("Swimmer", "Hopper"), seeds, methods, claims=None)  # type: ignore[arg-type]
+    base = collected(tmp_path, scenario)
+    summary.write(scenario, base)
+    who = ["environment", "method", "n_agents"]
+    results, *others = (
+        rows_of(base, name).set_index(who)
+        for name in ("results", "samples_to_threshold", "time_to_threshold", "final_return", "communication")
+    )
+    assert list(results.index) == [
+        ("Swimmer", "FedPG", 4), ("Swimmer", "AFedPG", 1), ("Swimmer", "AFedPG", 4),
+        ("Hopper", "AFedPG", 1), ("Hopper", "AFedPG", 4),
+    ]  # fmt: skip
+    samples, time, final, sent = (one.loc[results.index] for one in others)
+    assert list(results["seeds"]) == [6, 6, 6, 3, 3]
+    for here, there in (
+        ("samples", samples["time"]), ("speedup_low", samples["speedup_low"]), ("reached", samples["reached"]),
+        ("time_high", time["time_high"]), ("final_return", final["final_return"]),
+        ("uplink_bytes", sent["uplink_bytes"]),
+    ):  # fmt: skip
+        pd.testing.assert_series_equal(results[here], there, check_names=False)
+    ratio = rows_of(base, "time_ratio").iloc[0]
+    assert results.loc[("Swimmer", "AFedPG", 4), "ratio"] == ratio["ratio"]
+    assert results["ratio"].notna().sum() == 1
+    assert "agents" not in results
+    assert "diverged" not in results
+
+
 def test_a_seed_that_never_gets_there_counts_as_the_horizon_and_a_missing_cell_is_a_row_of_dashes(
     tmp_path: Path,
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 
 import pytest
-import torch
 from threadpoolctl import threadpool_limits
 
 from frl.bench import limit, processes, table
@@ -15,7 +14,6 @@ from frl.cli import main
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    torch.set_num_threads(1)
     with threadpool_limits(1):
         yield
 

@@ -60,6 +60,7 @@ def test_help_imports_nothing_heavy():
         (["train", str(TINY), *RUN[:-2], "--seed", "-1"], "seed = -1"),
         (["train", str(TINY), *RUN, "--expect-digest", "12"], "changed since this job was planned"),
         (["store", "import", "absent.tar"], "absent.tar: cannot be read"),
+        (["evaluate", "absent.csv"], "absent.csv is not there; a run is named by its CSV"),
         (["collect", str(TINY)], "runs are missing"),
         (["figures", str(TINY)], "curves.csv is not there; run `frl collect SCENARIO.yaml`, or snakemake"),
         (["verdict", str(TINY)], "scenario 'tiny' names no claims"),
@@ -124,7 +125,10 @@ def test_one_real_run_through_the_command_line(tmp_path, monkeypatch, capsys):
         return done.stdout
 
     for results in ("first", "second"):
-        assert run("train", str(TINY), *RUN, "--results", results).startswith("trained: ")
+        outcome, policy = run("train", str(TINY), *RUN, "--results", results).splitlines()
+        assert outcome == f"trained: {results}/tiny/runs/Swimmer/afedpg/n2/seed0.csv"
+        assert (tmp_path / policy.split()[1]).name == "policy.safetensors"
+        assert (tmp_path / policy.split()[1]).is_file()
     files = [tmp_path / results / "tiny/runs/Swimmer/afedpg/n2/seed0.csv" for results in ("first", "second")]
     assert files[0].read_bytes() == files[1].read_bytes()
     monkeypatch.chdir(tmp_path)

@@ -35,6 +35,12 @@ def test_the_site_builds_and_no_link_is_broken(tmp_path):
     (report,) = set(re.findall(r'href="([^"]+)">swimmer</a>', re.sub(r"<span[^>]*>|</span>", "", page)))
     assert (tmp_path / "docs" / report).read_bytes() == (ROOT / "results/published/swimmer/report.html").read_bytes()
     assert "docs/index.html" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    beside = 0
+    for copy in tmp_path.glob("_downloads/*/report.html"):
+        linked = set(re.findall(r'<a href="([^"#:]+)"', copy.read_text(encoding="utf-8")))
+        assert not [name for name in linked if not (copy.parent / name).exists()]
+        beside += len(linked)
+    assert beside >= 10  # data and figures of a report
 
 
 def test_broken_links_are_errors(tmp_path):

@@ -11,7 +11,7 @@ from frl.training.agent import make_environment
 from frl.training.envs import MAKE
 from frl.training.evaluation import Evaluator, Point
 from frl.training.heterogeneity import Variant, variants
-from frl.training.loop import Training, train
+from frl.training.loop import Training
 from frl.training.normalizer import Normalizer
 
 
@@ -19,7 +19,6 @@ def spec(environment="Hopper", **settings):
     base = {"environment": environment, "algorithm": "fedpg", "n_agents": 2, "seed": 0, "steps_per_agent": 1000}
     small = {
         "policy": {"hidden": (8,)},
-        "critic": {"mode": "local", "hidden": (8,)},
         "sampling": {"lanes": 4, "segment_steps": 8},
     }
     return RunSpec(**{**base, **small, **settings})
@@ -152,18 +151,9 @@ def test_where_agents_are_alike_there_is_no_spread_to_report():
         ("Swimmer", {"heterogeneity": {"gravity": (1, 2)}}, "no effect in Swimmer"),
         ("Hopper", {"heterogeneity": {"reward_scale": (1, 2)}}, "estimator.standardize"),
         ("Hopper", {"heterogeneity": {"gear": (1, 2)}, "normalizer": {"mode": "local"}}, "normalizer.mode = 'local'"),
-        ("Hopper", {"heterogeneity": {"gear": (1, 2)}, "critic": {"mode": "delta"}}, "critic.mode = 'delta'"),
         ("Hopper", {"heterogeneity": {"gear": (1, 2)}, "evaluation": {"episodes": 5}}, "multiple of n_agents = 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused(environment, settings, message):
     with pytest.raises(ValueError, match=message):
         spec(environment, **settings)
-
-
-@pytest.mark.parametrize("algorithm", ["afedpg", "fedpg"])
-def test_unequal_agents_may_share_a_critic_that_is_a_baseline_only(algorithm):
-    settings = {"critic": {"mode": "gradients", "hidden": (8,)}, "estimator": {"name": "reward_to_go"}}
-    whole = {"algorithm": algorithm, "sampling": {"trajectories": 1}, "steps_per_agent": 60}
-    run = spec(heterogeneity={"gear": (0.5, 2)}, **settings, **whole, evaluation={"episodes": 2})
-    assert train(run).status == "ok"

@@ -13,6 +13,7 @@ from frl.runs.provenance import SRC, imported_names, module_file
 FLOORS = (
     "frl.cli",
     "frl.commands",
+    "frl.run_commands",
     "frl.face",
     "frl.theory",
     "frl.report",
@@ -25,7 +26,6 @@ FLOORS = (
     "frl.training",
     "frl.spec",
     "frl.training.servers",
-    "frl.training.adam",
     "frl.errors",
     "frl.data",
 )

@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from frl.spec import RunSpec
 from frl.training import normalizer as observations
-from frl.training.adam import Adam
-from frl.training.baselines import Linear, make_baseline
-from frl.training.critic import Critic, shuffled
+from frl.training.critic import Critic
 from frl.training.estimators import estimate, generalized_advantage, step_weights
-from frl.training.loop import _shared_state
-from frl.training.mlp import MLP, forward
+from frl.training.mlp import MLP, backward, forward
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Ensemble
@@ -43,14 +39,14 @@ def torchs_own(mlp, flat, x):
 def test_network_and_derivative_are_torchs(sizes):
     mlp = MLP(sizes)
     start = mlp.init(rng(), output_gain=1.0) + 0.1 * float32(mlp.size)
-    x, weight = torch.from_numpy(float32(700, sizes[0], seed=1)), torch.from_numpy(float32(700, sizes[-1], seed=2))
-    results = []
-    for network in (mlp.torch, lambda flat, x: torchs_own(mlp, flat, x)):
-        flat = torch.from_numpy(start.copy()).requires_grad_()
-        output = network(flat, x)
-        results.append((output.detach(), *torch.autograd.grad((output.square() * weight).mean(), flat)))
-    torch.testing.assert_close(results[0][0], results[1][0], atol=2e-6, rtol=1e-5)
-    torch.testing.assert_close(results[0][1], results[1][1], atol=1e-6, rtol=1e-4)
+    x, weight = float32(700, sizes[0], seed=1), float32(700, sizes[-1], seed=2)
+    flat = torch.from_numpy(start.copy()).requires_grad_()
+    output = torchs_own(mlp, flat, torch.from_numpy(x))
+    (expected,) = torch.autograd.grad((output * torch.from_numpy(weight)).mean(), flat)
+    values = forward(mlp.layers(start), x)
+    np.testing.assert_allclose(values[-1], output.detach().numpy(), atol=2e-6, rtol=1e-5)
+    gradient = backward(mlp.layers(start), values, weight / np.float32(weight.size))
+    np.testing.assert_allclose(gradient, expected.numpy(), atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("lanes", [1, 5, 16, 33])
@@ -86,137 +82,51 @@ def test_initial_weights_are_orthogonal(sizes):
 
 
 @pytest.mark.parametrize("entropy_coefficient", [0.0, 0.3])
-def test_policy_gradient_against_finite_differences(entropy_coefficient):
-    policy = GaussianPolicy(4, 2, (6,), log_std_init=-0.3)
-    theta = (policy.init(rng()) + 0.3 * float32(policy.size)).astype(np.float64)
-    observation, action, advantage = float32(9, 4), float32(9, 2, seed=1), float32(9, seed=2)
-
-    def objective(theta):
-        log_prob = policy.log_prob(
-            torch.from_numpy(theta), torch.from_numpy(observation).double(), torch.from_numpy(action).double()
-        )
-        entropy = theta[policy.mlp.size :].sum() + 0.5 * policy.action_size * (1 + np.log(2 * np.pi))
-        return float((log_prob.numpy() * advantage).mean() + entropy_coefficient * entropy)
-
-    step = 1e-5
-    numeric = [(objective(theta + step * e) - objective(theta - step * e)) / (2 * step) for e in np.eye(policy.size)]
-    gradient = policy.gradient(theta.astype(np.float32), observation, action, advantage, entropy_coefficient)
-    np.testing.assert_allclose(gradient, numeric, atol=3e-5)
-
-
-def test_log_prob_is_the_normal_density():
-    policy = GaussianPolicy(3, 2, (4,), log_std_init=0.4)
-    theta = policy.init(rng())
-    observation, action = float32(5, 3), float32(5, 2, seed=3)
-    layers, std = policy.mlp.layers(theta[: policy.mlp.size]), policy.std(theta)
-    expected = torch.distributions.Normal(torch.from_numpy(forward(layers, observation)[-1]), torch.from_numpy(std))
-    log_prob = policy.log_prob(torch.from_numpy(theta), torch.from_numpy(observation), torch.from_numpy(action))
-    torch.testing.assert_close(log_prob, expected.log_prob(torch.from_numpy(action)).sum(1))
+@pytest.mark.parametrize(("sizes", "n"), [((4, (6,), 2), 9), ((11, (64, 64), 3), 1024), ((8, (16,), 2), 1)])
+def test_policy_gradient_is_torchs_of_the_normal_density(sizes, n, entropy_coefficient):
+    inputs, hidden, actions = sizes
+    policy = GaussianPolicy(inputs, actions, hidden, log_std_init=-0.3)
+    theta = policy.init(rng()) + 0.3 * float32(policy.size)
+    observation, action, advantage = float32(n, inputs), 3 * float32(n, actions, seed=1), float32(n, seed=2)
+    leaf = torch.from_numpy(theta.astype(np.float64)).requires_grad_()
+    mean_part, log_std = torch.split(leaf, [policy.mlp.size, actions])
+    mean = torchs_own(policy.mlp, mean_part, torch.from_numpy(observation).double())
+    pi = torch.distributions.Normal(mean, log_std.exp())
+    log_prob = pi.log_prob(torch.from_numpy(action)).sum(1)
+    objective = (log_prob * torch.from_numpy(advantage)).mean() + entropy_coefficient * pi.entropy().sum(1).mean()
+    (expected,) = torch.autograd.grad(objective, leaf)
+    gradient = policy.gradient(theta, observation, action, advantage, entropy_coefficient)
+    assert gradient.dtype == np.float32
+    np.testing.assert_allclose(gradient, expected.numpy(), atol=2e-5 * float(expected.abs().max()))
 
 
-def test_the_critics_step_is_the_gradient_of_half_the_mean_squared_error():
-    critic, observation, target = Critic(4, (8, 8), value_scale=50.0), float32(30, 4), 40 * float32(30, seed=1)
-    phi, seen = critic.init(rng()) + 0.1 * float32(critic.size), []
-
-    class Watching(Adam):
-        def step(self, gradient):
-            seen.append(gradient)
-            return super().step(gradient)
-
-    critic.fit(phi, observation, target, Watching(critic.size, 1e-3), epochs=1, minibatches=1, stream=rng())
-    leaf = torch.from_numpy(phi).requires_grad_()
-    value = torchs_own(critic.mlp, leaf, torch.from_numpy(observation))[:, 0]
-    loss = 0.5 * (value - torch.from_numpy(target) / 50).square().mean()
-    np.testing.assert_allclose(seen[0], torch.autograd.grad(loss, leaf)[0].numpy(), atol=1e-6)
-
-
-def test_adam_is_torchs():
-    gradients = float32(5, 7)
-    mine, adam = float32(7, seed=9), Adam(7, 0.01)
-    parameter = torch.nn.Parameter(torch.from_numpy(mine.copy()))
-    reference = torch.optim.Adam([parameter], lr=0.01)
-    for gradient in gradients:
-        mine = mine - adam.step(gradient)
-        parameter.grad = torch.from_numpy(gradient)
-        reference.step()
-    np.testing.assert_allclose(mine, parameter.detach().numpy(), rtol=1e-5)
-
-
-def test_critic_learns_values_of_its_scale():
-    critic = Critic(3, (32,), value_scale=100.0)
-    observation = float32(512, 3)
-    target = 80 + 30 * observation[:, 0]
-    phi = critic.init(rng())
-    phi = critic.fit(phi, observation, target, Adam(critic.size, 3e-3), epochs=60, minibatches=4, stream=rng(1))
-    error = critic.value(phi, observation) - target
-    assert np.sqrt(np.mean(error**2)) < 0.1 * target.std()
-
-
-def sharing(mode, n_agents, epochs=2, minibatches=2):
-    """phi_0, the agents' baselines, and the server's side, as a run has them."""
-    run = RunSpec(
-        environment="Swimmer",
-        algorithm="afedpg",
-        n_agents=n_agents,
-        seed=0,
-        steps_per_agent=1000,
-        critic={"mode": mode, "hidden": (8,), "epochs": epochs, "minibatches": minibatches, "value_scale": 1.0},
-    )
-    critic = Critic(3, (8,), 1.0)
-    phi = critic.init(rng())
-    return phi, [make_baseline(critic, run.critic, rng(5), phi) for _ in range(n_agents)], _shared_state(run, critic)
-
-
-def test_the_mean_of_equal_changes_is_one_change_and_their_sum_is_all_of_them():
-    observation, target, elapsed = float32(64, 3), float32(64, seed=1), np.arange(64)
-    moved = {}
-    for mode in ("average", "delta"):
-        phi, agents, shared = sharing(mode, 8)
-        shared.critic = phi
-        changes = [agent.learn(phi, observation, elapsed, target) for agent in agents]
-        for index, change in enumerate(changes):
-            shared.absorb(Update(index, 0, np.zeros(1), critic=change))
-        moved[mode] = shared.critic - phi
-        assert np.abs(changes[0]).max() > 0
-        np.testing.assert_array_equal(changes[0], changes[7])
-    np.testing.assert_allclose(moved["average"], changes[0], atol=1e-6)
-    np.testing.assert_allclose(moved["delta"], 8 * changes[0], atol=1e-5)
-
-
-def test_uploaded_gradients_are_applied_one_by_one_by_the_servers_adam():
-    observation, target, elapsed = float32(64, 3), float32(64, seed=1), np.arange(64)
-    phi, agents, shared = sharing("gradients", 2, epochs=1, minibatches=4)
-    shared.critic = phi
-    sent = agents[0].learn(phi, observation, elapsed, target)
-    assert sent.shape == (4, len(phi))
-    np.testing.assert_allclose(sent.mean(axis=0), agents[0].critic.gradient(phi, observation, target), atol=1e-6)
-    assert Update(0, 0, None, critic=sent).nbytes == 16 + 4 * 4 * len(phi)
-    adam, expected = Adam(len(phi), 1e-3), phi
-    for _ in range(2):
-        shared.absorb(Update(0, 0, np.zeros(1), critic=sent))
-        for gradient in sent:
-            expected = expected - adam.step(gradient)
-    np.testing.assert_array_equal(shared.critic, expected)
-
-
-def test_the_linear_baseline_is_the_regression_on_recent_data():
-    baseline, observation, elapsed = Linear(2), float32(300, 2), rng(2).integers(0, 1000, 300)
-    np.testing.assert_array_equal(baseline.value(None, observation, elapsed), 0)
+def test_the_critic_is_the_regression_on_recent_data():
+    critic, observation, elapsed = Critic(2, memory=0.8), float32(300, 2), rng(2).integers(0, 1000, 300)
+    np.testing.assert_array_equal(critic.value(observation, elapsed), 0)
 
     def target(shift):
         return (shift + 2 * observation[:, 0] - observation[:, 1] ** 2 + (elapsed / 100) ** 3).astype(np.float32)
 
-    assert baseline.learn(None, observation, elapsed, target(5.0)) is None
-    np.testing.assert_allclose(baseline.value(None, observation, elapsed), target(5.0), atol=0.1)
+    critic.fit(observation, elapsed, target(5.0))
+    np.testing.assert_allclose(critic.value(observation, elapsed), target(5.0), atol=0.1)
     for _ in range(30):  # what it saw long ago is forgotten
-        baseline.learn(None, observation, elapsed, target(-5.0))
-    np.testing.assert_allclose(baseline.value(None, observation, elapsed), target(-5.0), atol=0.1)
+        critic.fit(observation, elapsed, target(-5.0))
+    np.testing.assert_allclose(critic.value(observation, elapsed), target(-5.0), atol=0.1)
 
 
-def test_fits_on_fewer_samples_than_minibatches_use_every_sample_once():
-    parts = list(shuffled(3, 8, rng()))
-    assert sorted(int(row) for part in parts for row in part) == [0, 1, 2]
-    assert all(len(part) for part in parts)
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
+def test_the_critic_weighs_each_batch_by_its_age(memory):
+    critic, batches = Critic(2, memory), [(float32(40, 2, seed=s), float32(40, seed=10 + s)) for s in range(4)]
+    weights = np.repeat([memory**3, memory**2, memory, 1], 40)
+    for observation, target in batches:
+        critic.fit(observation, np.arange(40), target)
+    o, t = np.concatenate([o for o, _ in batches]).astype(float), np.tile(np.arange(40) / 100, 4)[:, None]
+    x = np.hstack((o, o**2, t, t**2, t**3, np.ones_like(t)))
+    y = np.concatenate([y for _, y in batches])
+    ridge = np.sqrt(1e-5 * weights.sum()) * np.eye(x.shape[1])  # as further rows whose target is 0
+    root = np.sqrt(weights)
+    expected = np.linalg.lstsq(np.vstack((root[:, None] * x, ridge)), np.append(root * y, np.zeros(len(ridge))))[0]
+    np.testing.assert_allclose(critic.weight, expected, rtol=1e-6, atol=1e-8)
 
 
 def test_fisher_products_are_the_curvature_of_the_divergence():

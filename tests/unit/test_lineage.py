@@ -58,7 +58,7 @@ RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"episodes": 10}}
     ("more", "expected"),
     [
         ({"run": {**RUN, "steps_per_agent": synthetic.STEPS // 2}}, AFTER_COLLECT),
-        ({"run": {**RUN, "critic": {"learning_rate": 0.5}}}, AFTER_COLLECT),
+        ({"run": {**RUN, "critic": {"memory": 0.5}}}, AFTER_COLLECT),
         ({"seeds": (0,)}, AFTER_COLLECT),
         ({"seeds": (0, 1, 2)}, AFTER_COLLECT),
         ({"seeds": (1, 0)}, AFTER_COLLECT),
@@ -130,7 +130,7 @@ def test_a_record_deleted_or_damaged(
 
 def test_files_of_another_scenario_with_their_records(results: Path, tmp_path: Path) -> None:
     """Equal names and shapes; what differs is a step size."""
-    other = changed(run={**RUN, "critic": {"learning_rate": 0.5}})
+    other = changed(run={**RUN, "critic": {"memory": 0.5}})
     synthetic.write_all(tmp_path / "other", other)
     synthetic.build(tmp_path / "other", other)
     shutil.copytree(tmp_path / "other" / other.name / "figures", results / SMALL.name / "figures", dirs_exist_ok=True)
@@ -231,7 +231,7 @@ def test_a_published_run_belongs_whatever_code_made_it(results: Path, monkeypatc
     monkeypatch.setattr(provenance, "code_digest", lambda algorithm: "1" * 64)
     load.collect(SMALL, results, results / SMALL.name, partial=False)
     assert "collect" not in stale(results)
-    assert "collect" in stale(results, changed(run={**RUN, "critic": {"learning_rate": 0.5}}))
+    assert "collect" in stale(results, changed(run={**RUN, "critic": {"memory": 0.5}}))
 
 
 def test_the_record_names_each_run_by_its_checksum(results: Path) -> None:

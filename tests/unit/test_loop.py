@@ -18,7 +18,6 @@ def spec(algorithm="afedpg", **settings):
     base = {"environment": "Swimmer", "n_agents": 3, "seed": 0, "steps_per_agent": 512}
     small = {
         "policy": {"hidden": (8,)},
-        "critic": {"hidden": (8,)},
         "sampling": {"lanes": 8, "segment_steps": 8},
         "evaluation": {"episodes": 1},
     }
@@ -122,7 +121,7 @@ def test_a_diverged_run_ends_with_a_status(monkeypatch, where):
     if where == "gradient":
         monkeypatch.setattr(agent.policy, "gradient", lambda theta, *_: np.full_like(theta, np.nan))
     else:
-        monkeypatch.setattr(agent.baseline.critic, "fit", lambda phi, *_: np.full_like(phi, np.inf))
+        monkeypatch.setattr(training.server, "settings", training.spec.server.model_copy(update={"step_size": 3e38}))
     while not training.finished:
         training.advance()
     last = training.recorder.rows[-1]
@@ -177,6 +176,16 @@ def test_a_run_stops_at_the_second_of_two_successive_evaluations_at_the_threshol
     assert train(stopping(stop_at=max(returns) + 1)).rows == whole.rows
 
 
+def test_points_are_evaluated_by_twos_where_the_run_cannot_stop_at_the_first(monkeypatch):
+    sizes, evaluate = [], Evaluator.evaluate
+    monkeypatch.setattr(Evaluator, "evaluate", lambda self, points: sizes.append(len(points)) or evaluate(self, points))
+    train(stopping(stop_at=1e9))
+    assert set(sizes[1:-1]) == {2}  # the first is shown at once
+    sizes.clear()
+    train(stopping(stop_at=-1e9))
+    assert sizes == [1, 1]
+
+
 def test_a_run_goes_on_until_its_simulated_time_is_over():
     short = train(spec())
     longer = train(spec(sim_seconds=2 * short.rows[-1]["sim_time_s"]))
@@ -212,11 +221,5 @@ def test_the_kept_policy_is_the_last_one_evaluated(mode):
     last = result.rows[-1]
     (row,) = Evaluator(run, kept.make_policy(run)).evaluate([Point(last["point"], theta, normalizer, True)])
     assert row.items() <= last.items()
-    again = kept.evaluate(run, result.policy, episodes=5)
-    assert again == kept.evaluate(run, result.policy, episodes=5)
-    assert again["eval_episodes"] == 5
-    assert again["eval_return_mean"] != last["eval_return_mean"]
-    with pytest.raises(ValueError, match="parameters"):
-        kept.evaluate(spec(environment="Swimmer"), result.policy, episodes=1)
     with pytest.raises(ValueError, match="not a kept policy"):
         kept.from_bytes(result.policy[:-1])

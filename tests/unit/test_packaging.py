@@ -15,6 +15,7 @@ from packaging.version import Version
 
 import frl
 from frl.scenario.loading import load_scenario
+from frl.scenario.manual import SECTIONS, renewed
 from frl.scenario.schema import schema, schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,15 @@ def test_manual_explains_every_key():
             assert f"`{key}`" in manual, f"config/README.md does not explain {key} of {name}"
 
 
-@pytest.mark.parametrize("section", ["policy", "estimator", "critic", "normalizer", "sampling", "link", "evaluation"])
+def test_the_manuals_tables_are_made_of_the_docstrings():
+    """After an edit of one: python -m frl schema --manual config/README.md"""
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    assert renewed(manual) == manual
+    edited = manual.replace("| `clip` | `10.0` |", "| `clip` | `9.0` |")
+    assert renewed(edited) == manual != edited
+
+
+@pytest.mark.parametrize("section", SECTIONS)
 def test_manual_states_the_real_defaults(section):
     manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
     text = re.split(r"^#+ ", manual.partition(f"### {section}\n")[2], flags=re.MULTILINE)[0]

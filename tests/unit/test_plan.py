@@ -33,7 +33,6 @@ thresholds: {Swimmer: 100 return}
 run:
   steps_per_agent: 640
   policy: {hidden: [8]}
-  critic: {hidden: [8]}
   sampling: {lanes: 4, segment_steps: 16}
   evaluation: {ratio: 100, episodes: 1, mean_action_every: 1}
 """

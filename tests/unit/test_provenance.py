@@ -61,13 +61,12 @@ SMALL = {
     "seed": 7,
     "steps_per_agent": 64,
     "policy": {"hidden": (4,)},
-    "critic": {"hidden": (4,)},
     "sampling": {"lanes": 4, "segment_steps": 8},
     "evaluation": {"episodes": 2},
 }
 KINDS = [
     {},
-    {"heterogeneity": {"gear": (0.5, 2.0)}, "fleet": {"kind": "lognormal"}, "critic": {"mode": "local"}},
+    {"heterogeneity": {"gear": (0.5, 2.0)}, "fleet": {"kind": "lognormal"}},
     {"sampling": {"trajectories": 2, "lanes": 4}, "link": {"uplink_bytes_per_s": 1e6}},
 ]
 
@@ -135,11 +134,6 @@ def test_edits_of_rooms_that_no_run_enters_retrain_nothing():
     for algorithm in SERVERS:
         rooms = {".".join(name.split(".")[:2]) for name in executed_modules(algorithm)}
         assert rooms == {"frl.training"}
-
-
-def test_what_mkl_is_told_is_in_the_digest():
-    path = executed_modules("afedpg")["frl.training.numerics"]
-    assert "MKL_CBWR" in stripped(path)
 
 
 @pytest.mark.parametrize(

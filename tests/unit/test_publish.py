@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import synthetic
 
 from frl.errors import SpecError
 from frl.report.publish import publish
+from frl.runs import named
 from frl.runs.paths import run_paths
 from frl.runs.store import Store
 
@@ -47,3 +49,15 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"partial/report\.html is not there"):
         publish(scenario, tmp_path, partial=True)
     assert (target / "curves.csv").read_bytes() == (base / "curves.csv").read_bytes()
+
+
+def test_policies_stay_in_the_store(tmp_path: Path) -> None:
+    scenario = synthetic.scenario(seeds=(0,), methods={"afedpg": (1,)})
+    synthetic.write_all(tmp_path, scenario)
+    synthetic.build(tmp_path, scenario)
+    (spec,) = scenario.runs()
+    run = named.read(run_paths(spec, tmp_path, scenario.name)[0])
+    run.keep(b"theta")
+    with tarfile.open(publish(scenario, tmp_path)[-1]) as tar:
+        assert {Path(member.name).name for member in tar} == {"run.csv", "meta.json"}
+    assert run.policy() == b"theta"

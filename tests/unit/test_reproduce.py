@@ -7,8 +7,9 @@ import json
 import pytest
 
 from frl.cli import main
+from frl.runs import named
 from frl.runs.paths import run_paths
-from frl.runs.reproduce import ReproduceError, first_difference, reproduce
+from frl.runs.reproduce import first_difference, reproduce
 from frl.runs.runner import run_one
 from frl.runs.store import checksum, dump_meta
 from frl.spec import RunSpec
@@ -20,7 +21,6 @@ SPEC = RunSpec(
     seed=3,
     steps_per_agent=128,
     policy={"hidden": (8,)},
-    critic={"hidden": (8,)},
     sampling={"lanes": 4, "segment_steps": 8},
     evaluation={"episodes": 1},
 )
@@ -65,12 +65,12 @@ def test_another_processor_is_another_draw_with_the_same_clock(run):
     cells = lines[3].split(",")
     cells[returns] = "1.5"
     edit(run, "\n".join([*lines[:3], ",".join(cells), *lines[4:], ""]).encode(), cpu_capability="ABACUS")
-    outcome = reproduce(run)
+    outcome = reproduce(named.read(run))
     assert outcome.agrees
     assert "another draw" in outcome.message
     cells[clock] = "7.0"
     edit(run, "\n".join([*lines[:3], ",".join(cells), *lines[4:], ""]).encode())
-    outcome = reproduce(run)
+    outcome = reproduce(named.read(run))
     assert not outcome.agrees
     assert "line 4, sim_time_s: 7.0 before" in outcome.message
 
@@ -92,10 +92,10 @@ def test_what_cannot_be_made_again_is_refused(run, capsys):
         assert main(["reproduce", str(run)]) == 2
         assert "made by other numerics or libraries" in capsys.readouterr().err
     run.write_bytes(run.read_bytes() + b"x")
-    with pytest.raises(ReproduceError, match="checksum"):
-        reproduce(run)
-    with pytest.raises(ReproduceError, match="is not there"):
-        reproduce(run.with_name("absent.csv"))
+    with pytest.raises(named.NamedRunError, match="checksum"):
+        named.read(run)
+    with pytest.raises(named.NamedRunError, match="is not there"):
+        named.read(run.with_name("absent.csv"))
 
 
 def test_first_difference():

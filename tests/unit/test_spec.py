@@ -64,7 +64,7 @@ def test_all_streams_of_ten_seeds_and_eight_agents_are_distinct():
 def test_digest_changes_with_every_setting_and_with_the_code():
     run = RunSpec(**RUN)
     assert run.digest("a") == RunSpec(**RUN).digest("a")
-    changes = [{"seed": 1}, {"steps_per_agent": 1001}, {"server": {"momentum": 0.3}}, {"critic": {"epochs": 3}}]
+    changes = [{"seed": 1}, {"steps_per_agent": 1001}, {"server": {"momentum": 0.3}}, {"critic": {"memory": 0.5}}]
     digests = {run.digest("a"), run.digest("b")} | {RunSpec(**{**RUN, **change}).digest("a") for change in changes}
     assert len(digests) == 2 + len(changes)
 
@@ -116,18 +116,18 @@ def test_methods_of_one_algorithm_differ_by_name(tmp_path):
 
 def test_later_settings_of_a_method_win(tmp_path):
     """run < server < set < overrides; an override finds a method by its name and by its algorithm."""
-    run = {"steps_per_agent": 10_000, "server": {"step_size": 1.0}, "critic": {"epochs": 3, "minibatches": 3}}
-    sets = {"server": {"momentum": 0.3}, "critic": {"epochs": 4, "minibatches": 4}, "steps_per_agent": 20_000}
+    run = {"steps_per_agent": 10_000, "server": {"step_size": 1.0}, "estimator": {"n_steps": 3, "discount": 0.5}}
+    sets = {"server": {"momentum": 0.3}, "estimator": {"n_steps": 4, "discount": 0.6}, "steps_per_agent": 20_000}
     given = methods({}, {"name": "x", "server": {"step_size": 2.0, "momentum": 0.4}, "set": sets})
     overrides = [
-        {"where": {"method": ["x"]}, "set": {"critic": {"epochs": 5}}},
+        {"where": {"method": ["x"]}, "set": {"estimator": {"n_steps": 5}}},
         {"where": {"algorithm": ["afedpg"]}, "set": {"normalizer": {"clip": 6.0}}},
     ]
     scenario = load_scenario(write(tmp_path, run=run, methods=given, overrides=overrides))
     plain, x = (scenario.resolve("Hopper", name, 2, 0) for name in ("afedpg", "x"))
-    assert (plain.server.step_size, plain.critic.epochs, plain.critic.minibatches) == (1.0, 3, 3)
+    assert (plain.server.step_size, plain.estimator.n_steps, plain.estimator.discount) == (1.0, 3, 0.5)
     assert (x.server.step_size, x.server.momentum) == (2.0, 0.3)
-    assert (x.critic.epochs, x.critic.minibatches, x.steps_per_agent) == (5, 4, 20_000)
+    assert (x.estimator.n_steps, x.estimator.discount, x.steps_per_agent) == (5, 0.6, 20_000)
     assert plain.normalizer.clip == x.normalizer.clip == 6.0
 
 
@@ -150,7 +150,7 @@ def test_merge_replaces_a_fleet_of_another_kind():
 
 BAD = {
     "unknown key": ({"sedes": [1]}, ["sedes", "unknown key", "seeds"]),
-    "unknown nested key": ({"run": {"steps_per_agent": 1, "critic": {"epoch": 2}}}, ["critic.epoch", "epochs"]),
+    "unknown nested key": ({"run": {"steps_per_agent": 1, "critic": {"memori": 0.2}}}, ["critic.memori", "memory"]),
     "unknown server key": (
         {"methods": [{"algorithm": "a3c", "n_agents": [1], "server": {"momentum": 1}}]},
         ["server.momentum", "learning_rate"],
@@ -185,8 +185,8 @@ BAD = {
     "named method twice": ({"methods": methods({"name": "x"}, {"name": "x"})}, ["methods", "x, N = 2", "twice"]),
     "name of another algorithm": ({"methods": methods({"name": "fedpg"})}, ["name", "'fedpg'", "'afedpg'"]),
     "unknown key of a method's settings": (
-        {"methods": methods({"name": "x", "set": {"critic": {"epoch": 2}}})},
-        ["x, N = 2", "critic.epoch", "epochs"],
+        {"methods": methods({"name": "x", "set": {"critic": {"memori": 0.2}}})},
+        ["x, N = 2", "critic.memori", "memory"],
     ),
     "identity in a method's settings": ({"methods": methods({"set": {"method": "y"}})}, ["method", "`set`"]),
     "override of no named method": (
@@ -498,11 +498,7 @@ def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sampling": {"lanes": 1, "segment_steps": 1}, "critic": {"minibatches": 1}}, "standardize leaves nothing"),
-        (
-            {"sampling": {"lanes": 2, "segment_steps": 4}, "critic": {"minibatches": 9}},
-            "minibatches = 9: more than the 8",
-        ),
+        ({"sampling": {"lanes": 1, "segment_steps": 1}}, "standardize leaves nothing"),
     ],
 )
 def test_tasks_too_small_for_what_is_done_with_them_are_refused(settings, message):

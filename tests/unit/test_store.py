@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from frl.runs.files import write_atomically
-from frl.runs.store import Store, StoreError, checksum, dump_meta, verify
+from frl.runs.store import Store, StoreError, checksum, dump_meta, mark_published, policy_digest, verify
 
 DIGEST = "ab" + "0" * 62
 OTHER = "cd" + "1" * 62
 
 
-def entry(digest: str = DIGEST, text: str = "a,b\n1,2\n") -> tuple[bytes, bytes]:
-    """A whole run: CSV and meta bytes."""
-    meta = {"digest": digest, "status": "ok"}
+def entry(digest: str = DIGEST, text: str = "a,b\n1,2\n", policy: bytes | None = None) -> tuple[bytes, bytes]:
+    """A whole run: CSV and meta bytes, which state the policy if there is one."""
+    meta = {"digest": digest, "status": "ok"} | ({} if policy is None else {"policy_digest": policy_digest(policy)})
     meta["checksum"] = checksum(text.encode(), meta)
     return text.encode(), dump_meta(meta)
 
@@ -79,14 +79,135 @@ def test_what_is_no_digest_cannot_lead_out_of_the_store(store, name):
         store.folder(name)
 
 
-def test_full_disk_leaves_nothing_behind(store, monkeypatch):
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+def fill_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """From now on only `free` more files can be written."""
+    synced = []
 
-    monkeypatch.setattr(os, "fsync", full)
+    def fsync(descriptor: int) -> None:
+        if len(synced) == free:
+            raise OSError(28, "No space left on device")
+        synced.append(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_full_disk_leaves_nothing_behind(store, monkeypatch):
+    fill_disk(monkeypatch, 0)
     with pytest.raises(OSError, match="No space left"):
         store.put(DIGEST, *entry())
     assert not list(store.root.iterdir())
+
+
+POLICY = b"theta"
+WITH_POLICY = entry(policy=POLICY)
+
+
+def test_a_policy_is_kept_with_its_run(store):
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    assert store.get(DIGEST) == WITH_POLICY
+    assert store.policy(DIGEST, WITH_POLICY[0]) == store.policy_path(DIGEST).read_bytes() == POLICY
+    assert store.policy(DIGEST, b"another draw of the same seed") is None
+    assert store.policy(OTHER, WITH_POLICY[0]) is None
+
+
+def test_a_run_without_its_policy_is_as_good(store, capsys):
+    store.put(DIGEST, *WITH_POLICY)  # from an archive, say
+    assert store.get(DIGEST) == WITH_POLICY
+    assert store.policy(DIGEST, WITH_POLICY[0]) is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_policy_is_reported_ignored_and_replaced(store, capsys):
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    store.policy_path(DIGEST).write_bytes(POLICY[:-1])
+    assert store.policy(DIGEST, WITH_POLICY[0]) is None
+    assert "ignoring the stored policy" in capsys.readouterr().err
+    assert store.get(DIGEST) == WITH_POLICY
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    assert store.policy(DIGEST, WITH_POLICY[0]) == POLICY
+
+
+@pytest.mark.parametrize("run", [entry(), WITH_POLICY], ids=["states none", "states another"])
+def test_a_policy_that_the_meta_data_do_not_state_is_refused(store, run):
+    with pytest.raises(StoreError, match="policy is not the one"):
+        store.put(DIGEST, *run, b"another")
+    assert not store.root.exists()
+
+
+def published(run: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    return mark_published(run, "s")
+
+
+@pytest.mark.parametrize("older", [entry(), published(entry())], ids=["own", "published"])
+def test_an_older_run_gets_the_policy_that_is_made_later(store, older):
+    store.put(DIGEST, *older)
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    assert store.policy(DIGEST, older[0]) == POLICY
+    csv, meta = store.get(DIGEST)
+    before, after = json.loads(older[1]), json.loads(meta)
+    assert csv == older[0]
+    assert after == {**before, "policy_digest": policy_digest(POLICY), "checksum": after["checksum"]}
+
+
+def test_a_policy_is_not_given_to_another_draw_of_its_run(store):
+    store.put(DIGEST, *entry(text="a,b\n3,4\n"))
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    assert store.get(DIGEST) == entry(text="a,b\n3,4\n")
+    assert not store.policy_path(DIGEST).exists()
+
+
+@pytest.mark.parametrize("older", [entry(), WITH_POLICY], ids=["published before there were policies", "published"])
+def test_a_policy_outlives_its_run_being_published(store, older):
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    store.put(DIGEST, *published(older))
+    assert store.policy(DIGEST, older[0]) == POLICY
+    assert json.loads(store.get(DIGEST)[1])["published"] == "s"
+
+
+@pytest.mark.parametrize("free", range(3))
+def test_a_full_disk_leaves_no_part_of_a_run_with_its_policy(store, monkeypatch, free):
+    fill_disk(monkeypatch, free)
+    with pytest.raises(OSError, match="No space left"):
+        store.put(DIGEST, *WITH_POLICY, POLICY)
+    assert not list(store.root.iterdir())
+
+
+@pytest.mark.parametrize("free", range(2))
+def test_a_full_disk_leaves_a_run_as_it_was_when_its_policy_comes_later(store, monkeypatch, free):
+    store.put(DIGEST, *entry())
+    fill_disk(monkeypatch, free)
+    with pytest.raises(OSError, match="No space left"):
+        store.put(DIGEST, *WITH_POLICY, POLICY)
+    assert store.get(DIGEST) == entry()
+    assert store.policy(DIGEST, entry()[0]) is None
+
+
+def test_an_archive_has_policies_or_not(store, tmp_path):
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    for policies in (True, False):
+        archive = tmp_path / f"{policies}.tar.gz"
+        assert store.export(archive, policies=policies) == 1
+        copy = Store(tmp_path / f"{policies}")
+        assert copy.import_(archive) == 1
+        assert copy.get(DIGEST) == WITH_POLICY
+        assert copy.policy(DIGEST, WITH_POLICY[0]) == (POLICY if policies else None)
+
+
+def test_export_leaves_out_a_damaged_policy_but_not_its_run(store, tmp_path):
+    store.put(DIGEST, *WITH_POLICY, POLICY)
+    store.policy_path(DIGEST).write_bytes(b"")
+    assert store.export(tmp_path / "runs.tar") == 1
+    assert Store(tmp_path / "copy").import_(tmp_path / "runs.tar") == 1
+
+
+def test_import_refuses_a_damaged_policy(store, tmp_path):
+    members = zip(("run.csv", "meta.json", "policy.safetensors"), (*WITH_POLICY, POLICY[:-1]), strict=True)
+    damaged = archive(
+        tmp_path / "damaged.tar", *[(f"ab/{DIGEST}/{name}", part, tarfile.REGTYPE) for name, part in members]
+    )
+    with pytest.raises(StoreError, match="policy is not the one that its meta data states; nothing was imported"):
+        store.import_(damaged)
+    assert not store.root.exists()
 
 
 @pytest.mark.parametrize("name", ["runs.tar", "runs.tar.gz", "runs.tgz", "runs.tar.xz"])

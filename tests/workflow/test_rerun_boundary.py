@@ -46,11 +46,11 @@ def test_harmless_edits_retrain_nothing(editable):
         ("src/frl/training/policy.py", "\nclass ", "\nEDITED = 1\n\n\nclass ", ALGORITHMS),
         ("src/frl/spec.py", "np.random.PCG64(", "np.random.PCG64DXSM(", ALGORITHMS),
         ("src/frl/training/execute.py", "repr(float(value))", "repr(round(float(value), 9))", ALGORITHMS),
-        ("src/frl/training/numerics.py", '"COMPATIBLE"', '"AVX2"', ALGORITHMS),
+        ("src/frl/training/numerics.py", "NUMERICS_VERSION = ", "NUMERICS_VERSION = 1 + ", ALGORITHMS),
         ("config/tiny.yaml", "steps_per_agent: 512", "steps_per_agent: 1024", ALGORITHMS),
         ("config/tiny.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]", {"afedpg": 2, "fedpg": 1, "a3c": 1}),
     ],
-    ids=["afedpg.py", "policy.py", "seed streams", "CSV", "MKL", "budget", "one more seed"],
+    ids=["afedpg.py", "policy.py", "seed streams", "CSV", "numerics", "budget", "one more seed"],
 )
 def test_these_edits_retrain_exactly(editable, file, old, new, retrained):
     editable.edit(file, old, new)

@@ -26,7 +26,6 @@ thresholds: {Swimmer: 5 return}
 run:
   steps_per_agent: 32
   policy: {hidden: [4]}
-  critic: {hidden: [4]}
   sampling: {lanes: 2, segment_steps: 8}
   evaluation: {episodes: 1}
 """
@@ -58,7 +57,7 @@ from frl.analysis.load import read_runs
 from frl.report import settings, show
 
 # %% [markdown]
-# # First
+# ## First
 
 # %%
 show.frame(settings.settings(scenario)[0])
@@ -80,7 +79,7 @@ EDITS: dict[str, tuple[str, str, str]] = {
     "the title": ("config/toy.yaml", "title: First", "title: Second"),
     "the seeds": ("config/toy.yaml", "seeds: [0]", "seeds: [0, 1]"),
     "the claims": ("config/toy-claims.yaml", "statement: First.", "statement: Second."),
-    "the notebook": ("notebooks/1.py", "# # First", "# # Second"),
+    "the notebook": ("notebooks/1.py", "# ## First", "# ## Second"),
     "training code": ("src/frl/training/servers/afedpg.py", "eta * direction", "2 * eta * direction"),
     "a table's code": ("src/frl/report/tables/verdict.py", '"Verdicts"', '"Verdicts, edited"'),
 }

@@ -22,6 +22,8 @@ UPLOADS = "uploads"
 UPLINK = "uplink_bytes"
 TOTAL_BYTES = "total_bytes"
 """Uplink and downlink together: no column of a run, :func:`with_total_bytes` adds it."""
+STOP_AT = "stop_at"
+"""Return at which a run was set to end, empty if at none; a table without this column has whole runs alone."""
 GRID_POINTS = 201  # some times as many as there are evaluations
 FINAL_SHARE = 0.1  # "final return" is the mean over the last tenth of the axis
 
@@ -31,12 +33,16 @@ Cell = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Run:
-    """One seed's own evaluations: x and returns of shape (P,), `diverged_at` in units of x or nan."""
+    """One seed's own evaluations: x and returns of shape (P,), `diverged_at` in units of x or nan.
+
+    `stops`: whether it was set to end at a return (:data:`STOP_AT`), wherever it then ended.
+    """
 
     seed: int
     x: Array
     returns: Array
     diverged_at: float
+    stops: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,12 @@ class Curves:
     Attributes:
         axis: column of x, as `env_steps_per_agent` (environment steps) or `sim_time_s` (simulated seconds).
         runs: the seeds' own evaluations, in order of seed.
-        x: common grid, (G,).
-        returns_SG: evaluation return of every seed on the grid.
+        x: common grid of the whole runs, (G,); empty if there are none.
+        returns_SG: evaluation return of every whole run on the grid.
+
+    Whole are the runs that were not set to stop at a return. They alone have a part in curves and final returns: of the
+    others, those that never got there went on to the end, and would stand for all. How long it takes to a return is
+    known of all runs.
 
     A run that diverged is kept: from the divergence on, its value is its last finite evaluation. That is kind to
     the method, which is why every table and figure also says how many runs diverged.
@@ -63,7 +73,7 @@ class Curves:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds in the order of the rows."""
+        """Seeds in the order of `runs`."""
         return tuple(run.seed for run in self.runs)
 
     @property
@@ -72,19 +82,27 @@ class Curves:
         return np.array([np.isfinite(run.diverged_at) for run in self.runs])
 
     @property
+    def whole(self) -> tuple[Run, ...]:
+        """The runs that were not set to stop at a return, in the order of the rows of `returns_SG`."""
+        return tuple(run for run in self.runs if not run.stops)
+
+    @property
     def final_S(self) -> Array:
-        """Final return of every seed: mean over the last `FINAL_SHARE` of the axis, (S,)."""
+        """Final return of every whole run: mean over the last `FINAL_SHARE` of the axis, (S,)."""
+        if not self.whole:
+            return np.empty(0)
         tail = self.x >= self.x[-1] - FINAL_SHARE * (self.x[-1] - self.x[0])
         return np.asarray(self.returns_SG[:, tail].mean(axis=1))
-
-    def rows_of(self, seeds: tuple[int, ...]) -> Array:
-        """The curves of these seeds, in this order: (len(seeds), G)."""
-        return self.returns_SG[[self.seeds.index(seed) for seed in seeds]]
 
 
 def rows_of(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """The rows of one cell in a table of collected runs."""
     return frame[(frame["environment"] == cell[0]) & (frame["method"] == cell[1]) & (frame["n_agents"] == cell[2])]
+
+
+def whole_runs(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the runs that were not set to stop at a return."""
+    return frame[frame[STOP_AT].isna()] if STOP_AT in frame else frame
 
 
 def with_total_bytes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -107,25 +125,28 @@ def align(group: pd.DataFrame, axis: str, points: int = GRID_POINTS) -> Curves:
     Args:
         group: rows of curves.csv of one (environment, method, N).
         axis: column to use as x.
-        points: size of the grid, evenly spaced over what every seed reached. On the axes of messages, where seeds have
-            points of their own, the grid is all of these, up to where the last seed ends; of evaluations at one count,
-            with no message between them, the last counts.
+        points: size of the grid, evenly spaced over what every whole run reached. On the axes of messages, where seeds
+            have points of their own, the grid is all of these, up to where the last seed ends; of evaluations at one
+            count, with no message between them, the last counts.
     """
     runs = tuple(_run(rows, axis) for _, rows in group.groupby("seed", sort=True))
-    # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.
-    whole = [run.x[-1] for run in runs if np.isnan(run.diverged_at)]
-    start = max(run.x[0] for run in runs)
-    if axis in (UPLOADS, UPLINK, TOTAL_BYTES):
-        x = np.unique(np.concatenate([run.x for run in runs]))
-        x = x[x >= start]
-    else:
-        end = min(whole) if whole else max(run.diverged_at for run in runs)
-        x = np.linspace(start, end, points)
+    whole = [run for run in runs if not run.stops]
+    x = _grid(whole, axis, points) if whole else np.empty(0)
     # np.interp holds the last value beyond a run's end: but for uploads and bytes only a diverged run has such an x.
-    returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in runs])
+    returns_SG = np.array([np.interp(x, run.x, run.returns) for run in whole]).reshape(len(whole), len(x))
     first = group.iloc[0]
     identity = (str(first["environment"]), str(first["method"]), int(first["n_agents"]))
     return Curves(*identity, axis, runs, x, returns_SG)
+
+
+def _grid(runs: list[Run], axis: str, points: int) -> Array:
+    start = max(run.x[0] for run in runs)
+    if axis in (UPLOADS, UPLINK, TOTAL_BYTES):
+        x = np.unique(np.concatenate([run.x for run in runs]))
+        return np.asarray(x[x >= start])
+    # A diverged run holds its last value, so it doesn't shorten the others; where all diverged, the longest counts.
+    ends = [run.x[-1] for run in runs if np.isnan(run.diverged_at)]
+    return np.linspace(start, min(ends) if ends else max(run.diverged_at for run in runs), points)
 
 
 def _run(rows: pd.DataFrame, axis: str) -> Run:
@@ -134,11 +155,12 @@ def _run(rows: pd.DataFrame, axis: str) -> Run:
     diverged_at = float(rows[axis].iloc[-1]) if diverged else float("nan")
     returns = rows["eval_return_mean"].to_numpy(dtype=np.float64)
     finite = np.isfinite(returns)
-    return Run(int(rows["seed"].iloc[0]), rows[axis].to_numpy(dtype=np.float64)[finite], returns[finite], diverged_at)
+    x = rows[axis].to_numpy(dtype=np.float64)[finite]
+    return Run(int(rows["seed"].iloc[0]), x, returns[finite], diverged_at, whole_runs(rows).empty)
 
 
 def mean_height(curves: Curves, end: float) -> Array:
-    """Area under each seed's curve from its start to `end`, divided by that length: (S,), in units of return.
+    """Area under each whole run's curve from its start to `end`, divided by that length: (S,), in units of return.
 
     Raises:
         ValueError: if `end` lies beyond the curve (nothing is extrapolated).

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from frl.analysis.curves import STOP_AT
 from frl.runs.files import write_atomically, write_csv
 from frl.runs.lineage import Lineage
 from frl.runs.paths import run_paths
@@ -27,8 +28,8 @@ from frl.spec import RunSpec
 from frl.training.recorder import AXES, COLUMNS, IDENTITY
 
 _BEFORE_METHOD = COLUMNS.index("algorithm") + 1
-CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:])
-"""Columns of curves.csv: a run's own, and the method, which a run's file does not know."""
+CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:], STOP_AT)
+"""Columns of curves.csv: a run's own, and what its file does not know, the method and the return at which it stops."""
 
 _TEXT = ("environment", "env_version", "algorithm", "method", "staleness_counts", "uploaded", "status")
 _WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
@@ -87,7 +88,7 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
         except Unfit as unfit:
             missing.append((*(getattr(spec, key) for key in MISSING_COLUMNS[:-1]), str(unfit)))
             continue
-        bodies.append(_with_method(found.table.decode(), spec.method))
+        bodies.append(_with_method(found.table.decode(), spec))
         facts.append(_flat(spec, found.meta))
         metas[spec.run_id] = found.meta
     if missing and not partial:
@@ -96,6 +97,8 @@ def collect(scenario: Scenario, results: Path, base: Path, partial: bool) -> Non
         raise DataError(f"{scenario.name}: no finished run below {results / scenario.name / 'runs'}")
     write_atomically(base / CURVES, ",".join(CURVES_COLUMNS) + "\n" + "".join(bodies))
     write_csv(base / RUNS, pd.DataFrame(facts))
+    if said := mixed(instruction_sets(pd.DataFrame(facts))):
+        print(f"frl: warning: {said}", file=sys.stderr)
     write_csv(base / MISSING, pd.DataFrame(missing, columns=list(MISSING_COLUMNS)))
     Lineage(scenario, base, partial).collected(metas, [str(run_id) for *_, run_id, _ in missing])
 
@@ -134,10 +137,11 @@ def _complaint(path: Path, spec: RunSpec) -> str | None:
     return None
 
 
-def _with_method(text: str, method: str) -> str:
-    """A run's rows with the method put in, the rest copied as it is: no float is parsed and printed again."""
+def _with_method(text: str, spec: RunSpec) -> str:
+    """A run's rows with method and `STOP_AT`, the rest copied as it is: no float is parsed and printed again."""
     rows = (line.split(",", _BEFORE_METHOD) for line in text.rstrip("\n").split("\n")[1:])
-    return "".join(",".join([*row[:-1], method, row[-1]]) + "\n" for row in rows)
+    stop = "" if spec.stop_at is None else str(spec.stop_at)
+    return "".join(",".join([*row[:-1], spec.method, row[-1], stop]) + "\n" for row in rows)
 
 
 def _missing_message(scenario: Scenario, missing: list[tuple[object, ...]]) -> str:
@@ -149,7 +153,7 @@ def _missing_message(scenario: Scenario, missing: list[tuple[object, ...]]) -> s
 def _flat(spec: RunSpec, meta: Meta) -> dict[str, object]:
     """One row of runs.csv."""
     row: dict[str, object] = {key: getattr(spec, key) for key in CURVES_COLUMNS[: len(IDENTITY) + 1]}
-    return row | facts_of(meta, META_KEYS)
+    return row | facts_of(meta, META_KEYS) | {STOP_AT: spec.stop_at}
 
 
 def facts_of(meta: Meta, keys: Iterable[str]) -> dict[str, object]:
@@ -226,6 +230,9 @@ def _status_problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
     stopped = spec.stop_at is not None and len(returns) > 1 and bool((returns[-2:] >= spec.stop_at).all())
     if status[-1] == "ok" and last < spec.env_steps_budget and not stopped:
         yield f"truncated: ends at {last} of {spec.env_steps_budget} environment steps"
+    now = float(frame["sim_time_s"].iloc[-1])
+    if status[-1] == "ok" and now < spec.sim_seconds and not stopped:
+        yield f"truncated: ends after {now:g} of {spec.sim_seconds:g} simulated seconds"
 
 
 def read_curves(base: Path) -> pd.DataFrame:
@@ -242,6 +249,20 @@ def read_curves(base: Path) -> pd.DataFrame:
 def read_runs(base: Path) -> pd.DataFrame:
     """The collected facts: identity, status, digests, times, memory, speed, versions; one row a run."""
     return _read(base / RUNS, {"method": "str", "digest": "str", "git_commit": "str"})
+
+
+def instruction_sets(runs: pd.DataFrame) -> dict[str, int]:
+    """How many of the collected runs were made with each set of vector instructions, as "AVX2"."""
+    counts = runs["cpu_capability"].fillna("unknown ones").astype("str").value_counts(sort=False)
+    return {str(name): int(count) for name, count in sorted(counts.items(), key=lambda one: str(one[0]))}
+
+
+def mixed(counts: Mapping[str, int]) -> str:
+    """That not all runs were made with one set of vector instructions, in a sentence; empty if they were."""
+    if len(counts) < 2:
+        return ""
+    told = ", ".join(f"{count} with {name}" for name, count in counts.items())
+    return f"These runs were made with different vector instructions, on which a run's bytes depend: {told}."
 
 
 def read_missing(base: Path) -> pd.DataFrame:

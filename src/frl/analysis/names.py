@@ -19,8 +19,9 @@ FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_comp
 
 
 def display_name(method: str) -> str:
-    """Name of a method for readers; one that the papers don't have is called by its key."""
-    return DISPLAY.get(method, method)
+    """Name of a method for readers: afedpg-shared is "AFedPG shared"; what begins otherwise is called by its key."""
+    known = next((key for key in DISPLAY if method == key or method.startswith(f"{key}-")), None)
+    return method if known is None else f"{DISPLAY[known]} {method[len(known) + 1 :]}".strip()
 
 
 def key_of(label: str) -> str:
@@ -53,8 +54,7 @@ def shown(scenario: Scenario, figure: FigureName) -> dict[str, str]:
     return {key: key_of(display_name(key)) for key in methods}
 
 
-def method_called(scenario: Scenario, figure: FigureName, name: str, n_agents: int) -> str | None:
-    """The method that the figure calls by this name and that has this N; None if there is none."""
-    there = {(method.key, n) for method in scenario.methods for n in method.n_agents}
-    names = shown(scenario, figure).items()
-    return next((key for key, called in names if called == name and (key, n_agents) in there), None)
+def method_called(scenario: Scenario, figure: FigureName, name: str, environment: str, n_agents: int) -> str | None:
+    """The method that the figure calls by this name and that is run there with this N; None if there is none."""
+    there, names = scenario.cells(), shown(scenario, figure).items()
+    return next((key for key, called in names if called == name and (environment, key, n_agents) in there), None)

@@ -205,12 +205,11 @@ def exponent(n_agents: ArrayLike, arms: Sequence[Arm]) -> Contrast:
 
 
 def capped_area(curves: Curves, threshold: float, end: float) -> Array:
-    """Mean of min(return, threshold) from each seed's start to `end`, (S,), in units of return.
+    """Mean of min(return, threshold) from each whole run's start to `end`, (S,), in units of return.
 
-    The cap is put on the evaluations, between which lines are drawn. A run that ended before, since it had reached the
-    threshold or diverged, holds its last return.
+    The cap is put on the evaluations, between which lines are drawn. A run that ended before holds its last return.
     """
-    return np.array([_capped_area(run.x, np.minimum(run.returns, threshold), end) for run in curves.runs])
+    return np.array([_capped_area(run.x, np.minimum(run.returns, threshold), end) for run in curves.whole])
 
 
 def _capped_area(x_P: Array, y_P: Array, end: float) -> float:

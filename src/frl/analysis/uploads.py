@@ -30,20 +30,19 @@ class Group:
 
     def title(self, scenario: Scenario) -> str:
         """As a figure calls it, e.g. "Hopper-v4, unequal agents"."""
-        method = scenario.methods[0]
-        spec = scenario.resolve(self.environment, method.key, method.n_agents[0], scenario.seeds[0])
+        spec = scenario.arm(*next(cell for cell in scenario.cells() if cell[0] == self.environment))
         return f"{self.environment}-{spec.env_version}, {self.agents} agents"
 
 
 def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
     """The cells of the figure's methods by what they can be compared in, in the figure's order of methods."""
     found: dict[Group, list[Cell]] = {}
-    for environment in scenario.environments:
-        for key in shown(scenario, figure):
-            for n in sorted(n for m in scenario.methods if m.key == key for n in m.n_agents):
-                spec = scenario.resolve(environment, key, n, scenario.seeds[0])
-                found.setdefault(Group(environment, spec.heterogeneity), []).append((environment, key, n))
-    return dict(sorted(found.items(), key=lambda item: scenario.environments.index(item[0].environment)))
+    keys = list(shown(scenario, figure))
+    cells = [cell for cell in scenario.cells() if cell[1] in keys]
+    place = scenario.environments.index
+    for cell in sorted(cells, key=lambda cell: (place(cell[0]), keys.index(cell[1]), cell[2])):
+        found.setdefault(Group(cell[0], scenario.arm(*cell).heterogeneity), []).append(cell)
+    return found
 
 
 def by_n_agents(found: dict[Group, list[Cell]]) -> dict[tuple[Group, int], list[Cell]]:
@@ -57,7 +56,7 @@ def by_n_agents(found: dict[Group, list[Cell]]) -> dict[tuple[Group, int], list[
 
 def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
     """What a cell is compared with: the first method of the communication figure in its group, with its N."""
-    own = Group(cell[0], scenario.resolve(*cell, scenario.seeds[0]).heterogeneity)
+    own = Group(cell[0], scenario.arm(*cell).heterogeneity)
     cells = groups(scenario, "communication").get(own, [])
     return next((other for other in cells if other[1] == cells[0][1] and other[2] == cell[2]), None)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
 from threadpoolctl import threadpool_limits
 
 from frl.bench import limit, processes
@@ -138,7 +137,6 @@ def run(names: Sequence[str], repetitions: int, folder: Path) -> None:
 
     Lines of benchmarks that are not measured now stay as they are.
     """
-    torch.set_num_threads(1)
     versions = ", ".join(f"{name} {version}" for name, version in provenance.versions().items())
     cpu, rows = provenance.cpu_model(), read(folder / "results.csv")
     print(f"{cpu}; {versions}", flush=True)
@@ -226,8 +224,8 @@ Written by `frl bench` (with the peers: `pip install -e ".[peers]"` first); the 
   speeds of a fleet differ, the fewer agents' answers are computed together: with `linear` times N = 8 is about 15 %
   slower than with equal ones.
 - `bare physics` steps MuJoCo open loop over the very states and controls of the training that was timed, with the same
-  exact switches (no profiling timer, no island discovery). `mujoco.rollout as shipped` does the same with the defaults
-  of the wheel. On Humanoid timers and islands cost little, and there is no goal.
+  exact switches (no profiling timer, no island discovery, contacts listed instead of looked for). `mujoco.rollout as
+  shipped` does the same with the defaults of the wheel. There is no goal on Humanoid, where the switches gain little.
 - Beside other libraries it is AFedPG with N = 1, on version v5 of Hopper, with as large a batch as the other side's:
   `sb3_a2c_16x64` (stable-baselines3's A2C, 16 environments, 64 steps), `cleanrl_reinforce` (REINFORCE with a value
   function in one file, on 16 Gymnasium environments under CleanRL's wrappers, 64 steps), `bare_reinforce` (the same

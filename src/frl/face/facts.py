@@ -22,6 +22,8 @@ UNIT: dict[Per, str] = {
 }
 CLOCK = ("fleet", "link")
 """Settings of the simulated clock: with others, times are not comparable; without a clock they do nothing."""
+LENGTH = ("sim_seconds", "stop_at")
+"""Settings of how long a run goes on: a horizon beyond the end of one is refused, whatever they are."""
 OWN = ("algorithm", "method", "server", "n_agents", "seed")
 """Settings that compared methods may have of their own."""
 
@@ -88,7 +90,7 @@ def check_cells(facts: Iterable[Facts]) -> None:
         if (one.cell, one.seed) in seen:
             raise RunsError(f"{name}: seed {one.seed} is there twice; tell the two apart with .rename({{...}})")
         seen.add((one.cell, one.seed))
-        changed = list(differences([other, one], own=("seed", "method")).values())
+        changed = list(differences([other, one], own=("seed", "method", "stop_at")).values())
         if None in (one.settings, other.settings) and one.source != other.source:
             changed = [f"source ({other.source}, {one.source}), and not all settings are known"]
         if changed:
@@ -108,7 +110,7 @@ def check_comparable(facts: Sequence[Facts], axis: str, refuse: bool) -> None:
         RunsError: names what differs, and the values.
     """
     clock = () if axis == "time" else CLOCK
-    changed = differences(facts, own=(*OWN, *clock))
+    changed = differences(facts, own=(*OWN, *LENGTH, *clock))
     fatal = [text for key, text in changed.items() if key.partition(".")[0] in ("env_version", *CLOCK)]
     if fatal and refuse:
         raise RunsError(f"not comparable by {axis}: the runs differ in {'; '.join(fatal)}")

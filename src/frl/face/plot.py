@@ -23,7 +23,10 @@ LABELS: dict[Per, str] = {
 
 
 def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
-    """Every seed's own evaluations as a thin line, the median over seeds as a thick one; a cross marks a divergence."""
+    """Every seed's own evaluations as a thin line, the median over the whole runs as a thick one.
+
+    A cross marks a divergence. Whole are the runs that were not set to stop at a return.
+    """
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
     counts = sorted({curves.n_agents for curves in cells})
@@ -35,9 +38,11 @@ def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
             if np.isfinite(run.diverged_at):
                 ax.plot(run.diverged_at, run.returns[-1], "x", color=colour)
         name = f"{curve_name(curves.method, curves.n_agents)}, {len(curves.runs)} seed{'s' * (len(curves.runs) != 1)}"
+        if len(curves.whole) < len(curves.runs):
+            name += f" (median of {len(curves.whole)})" if curves.whole else ", all stopped at a return"
         ax.plot(
             curves.x,
-            np.median(curves.returns_SG, axis=0),
+            np.median(curves.returns_SG, axis=0) if curves.whole else curves.x,
             color=colour,
             linestyle=dash[curves.n_agents],
             linewidth=2,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import frl
+from frl.analysis.curves import STOP_AT
 from frl.analysis.load import DTYPES
 from frl.analysis.quantity import Array
 from frl.face.collection import KEYS, Runs
@@ -193,6 +194,8 @@ def _joined(found: Iterable[_Run]) -> Runs:
         frame = pd.read_csv(io.StringIO(f"{header}\n{''.join(bodies)}"), dtype=_dtypes(header))
         rows = [body.count("\n") for body in bodies]
         frame.insert(frame.columns.get_loc("n_agents"), "method", np.repeat([r.facts.cell[1] for r in same], rows))
+        stops = [(run.facts.settings or {}).get(STOP_AT) for run in same]
+        frame[STOP_AT] = np.repeat(np.array(stops, dtype=np.float64), rows)
         frames.append(frame)
     return Runs(pd.concat(frames, ignore_index=True), tuple(run.facts for same in by_header.values() for run in same))
 

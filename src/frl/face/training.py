@@ -15,8 +15,6 @@ from frl.spec import RunSpec
 def train(what: Scenario | RunSpec, results: str | Path = "results", *, name: str = "mine") -> Runs:
     """Train every run of a scenario, or one run; those that were finished before are taken from the results.
 
-    It sets torch's threads to 1, as the bytes of a run must not depend on the number of cores.
-
     Args:
         what: a scenario, whose runs are made one after another (Snakemake makes them in parallel), or one run.
         results: the results folder; the runs' files go to `results`/<scenario's name>/runs.

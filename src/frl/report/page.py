@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import os
-import re
 import sys
 import tempfile
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,8 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
-from frl.report.mathml import MathRenderer
+from frl.report.document import document
+from frl.report.markdown import MathRenderer
 from frl.runs.files import write_atomically
 from frl.scenario.kinds import AnyScenario
 from frl.scenario.products import ALL_FIGURES, NOTEBOOKS, REPORT, figure_names
@@ -168,7 +166,7 @@ class _OwnTemplates(HTMLExporter):
 
 
 def to_html(notebook: Notebook, title: str, show_code: bool) -> str:
-    """An executed notebook as a page of its own, with a table of contents."""
+    """An executed notebook as a page of its own."""
     own: Any = _OwnTemplates
     exporter = own(
         template_name="basic",
@@ -179,15 +177,8 @@ def to_html(notebook: Notebook, title: str, show_code: bool) -> str:
     exporter.register_filter("markdown2html", _markdown)
     shown = _nbformat.from_dict({**notebook, "cells": [c for c in notebook.cells if not _hidden(c)]})
     body, _ = exporter.from_notebook_node(shown)
-    css = resources.files("frl.report").joinpath("report.css").read_text(encoding="utf-8")
-    if show_code:
-        css += HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
-        f"<header><h1>{html.escape(title)}</h1></header>\n{contents(body)}\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    style = str(HtmlFormatter(style="friendly").get_style_defs(".highlight")) if show_code else ""
+    return document(title, body, style)
 
 
 def _hidden(cell: Any) -> bool:
@@ -195,13 +186,4 @@ def _hidden(cell: Any) -> bool:
 
 
 def _markdown(source: str) -> str:
-    return MarkdownWithMath(renderer=MathRenderer(escape=False, exclude_anchor_links=False)).render(source)
-
-
-def contents(body: str) -> str:
-    """The table of contents: links to the first two levels of headings."""
-    items = []
-    for level, anchor, text in re.findall(r'<h([12]) id="([^"]*)">(.*?)<a class="anchor-link"', body, re.DOTALL):
-        plain = re.sub(r"<[^>]+>", "", text)
-        items.append(f'<li class="level{level}"><a href="#{anchor}">{plain}</a></li>')
-    return f'<nav aria-label="Contents"><ul>\n{"".join(items)}\n</ul></nav>'
+    return MarkdownWithMath(renderer=MathRenderer(escape=False, exclude_anchor_links=True)).render(source)

@@ -18,8 +18,9 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
 
     Beside them an archive (:func:`archive_of`) packs the runs (specification, curve, checksum: some kB each), so that
     they can be taken into a store elsewhere and are never trained again (``frl store import``). The runs are marked as
-    published, in the store here too: from now on they are accepted whatever code made them, as long as NUMERICS_VERSION
-    is the same.
+    published, in the store here too: from now on they are accepted whatever code made them, as long as the version of
+    their numerics is the same. Their policies are not packed: they do not compress, and `frl reproduce` makes them
+    again.
 
     Args:
         scenario: whose results.
@@ -46,7 +47,7 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
     for old in set(kept) - set(written):  # of another report
         old.unlink()
     archive = target / archive_of(scenario)
-    Store(results).export(archive, digests.values())
+    Store(results).export(archive, digests.values(), policies=False)  # they do not compress
     return [*written, archive]
 
 

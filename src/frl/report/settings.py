@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from frl.analysis.names import display_name
+from frl.scenario.grid import Cell, span
 from frl.scenario.scenario import Scenario
 
 _IDENTITY = {"environment", "n_agents", "seed"}
@@ -41,11 +42,10 @@ def settings(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     named = any(m.key != m.algorithm for m in scenario.methods)
     identity = _IDENTITY if named else _IDENTITY | {"algorithm"}
-    cells: dict[tuple[str, str, int], dict[str, str]] = {}
-    for spec in scenario.runs():
-        key = (spec.environment, spec.method, spec.n_agents)
-        if key not in cells:
-            cells[key] = flatten(spec.model_dump(mode="json", exclude=identity))
+    cells: dict[Cell, dict[str, str]] = {}
+    for cell in scenario.cells():
+        own = flatten(scenario.arm(*cell).model_dump(mode="json", exclude=identity))
+        cells[cell] = {"seeds": span(scenario.seeds_of(*cell)), **own, "stop_at": _stops(scenario, cell)}
     names = list(dict.fromkeys(name for values in cells.values() for name in values))
     first = next(iter(cells.values()))
     same = [name for name in names if all(values.get(name) == first.get(name) for values in cells.values())]
@@ -57,7 +57,18 @@ def settings(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     return shared, pd.DataFrame(columns)
 
 
-def _groups(scenario: Scenario, cells: dict[tuple[str, str, int], dict[str, str]]) -> dict[str, dict[str, str]]:
+def _stops(scenario: Scenario, cell: Cell) -> str:
+    """Where the runs of an arm stop, which may not be the same for all seeds."""
+    seeds: dict[str, list[int]] = {}
+    for seed in scenario.seeds_of(*cell):
+        stop = scenario.resolve(*cell, seed).stop_at
+        seeds.setdefault("–" if stop is None else str(stop), []).append(seed)
+    if len(seeds) == 1:
+        return next(iter(seeds))
+    return "; ".join(f"{stop} (seeds {span(some)})" for stop, some in seeds.items())
+
+
+def _groups(scenario: Scenario, cells: dict[Cell, dict[str, str]]) -> dict[str, dict[str, str]]:
     """Cells of one environment and method with equal settings become one column, titled by its values of N."""
     counts: dict[tuple[str, str, str], list[int]] = {}
     for (environment, method, n_agents), values in cells.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frl.analysis.curves import TIME, Run, all_curves
+from frl.analysis.curves import TIME, Run, all_curves, whole_runs
 from frl.analysis.load import DataError
 from frl.report.settings import flatten
 from frl.runs.files import write_csv
@@ -26,7 +26,7 @@ _NO_SETTING = {"environment", "algorithm", "n_agents", "seed"}
 
 
 def tried(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each finished run, all columns text.
+    """One row for each finished run that is not set to stop at a return, all columns text.
 
     The settings are those that differ between runs of the scenario which have them; empty where a method has no such
     setting. ``shared_settings`` is a digest of all others. ``returns_at_tenths`` are the returns at 0.1, 0.2 ... 1 of
@@ -35,13 +35,19 @@ def tried(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
     Args:
         scenario: the tuning scenario.
         frame: its collected runs (:func:`frl.analysis.load.read_curves`).
+
+    Raises:
+        DataError: if all are set to stop at a return.
     """
     values = _values(scenario)
     names = [name for name, different in values.items() if len(different) > 1]
     shared = digest_of(f"{name} {one}" for name, (one, *more) in sorted(values.items()) if not more)[:8]
     rows = []
+    if (frame := whole_runs(frame)).empty:
+        told = "its runs stop at a return, so that their mean returns cannot be compared"
+        raise DataError(f"{scenario.name}: {told}; `frl times` prints how long each took")
     for (environment, method, n_agents), curves in all_curves(frame, TIME).items():
-        spec = scenario.resolve(environment, method, n_agents, scenario.seeds[0])
+        spec = scenario.arm(environment, method, n_agents)
         settings = settings_of(spec)
         for run in curves.runs:
             row = {"environment": environment, "algorithm": spec.algorithm, "n_agents": n_agents, "seed": run.seed}

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from threadpoolctl import threadpool_limits
+
 from frl.scenario.kinds import spec_of
 from frl.spec import RunSpec
 from frl.theory.cells.spec import Cell
@@ -25,12 +27,8 @@ def computed(training: Training) -> int:
 
 def seconds_per_step(spec: RunSpec) -> float:
     """Wall seconds per environment step of `spec`, from `MEASURE_S` seconds of training on one thread."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
     from frl.training.loop import Training
 
-    torch.set_num_threads(1)
     with threadpool_limits(1):
         training = Training(spec)
         training.begin()

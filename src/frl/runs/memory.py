@@ -20,7 +20,7 @@ def refuse_what_cannot_fit(spec: RunSpec) -> None:
     if needed > there:
         raise SpecError(
             f"{spec.run_id}: needs about {needed / 1e9:,.1f} GB of memory, and {there / 1e9:,.1f} GB are there; what "
-            "counts are n_agents, sampling, policy.hidden, critic.hidden and evaluation.episodes"
+            "counts are n_agents, sampling, policy.hidden and evaluation.episodes"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from frl.scenario.kinds import AnyRun
+from frl.spec import RUN_ID
 
 RUN_SUFFIXES = (".csv", ".meta.json")
 """Of a run's table and of what is said about it, both at ``<results>/<scenario>/runs/<run id>``."""
@@ -35,6 +36,15 @@ def meta_path(table: Path) -> Path:
 def table_path(meta: Path) -> Path:
     """The CSV beside a run's meta file."""
     return meta.with_name(meta.name.removesuffix(RUN_SUFFIXES[1]) + RUN_SUFFIXES[0])
+
+
+def results_of(table: Path) -> Path | None:
+    """The results folder of a run's CSV; None if it does not lie where :func:`run_paths` puts it."""
+    depth = RUN_ID.count("/")  # as deep as the id of a cell
+    for parents in (table.parents, table.resolve().parents):  # a relative path may begin further down
+        if len(parents) > depth + 2 and parents[depth].name == "runs":
+            return parents[depth + 2]
+    return None
 
 
 def progress_path(spec: AnyRun, results: Path, scenario: str) -> Path:

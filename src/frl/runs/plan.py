@@ -74,6 +74,8 @@ class Plan:
     wall_seconds: float
     cores: int
     disk_bytes: int
+    stopping: int
+    """Runs to be trained that end where they reach a return, and are priced as if they did not."""
 
     def lines(self) -> Iterator[str]:
         """The prediction as text."""
@@ -88,6 +90,8 @@ class Plan:
             f"to do: {self.core_seconds / 3600:.2f} core-hours, about {duration(self.wall_seconds)} on {self.cores} "
             f"core{'s' * (self.cores > 1)}, {self.disk_bytes / 1e6:.0f} MB of disk"
         )
+        if self.stopping:
+            yield f"at most: {self.stopping} of the runs stop at a return (stop_at), and are priced to the end"
 
 
 def plan(specs: Sequence[AnyRun], results: Path, scenario: str, cores: int) -> Plan:
@@ -123,6 +127,7 @@ def plan(specs: Sequence[AnyRun], results: Path, scenario: str, cores: int) -> P
         _makespan(seconds, cores) + ANALYSIS_S,
         cores,
         sum(disk_bytes(spec) + DISK_PER_RUN_B for spec in todo) + DISK_REPORT_B,
+        sum(isinstance(spec, RunSpec) and spec.stop_at is not None for spec in todo),
     )
 
 
@@ -136,17 +141,19 @@ def _kind(spec: dict[str, Any]) -> Kind:
         return spec["problem_spec"]["kind"], f"{spec['gradient']['kind']} gradients", f"{len(spec['seeds'])} seeds"
     sampling, critic = spec["sampling"], spec["critic"]
     lanes = f"{sampling['lanes']} lanes x {sampling['segment_steps']} steps"
-    if sampling["trajectories"] is not None:
+    if sampling.get("trajectories") is not None:  # meta files leave out what is None
         lanes = f"{sampling['trajectories']} trajectories"
     networks = f"policy {'x'.join(map(str, spec['policy']['hidden']))}"
     if critic["mode"] != "none":
-        networks += f", critic {'x'.join(map(str, critic['hidden']))} fitted {critic['epochs']} times"
+        networks += f", {critic['mode']} critic"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
 
 def disk_bytes(spec: AnyRun) -> int:
-    """What a run's rows take on disk."""
-    return DISK_PER_CELL_B if isinstance(spec, Cell) else feasible.expected(spec).evaluations * DISK_PER_ROW_B
+    """What a run's rows and its policy (float32) take on disk."""
+    if isinstance(spec, Cell):
+        return DISK_PER_CELL_B
+    return feasible.expected(spec).evaluations * DISK_PER_ROW_B + 4 * feasible.parameters(spec)
 
 
 def env_steps(spec: AnyRun, speed: Speed) -> int:

@@ -23,8 +23,9 @@ class ProgressFile:
     """``<results>/<scenario>/progress/<run id>.json``, replaced atomically every `FILE_INTERVAL_S`.
 
     Its keys: process, started (of this process' work on the run, ISO 8601), outcome (null while it goes on, then
-    present, restored or trained), env_steps_begun (what a checkpoint held), env_steps_total, env_steps_budget. It is
-    removed where the run fails or is stopped. That it cannot be written is no reason to stop.
+    present, restored or trained), env_steps_begun (what a checkpoint held), env_steps_total, env_steps_budget,
+    eval_return_mean (of the last evaluation, null before the first). It is removed where the run fails or is stopped.
+    That it cannot be written is no reason to stop.
 
     Args:
         path: the file.
@@ -50,6 +51,7 @@ class ProgressFile:
             "env_steps_begun": 0,
             "env_steps_total": 0,
             "env_steps_budget": budget,
+            "eval_return_mean": None,
         }
         self._wrote = -INTERVAL_S
 
@@ -68,6 +70,7 @@ class ProgressFile:
     def __call__(self, facts: dict[str, Any]) -> None:
         """Callback for :func:`frl.training.loop.train`; see :class:`Progress`."""
         self.facts |= {"env_steps_begun": self.begun(), "env_steps_total": facts["env_steps_total"]}
+        self.facts["eval_return_mean"] = facts.get("eval_return_mean")
         if time.monotonic() - self._wrote >= FILE_INTERVAL_S:
             self._write()
         if self.also is not None:

@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from frl.runs.paths import meta_path
+from frl.runs.named import NamedRun
 from frl.runs.provenance import CELL_LIBRARIES, LIBRARIES, library_versions
 from frl.runs.runner import keeping, make
-from frl.runs.store import Meta, StoreError, verify
-from frl.scenario.kinds import AnyRun, spec_of
+from frl.runs.validity import numerics_version
 from frl.theory.cells.spec import Cell
-from frl.training.numerics import NUMERICS_VERSION
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
 """Columns that no rounding reaches where a task's length is fixed: equal on every processor."""
@@ -35,41 +31,39 @@ class Outcome:
 
     agrees: bool
     message: str
+    policy: bytes | None = None
+    """The run's last policy, where the bytes are the same and it did not diverge."""
 
 
-def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = None) -> Outcome:
-    """Train the run of the CSV at `path` again, not from the store, and compare with what it holds.
+def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None = None) -> Outcome:
+    """Train a run again, not from the store, and compare with what its CSV holds.
 
     Byte-identical is what is promised for the same code, libraries and vector instructions. On a processor that rounds
     differently a seed is another draw: then only clock and message counts have to be equal.
 
     Args:
-        path: a run's CSV; its meta file lies beside it.
+        run: the run.
         progress: see :func:`frl.training.loop.train`.
 
     Raises:
-        ReproduceError: if the files are damaged, or were made by other settings, libraries or NUMERICS_VERSION than
-            there are here. Code that differs in nothing else promises the same bytes: that is what is tried.
+        ReproduceError: if it was made by other settings, libraries or NUMERICS_VERSION than there are here. Code that
+            differs in nothing else promises the same bytes: that is what is tried.
     """
-    table, meta = _read(path)
-    try:
-        spec: AnyRun | None = spec_of(meta["spec"])
-    except ValidationError:  # settings that this version does not have
-        spec = None
+    table, meta, spec = run.table, run.meta, run.spec
     libraries = CELL_LIBRARIES if isinstance(spec, Cell) else LIBRARIES
     made = [f"{name} {meta['versions'].get(name, '').split('+')[0]}" for name in libraries]
-    if spec is None or meta["numerics_version"] != NUMERICS_VERSION or made != library_versions(libraries):
+    if spec is None or meta["numerics_version"] != numerics_version(spec) or made != library_versions(libraries):
         commit = (meta.get("git") or {}).get("commit")
         raise ReproduceError(
-            f"{path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
+            f"{run.path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
             "check that commit out and install its requirements.lock"
         )
     with tempfile.TemporaryDirectory() as folder:
         keeper = keeping(spec, Path(folder), meta["digest"], math.inf)
-        again, _ = make(spec, meta["digest"], progress, keeper)
+        (again, _), policy = make(spec, meta["digest"], progress, keeper)
         same_arithmetic = all(meta.get(name, value) == value for name, value in keeper.arithmetic.items())
     if again == table:
-        return Outcome(True, "identical, byte for byte")
+        return Outcome(True, "identical, byte for byte", policy)
     difference = first_difference(table, again)
     if same_arithmetic:
         return Outcome(False, f"NOT identical, though this processor rounds in the same way: {difference}")
@@ -80,16 +74,6 @@ def reproduce(path: Path, progress: Callable[[dict[str, Any]], None] | None = No
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
     return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")
-
-
-def _read(path: Path) -> tuple[bytes, Meta]:
-    try:
-        table = path.read_bytes()
-        return table, verify(table, meta_path(path).read_bytes())
-    except FileNotFoundError as error:
-        raise ReproduceError(f"{error.filename} is not there; a run is named by its CSV") from None
-    except StoreError as error:
-        raise ReproduceError(f"{path}: {error}") from None
 
 
 def first_difference(before: bytes, after: bytes, columns: tuple[str, ...] | None = None) -> str:

@@ -2,11 +2,12 @@
 
 Files of a run: ``<results>/<scenario>/runs/<run id>.csv`` and ``.meta.json``, written at the end and atomically, so
 a file that exists is whole. What the CSV holds is a function of the specification alone; times, machine and versions
-are in the meta data.
+are in the meta data. The last policy is in the store only (:mod:`frl.runs.store`).
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import resource
@@ -20,12 +21,11 @@ from frl.runs.files import write_atomically
 from frl.runs.locks import alone
 from frl.runs.paths import progress_path, run_paths
 from frl.runs.progress import ProgressFile
-from frl.runs.store import Meta, Store, checksum, dump_meta
-from frl.runs.validity import Unfit, code_digest, read, run_digest, stored
+from frl.runs.store import Meta, Store, checksum, dump_meta, policy_digest
+from frl.runs.validity import Unfit, code_digest, numerics_version, read, run_digest, stored
 from frl.scenario.kinds import AnyRun, budget
 from frl.spec import RunSpec
 from frl.theory.cells.spec import Cell
-from frl.training.numerics import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     from frl.runs.keeping import Keeping
@@ -109,8 +109,8 @@ def _run_alone(
         folder.mkdir(parents=True, exist_ok=True)  # an unwritable place is an error now, not after hours of training
     if (entry := stored(spec, results)) is None:
         with keeper.on_terminate():
-            entry = make(spec, keeper.digest, progress, keeper)
-        store.put(keeper.digest, *entry)  # first, so that losing the files below loses nothing
+            entry, policy = make(spec, keeper.digest, progress, keeper)
+        store.put(keeper.digest, *entry, policy)  # first, so that losing the files below loses nothing
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
@@ -134,21 +134,24 @@ def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
 
 def make(
     spec: AnyRun, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping
-) -> tuple[bytes, bytes]:
-    """CSV and meta bytes of a run made now (or from the keeper's checkpoint); nothing is written."""
+) -> tuple[tuple[bytes, bytes], bytes | None]:
+    """CSV and meta bytes of a run made now (or from the keeper's checkpoint), and its last policy.
+
+    Nothing is written. A run that diverged has no policy that could be played; neither has a cell of the theory lab.
+    """
     source = provenance.git()  # before training: the tree may change meanwhile
     libraries: tuple[str, ...] = provenance.LIBRARIES
     if isinstance(spec, Cell):
         libraries = provenance.CELL_LIBRARIES
-        table, status, amounts = _run_cell(spec, progress)
+        table, status, amounts, policy = _run_cell(spec, progress)
     else:
-        table, status, amounts = _train(spec, progress, keeper)
+        table, status, amounts, policy = _train(spec, progress, keeper)
     spent = keeper.spent()
     meta: Meta = {
-        "spec": spec.model_dump(mode="json"),
+        "spec": json.loads(spec.to_json()),
         "digest": digest,
         "code_digest": code_digest(spec),
-        "numerics_version": NUMERICS_VERSION,
+        "numerics_version": numerics_version(spec),
         "status": status,
         "versions": provenance.versions(libraries),
         "git": source,
@@ -165,37 +168,38 @@ def make(
     for key, name in (("env_steps_total", "env_steps_per_s"), ("gradients", "gradients_per_s")):
         if key in amounts:
             meta[name] = round(amounts[key] / spent["wall_time_s"], 1)
+    if policy is not None:
+        meta["policy_digest"] = policy_digest(policy)
     meta["checksum"] = checksum(table, meta)
-    return table, dump_meta(meta)
+    return (table, dump_meta(meta)), policy
 
 
-def _train(
-    spec: RunSpec, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping
-) -> tuple[bytes, str, dict[str, Any]]:
-    """CSV, status and amounts of a training run."""
+Made = tuple[bytes, str, dict[str, Any], bytes | None]
+"""CSV, status, amounts for the meta file, and last policy."""
+
+
+def _train(spec: RunSpec, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping) -> Made:
+    """A training run."""
     from frl.training.execute import execute
 
     table, result = execute(spec, progress, keeper)  # type: ignore[arg-type]
-    return (
-        table,
-        result.status,
-        {
-            "env_steps_total": int(result.facts["env_steps_total"]),
-            "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
-            "eval_steps": int(result.facts["eval_steps"]),
-        },
-    )
+    amounts = {
+        "env_steps_total": int(result.facts["env_steps_total"]),
+        "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
+        "eval_steps": int(result.facts["eval_steps"]),
+    }
+    return table, result.status, amounts, result.policy if result.status == "ok" else None
 
 
-def _run_cell(cell: Cell, progress: Callable[[dict[str, Any]], None] | None) -> tuple[bytes, str, dict[str, Any]]:
-    """CSV, status and amounts of a cell of the theory lab."""
+def _run_cell(cell: Cell, progress: Callable[[dict[str, Any]], None] | None) -> Made:
+    """A cell of the theory lab."""
     from frl.theory.cells.execute import execute
 
     def say(gradients: int) -> None:
         if progress is not None:
             progress({"env_steps_total": gradients, "env_steps_budget": budget(cell), "eval_return_mean": None})
 
-    return execute(cell, say), "ok", {"gradients": cell.gradients}
+    return execute(cell, say), "ok", {"gradients": cell.gradients}, None
 
 
 def peak_memory_mb() -> float:

@@ -2,7 +2,8 @@
 
 A run belongs to a specification if its settings and NUMERICS_VERSION agree, and the code that made it is the present
 one, or it is a published run. Published runs outlive code that alters no bytes: golden traces guard that, and published
-runs that the tests make again, byte for byte.
+runs that the tests make again, byte for byte. A cell of the theory lab trains nothing, so its numbers have a version of
+their own, THEORY_VERSION.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from frl.runs import provenance
 from frl.runs.paths import run_paths
 from frl.runs.store import Meta, Store, StoreError, key_of_published, settings_key, verify
 from frl.scenario.kinds import AnyRun
-from frl.theory.cells.spec import Cell
+from frl.theory.cells.spec import THEORY_VERSION, Cell
 from frl.training.numerics import NUMERICS_VERSION
 
 State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
@@ -54,9 +55,14 @@ def run_digest(spec: AnyRun) -> str:
     return spec.digest(code_digest(spec))
 
 
+def numerics_version(spec: AnyRun) -> int:
+    """Of what makes the run: NUMERICS_VERSION, or THEORY_VERSION of a cell of the theory lab."""
+    return THEORY_VERSION if isinstance(spec, Cell) else NUMERICS_VERSION
+
+
 def published_key(spec: AnyRun) -> str:
-    """What a published run is accepted by: a digest of its settings and of NUMERICS_VERSION."""
-    return settings_key(spec.to_json(), NUMERICS_VERSION)
+    """What a published run is accepted by: a digest of its settings and of the version of its numerics."""
+    return settings_key(spec.to_json(), numerics_version(spec))
 
 
 def objection(spec: AnyRun, digest: str, published: str) -> str | None:
@@ -65,7 +71,7 @@ def objection(spec: AnyRun, digest: str, published: str) -> str | None:
     Args:
         spec: what is wanted.
         digest: the run's digest, of settings and code.
-        published: the key of its settings and NUMERICS_VERSION if it is a published run, else empty.
+        published: the key of its settings and numerics if it is a published run, else empty.
     """
     if digest == run_digest(spec) or (published and published == published_key(spec)):
         return None

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,12 +30,12 @@ class Watch:
     """
 
     def __init__(
-        self, specs: Sequence[AnyRun], results: Path, scenario: str, clock: Callable[[], float] = time.monotonic
+        self, specs: Iterable[AnyRun], results: Path, scenario: str, clock: Callable[[], float] = time.monotonic
     ):
-        self.clock = clock
+        self.clock, specs = clock, list(specs)
         budgets = {progress_path(spec, results, scenario): budget(spec) for spec in specs}
         # what an earlier start left says nothing: only what is written from now on counts
-        self.open = {path: _read(path) for path in budgets}
+        self.open = {path: facts_of(path) for path in budgets}
         """By file of a run that is not finished: what it said at the beginning."""
         self.runs = len(budgets)
         self.unit = unit(specs[0])
@@ -50,7 +50,7 @@ class Watch:
         """Environment steps of the runs finished and under way."""
         under_way = 0
         for path, before in list(self.open.items()):
-            facts = _read(path)
+            facts = facts_of(path)
             if facts is None or facts == before:
                 continue
             self.given[path] = facts["env_steps_begun"]
@@ -86,7 +86,7 @@ class Watch:
         threading.Thread(target=speak, name="progress", daemon=True).start()
 
 
-def _read(path: Path) -> Facts | None:
+def facts_of(path: Path) -> Facts | None:
     """What a progress file says; None if there is none."""
     try:
         facts: Facts = parse_json(path.read_bytes())

@@ -41,21 +41,17 @@ def agent_seconds(spec: RunSpec) -> NDArray[np.float64]:
     """Simulated time from one answer of each agent to its next, (N,); of lognormal fleets the mean."""
     fleet, link = spec.fleet, spec.link
     compute = np.array(relative_times(fleet, spec.n_agents)) * fleet.seconds_per_1000_steps
-    priced = zip(message_bytes(spec), (link.downlink_bytes_per_s, link.uplink_bytes_per_s), strict=True)
-    messages = 2 * link.latency_s + sum(size / b for size, b in priced if b is not None)
+    bandwidths = (link.downlink_bytes_per_s, link.uplink_bytes_per_s)
+    messages = 2 * link.latency_s + sum(message_bytes(spec) / b for b in bandwidths if b is not None)
     with np.errstate(over="ignore"):
         seconds: NDArray[np.float64] = spec.steps_per_upload / 1000 * compute + fleet.overhead_s + messages
     return seconds
 
 
-def message_bytes(spec: RunSpec) -> tuple[int, int]:
-    """Bytes of a task and of an update that carries all that it can; those of a lazy agent that is silent are fewer."""
-    policy, network = parameters(spec)
+def message_bytes(spec: RunSpec) -> int:
+    """Bytes of a task, and of an update that carries all that it can; a lazy agent that is silent sends fewer."""
     sums = 8 * (1 + 2 * SIZES[spec.environment][0]) if spec.normalizer.mode == "federated" else 0
-    critic = 4 * network if spec.critic.shared else 0
-    passed = spec.critic.epochs * spec.critic.minibatches if spec.critic.mode == "gradients" else 1
-    always = 2 * 8 + 4 * policy + sums  # two counters
-    return always + critic, always + passed * critic
+    return 2 * 8 + 4 * parameters(spec) + sums  # two counters
 
 
 def answers(spec: RunSpec) -> int:
@@ -76,31 +72,24 @@ def expected(spec: RunSpec) -> RunSpec:
     return spec.model_copy(update={"steps_per_agent": -(-steps // spec.n_agents)})
 
 
-def parameters(spec: RunSpec) -> tuple[int, int]:
-    """Numbers of parameters of the policy and of the critic's network."""
+def parameters(spec: RunSpec) -> int:
+    """d, the number of parameters of the policy."""
     observations, actions = SIZES[spec.environment]
-    has_network = spec.critic.mode not in ("none", "linear")
-    return (
-        _in_layers(observations, *spec.policy.hidden, actions) + actions,
-        _in_layers(observations, *spec.critic.hidden, 1) if has_network else 0,
-    )
-
-
-def _in_layers(*sizes: int) -> int:
-    return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+    layers = itertools.pairwise((observations, *spec.policy.hidden, actions))
+    return sum((a + 1) * b for a, b in layers) + actions
 
 
 def memory_bytes(spec: RunSpec) -> int:
     """About what a run needs, rounded up."""
-    policy, critic = parameters(spec)
+    policy, features = parameters(spec), 2 * SIZES[spec.environment][0] + 4
     sampling, episodes, n = spec.sampling, spec.evaluation.episodes, spec.n_agents
-    width = max(sum(spec.policy.hidden), sum(spec.critic.hidden) if critic else 0)
+    width = max(sum(spec.policy.hidden), 2 * features)  # float64
     row = 4 * (6 * SIZES[spec.environment][0] + 3 * width + 30)
     lanes = n * (sampling.trajectories or sampling.lanes) + max(64, episodes)
     return (
         300_000_000  # Python and its libraries
-        + 40 * (policy + critic)
-        + n * (4 * policy + 12 * critic + 10_000)
+        + 40 * policy
+        + n * (4 * policy + 8 * features**2 + 10_000)
         + 3_000 * lanes
         + (spec.steps_per_upload + max(64, episodes)) * row
     )
@@ -110,7 +99,7 @@ def problem(spec: RunSpec) -> str:
     """Why these settings cannot run, in one sentence; empty if they can."""
     if (needed := memory_bytes(spec)) > MAX_BYTES:
         return (
-            f"needs about {needed / 1e9:,.0f} GB of memory (n_agents, sampling, policy.hidden, critic.hidden, "
+            f"needs about {needed / 1e9:,.0f} GB of memory (n_agents, sampling, policy.hidden, "
             f"evaluation.episodes); at most {MAX_BYTES / 1e9:,.0f} GB are allowed"
         )
     seconds = agent_seconds(spec)

@@ -19,7 +19,7 @@ def problem(claim: ClaimBase, test: str, cells: Cells) -> str:
     Args:
         claim: the claim.
         test: its test.
-        cells: what the scenario has in the claim's environment.
+        cells: what the scenario has in the claim's environment, with the lowest return at which runs stop.
     """
     if claim.environment not in ENVIRONMENTS:
         return f"environment = {claim.environment!r}: allowed are {', '.join(ENVIRONMENTS)}"
@@ -34,6 +34,9 @@ def problem(claim: ClaimBase, test: str, cells: Cells) -> str:
         if (comparison := (part.joint, tuple(runs))) in compared:
             return f"{part.label}: listed twice"
         compared.add(comparison)
+        for cell in filter(None, (_first(need, cells) for need in part.needs)):
+            if (stop := cells[cell].stop_at) is not None and stop < claim.threshold:
+                return f"threshold = {claim.threshold:g}: runs of {cell[0]} (N = {cell[1]}) stop at {stop:g} (stop_at)"
     return _re_timing(claim, test, cells)
 
 
@@ -52,7 +55,7 @@ def _first(need: Need, cells: Cells) -> tuple[str, int] | None:
 def _run(need: Need, cells: Cells) -> str:
     """Equal for equal runs: the settings, or what is asked for if the scenario does not have it."""
     cell = _first(need, cells)
-    return repr(need) if cell is None else cells[cell].to_json()
+    return repr(need) if cell is None else cells[cell].model_copy(update={"stop_at": None}).to_json()
 
 
 def _name(need: Need, cells: Cells) -> str:

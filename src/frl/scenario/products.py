@@ -19,7 +19,10 @@ THEORY_FIGURES = ("theory-rates", "theory-speedup", "theory-time", "theory-looka
 """Of the theory lab, each for the panel that it is called after."""
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS, *THEORY_FIGURES)
 
-TABLES = ("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput")
+TABLES = (
+    *("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput"),
+    "results",
+)
 COLLECTED = CURVES, RUNS, MISSING = "curves.csv", "runs.csv", "missing.csv"
 CELLS, ESTIMATES = "cells.csv", "estimates.csv"
 THEORY_COLLECTED = (CELLS, ESTIMATES, CURVES, MISSING)
@@ -28,7 +31,7 @@ JUDGED, REPORT = "verdicts.json", "report.html"
 ARCHIVE = "runs.tar.xz"
 """The runs of a published scenario, beside what was built from them."""
 FIGURE_SUFFIXES = (".svg", ".pdf", ".png", "-narrow.svg", "-narrow.pdf", "-narrow.png", ".csv")
-"""Of a figure's files: two columns wide, one column wide, and its numbers. Those of the theory lab are only wide."""
+"""Of a figure's files: two columns wide, one column wide, and its numbers."""
 TABLE_KINDS = ("html", "csv", "md")
 STEPS = ("collect", "verdict", "figures", "tables", "report")
 """From the runs to the report, in order; each is a command of frl and a rule of the workflow."""
@@ -45,15 +48,11 @@ def files(step: str, scenario: AnyScenario | None = None) -> list[str]:
     collected = THEORY_COLLECTED if isinstance(scenario, TheoryScenario) else COLLECTED
     return {
         "collect": list(collected if scenario else dict.fromkeys([*COLLECTED, *THEORY_COLLECTED])),
-        "figures": [f"figures/{name}{suffix}" for name in figures for suffix in _suffixes(name)],
+        "figures": [f"figures/{name}{suffix}" for name in figures for suffix in FIGURE_SUFFIXES],
         "tables": [f"tables/{name}.{kind}" for name in TABLES for kind in TABLE_KINDS],
         "verdict": [JUDGED, *(f"tables/verdict.{kind}" for kind in TABLE_KINDS)],
         "report": [REPORT],
     }[step]
-
-
-def _suffixes(figure: str) -> tuple[str, ...]:
-    return tuple(s for s in FIGURE_SUFFIXES if figure not in THEORY_FIGURES or "-narrow" not in s)
 
 
 def record(step: str) -> str:

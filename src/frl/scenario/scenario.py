@@ -7,92 +7,20 @@ the claims file and the trials that it names is read besides.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from frl.errors import SpecError, explain, shown
-from frl.scenario import feasible, judgeable
+from frl.scenario import feasible, judgeable, methods
 from frl.scenario.claim_base import Line, Part, Text
 from frl.scenario.claims import Claim, Claims
-from frl.spec import SERVERS, Count, EnvironmentName, RunSpec, Seed
+from frl.scenario.grid import Cell, Environments, Keys, Method, MethodName, Override, SeedsOfTasks
+from frl.spec import EnvironmentName, RunSpec
 from frl.training.servers.base import Settings
 
-MethodName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
-Keys = Annotated[dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)]
-"""Keys with values; nothing behind the colon means none."""
 FigureName = Literal["sample_complexity", "time_complexity", "sensitivity", "communication", "variance_multiplier"]
-
-
-class Method(Settings):
-    """One algorithm with its settings, at one or more N; under names of their own one algorithm makes many methods."""
-
-    algorithm: str
-    """One of the keys of frl.spec.SERVERS."""
-    name: MethodName | None = None
-    """What paths, tables and figures call it; empty means the algorithm's name."""
-    n_agents: Annotated[tuple[Count, ...], Field(min_length=1)]
-    """The values of N to run."""
-    server: Keys = {}
-    """The algorithm's own settings."""
-    set: Keys = {}
-    """A part of a RunSpec, merged over `run` and `server`; overrides win over it."""
-
-    @field_validator("algorithm")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in SERVERS:
-            raise ValueError(f"unknown algorithm; allowed are {', '.join(SERVERS)}")
-        return name
-
-    @field_validator("name")
-    @classmethod
-    def _of_no_other_algorithm(cls, name: str | None, info: ValidationInfo) -> str | None:
-        algorithm = info.data.get("algorithm", name)
-        if name in SERVERS and name != algorithm:
-            raise ValueError(f"this is another algorithm than {algorithm!r}; choose another name")
-        return name
-
-    @property
-    def key(self) -> str:
-        """What identifies the method in its scenario: its name, else its algorithm's."""
-        return self.name or self.algorithm
-
-
-class Where(Settings):
-    """Which runs an override touches: those that match every list given."""
-
-    environment: tuple[EnvironmentName, ...] | None = None
-    method: tuple[str, ...] | None = None
-    algorithm: tuple[str, ...] | None = None
-    n_agents: tuple[Count, ...] | None = None
-
-    def matches(self, environment: str, method: Method, n_agents: int) -> bool:
-        """Whether a run of this identity is touched."""
-        return (
-            (self.environment is None or environment in self.environment)
-            and (self.method is None or method.key in self.method)
-            and (self.algorithm is None or method.algorithm in self.algorithm)
-            and (self.n_agents is None or n_agents in self.n_agents)
-        )
-
-    def idle(self, touched: Sequence[tuple[str, Method, int]]) -> str:
-        """The first entry, with its key, that none of the touched runs has; empty if there is none."""
-        for key in Where.model_fields:
-            for entry in getattr(self, key) or ():
-                if not any(Where(**{key: (entry,)}).matches(*cell) for cell in touched):
-                    return f"{key} = {shown(entry)}"
-        return ""
-
-
-class Override(Settings):
-    """Settings for some of the runs; later overrides win."""
-
-    where: Where
-    set: Keys
-    """A part of a RunSpec, merged over what came before."""
 
 
 class Scenario(Settings):
@@ -104,9 +32,10 @@ class Scenario(Settings):
     """Heading of the report."""
     tuned: Text
     """Where the settings come from, in a sentence that the report prints; of several lines each is a paragraph."""
-    environments: Annotated[tuple[EnvironmentName, ...], Field(min_length=1)]
+    environments: Environments
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: SeedsOfTasks
+    """A list, or a range as 0-29, or one of these for each environment; of every method without seeds of its own."""
     thresholds: dict[EnvironmentName, str]
     """For each environment the return whose crossing is timed, with its unit: "100 return"."""
     run: Keys
@@ -129,6 +58,16 @@ class Scenario(Settings):
     def _nothing_given(cls, given: Any, info: ValidationInfo) -> Any:
         return cls.model_fields[str(info.field_name)].default if given is None else given
 
+    @field_validator("methods")
+    @classmethod
+    def _sweeps_are_spelled_out(cls, given: tuple[Method, ...]) -> tuple[Method, ...]:
+        return methods.spelled_out(given)
+
+    @field_validator("figures")
+    @classmethod
+    def _the_name_of_a_sweep_is_all_its_methods(cls, given: Any, info: ValidationInfo) -> Any:
+        return {figure: methods.called(labels, info.data.get("methods", ())) for figure, labels in given.items()}
+
     @field_validator("thresholds", mode="before")
     @classmethod
     def _threshold_has_a_unit(cls, thresholds: Any) -> Any:
@@ -141,27 +80,14 @@ class Scenario(Settings):
     def _every_run_is_valid(self) -> Scenario:
         if missing := [name for name in self.environments if name not in self.thresholds]:
             raise ValueError(f"thresholds: no entry for {', '.join(missing)}")
-        algorithms: dict[str, str] = {}
-        for method in self.methods:
-            if algorithms.setdefault(method.key, method.algorithm) != method.algorithm:
-                raise ValueError(f"methods: {method.key!r} names both {algorithms[method.key]} and {method.algorithm}")
-        pairs = [f"{m.key}, N = {n}" for m in self.methods for n in m.n_agents]
-        for what, values in (("methods", pairs), ("environments", self.environments), ("seeds", self.seeds)):
-            if twice := [value for value, count in Counter(values).items() if count > 1]:
-                hint = "; tell methods of one algorithm apart by `name`" if what == "methods" else ""
-                raise ValueError(f"{what}: {twice[0]} is listed twice{hint}")
+        if problem := methods.problem(self.methods, self.environments):
+            raise ValueError(f"methods: {problem}")
+        self._every_environment_has_runs()
         self._figures_name_what_there_is()
         if self.name == "published":
             raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
-        cells = [(environment, m, n) for environment in self.environments for m in self.methods for n in m.n_agents]
-        for index, override in enumerate(self.overrides):
-            touched = [cell for cell in cells if override.where.matches(*cell)]
-            if not touched:
-                where = shown(override.where.model_dump(exclude_none=True))
-                raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
-            if idle := override.where.idle(touched):
-                raise ValueError(f"overrides.{index}.where.{idle}: touches no run; there are {self._methods()}")
-        specs = {(e, m.key, n): self.resolve(e, m.key, n, self.seeds[0]) for e, m, n in cells}
+        self._overrides_touch_runs()
+        specs = {cell: self._judged(cell) for cell in self.cells()}
         self._figures_compare_what_can_be_compared()
         primary: dict[tuple[object, ...], str] = {}
         for claim in self.claims.claims if self.claims else ():
@@ -173,6 +99,42 @@ class Scenario(Settings):
                 if before != claim.id:
                     raise ValueError(f"claim {claim.id}: asks the same as {before}; a primary claim is made once")
         return self
+
+    def _every_environment_has_runs(self) -> None:
+        """Every environment has seeds and a method, and neither seeds nor methods name another one."""
+        named = [(f"methods: {m.key}.environments", m.environments) for m in self.methods if m.environments]
+        if isinstance(self.seeds, dict):
+            named.append(("seeds", tuple(self.seeds)))
+            if missing := [name for name in self.environments if name not in self.seeds]:
+                raise ValueError(f"seeds: no entry for {', '.join(missing)}")
+        for what, environments in named:
+            if alien := [name for name in environments if name not in self.environments]:
+                raise ValueError(f"{what}: {alien[0]} is none of `environments`: {', '.join(self.environments)}")
+        there = {environment for environment, _, _ in self.cells()}
+        if idle := [name for name in self.environments if name not in there]:
+            raise ValueError(f"environments: no method is run in {idle[0]}; there are {self._methods()}")
+
+    def _overrides_touch_runs(self) -> None:
+        runs = [(e, self.method(e, key, n), n, seed) for e, key, n in self.cells() for seed in self.seeds_of(e, key, n)]
+        for index, override in enumerate(self.overrides):
+            touched = [run for run in runs if override.where.matches(*run)]
+            if not touched:
+                where = shown(override.where.model_dump(exclude_none=True))
+                raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
+            if idle := override.where.idle(touched):
+                raise ValueError(f"overrides.{index}.where.{idle}: touches no run; there are {self._methods()}")
+
+    def _judged(self, cell: Cell) -> RunSpec:
+        """What all seeds of an arm have in common, with the lowest return at which one of its runs stops."""
+        specs = list(self._runs_of(cell))
+        stops = [spec.stop_at for spec in specs if spec.stop_at is not None]
+        level = self.threshold(cell[0])
+        if low := [stop for stop in stops if stop < level]:
+            raise ValueError(
+                f"run ({cell[0]}, {cell[1]}, N = {cell[2]}): stop_at = {low[0]:g}: ends before the threshold of "
+                f"{level:g}, whose crossing is timed"
+            )
+        return specs[0].model_copy(update={"seed": 0, "stop_at": min(stops, default=None)})
 
     def _figures_name_what_there_is(self) -> None:
         for figure, labels in self.figures.items():
@@ -204,28 +166,62 @@ class Scenario(Settings):
             raise ValueError(f"figures.variance_multiplier: {pair} differ in more than server.variance_multiplier")
 
     def _any(self, key: str, n_agents: int | None = None) -> RunSpec:
-        """The settings of a method in the first environment, with its first N if none is given."""
-        method = next(method for method in self.methods if method.key == key)
-        return self.resolve(self.environments[0], key, n_agents or method.n_agents[0], self.seeds[0])
+        """The settings of a method in its first environment, with its first N if none is given."""
+        return self.arm(*next(cell for cell in self.cells() if cell[1] == key and n_agents in (None, cell[2])))
 
     def _methods(self) -> str:
         """The methods with their N, in words."""
-        return ", ".join(
-            f"{m.key} ({'' if m.key == m.algorithm else f'{m.algorithm}, '}N = {', '.join(map(str, m.n_agents))})"
-            for m in self.methods
-        )
+        return methods.told(self.methods)
+
+    def method(self, environment: str, key: str, n_agents: int) -> Method:
+        """The method of an arm.
+
+        Raises:
+            SpecError: if there is no such arm.
+        """
+        found = [one for one in self.methods if one.key == key and n_agents in one.n_agents]
+        if not found:
+            raise SpecError(f"method = {key!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}")
+        for one in found:
+            if environment in (one.environments or self.environments):
+                return one
+        there = ", ".join(name for one in found for name in one.environments or ())
+        raise SpecError(f"method = {key!r}: is run in {there}, not in {environment!r}")
+
+    def cells(self) -> list[Cell]:
+        """Every arm, which is (environment, method's key, N): environments, then methods, then N in ascending order."""
+        keys = list(dict.fromkeys(method.key for method in self.methods))
+        return [
+            (environment, key, n)
+            for environment in self.environments
+            for key in keys
+            for n in sorted(
+                n
+                for method in self.methods
+                if method.key == key and environment in (method.environments or self.environments)
+                for n in method.n_agents
+            )
+        ]
+
+    def seeds_of(self, environment: str, method: str, n_agents: int) -> tuple[int, ...]:
+        """The seeds of an arm."""
+        of_task = self.seeds.get(environment, ()) if isinstance(self.seeds, dict) else self.seeds  # type: ignore[call-overload]
+        return self.method(environment, method, n_agents).seeds or of_task
+
+    def arm(self, environment: str, method: str, n_agents: int) -> RunSpec:
+        """The run of an arm's first seed; of the others at most `stop_at` differs."""
+        return self.resolve(environment, method, n_agents, self.seeds_of(environment, method, n_agents)[0])
 
     def resolve(self, environment: str, method: str, n_agents: int, seed: int) -> RunSpec:
         """The RunSpec of one cell of the grid; `method` is the method's key.
 
         Raises:
-            SpecError: if the merged settings are no valid RunSpec; names the run, the key and what is allowed.
+            SpecError: if there is no such cell, or the merged settings are no valid RunSpec; names the run, the key and
+                what is allowed.
         """
-        one = next((m for m in self.methods if m.key == method and n_agents in m.n_agents), None)
-        if one is None:
-            raise SpecError(f"method = {method!r}, n_agents = {n_agents}: scenario {self.name!r} has {self._methods()}")
-        settings = merge(merge(self.run, {"server": one.server}), one.set)
-        touched = [i for i, one_of in enumerate(self.overrides) if one_of.where.matches(environment, one, n_agents)]
+        one = self.method(environment, method, n_agents)
+        settings = merge(merge(merge(self.run, {"server": one.server}), one.set), methods.settings(one.swept))
+        touched = self._touching((environment, method, n_agents), seed)
         for index in touched:
             settings = merge(settings, self.overrides[index].set)
         identity: dict[str, Any] = {
@@ -236,7 +232,9 @@ class Scenario(Settings):
             "seed": seed,
         }
         if clash := sorted(identity.keys() & settings.keys()):
-            raise SpecError(f"run.{clash[0]}: the grid sets this, not `run`, a method's `set` or an override")
+            raise SpecError(
+                f"run.{clash[0]}: the grid sets this, not `run`, an override, or a method's `set` or `sweep`"
+            )
         where = f"run ({environment}, {method}, N = {n_agents})"
         if touched:
             where += f", to which overrides {', '.join(map(str, touched))} apply"
@@ -244,18 +242,31 @@ class Scenario(Settings):
             spec = RunSpec.model_validate(settings | identity)
         except ValidationError as error:
             raise SpecError(explain(error, RunSpec, prefix=f"{where}: ")) from None
+        if one.swept and not methods.holds(spec, one.swept):
+            raise SpecError(f"{where}: {one.swept[0]}: is swept, so that no override may set it")
         if problem := feasible.problem(spec):
             raise SpecError(f"{where}: {problem}")
         return spec
 
+    def _touching(self, cell: Cell, seed: int) -> tuple[int, ...]:
+        """The overrides that touch a run, by their places."""
+        environment, key, n_agents = cell
+        run = (environment, self.method(environment, key, n_agents), n_agents, seed)
+        return tuple(index for index, override in enumerate(self.overrides) if override.where.matches(*run))
+
+    def _runs_of(self, cell: Cell) -> Iterator[RunSpec]:
+        """The runs of an arm; what the same overrides touch is resolved once."""
+        known: dict[tuple[int, ...], RunSpec] = {}
+        for seed in self.seeds_of(*cell):
+            touching = self._touching(cell, seed)
+            if touching not in known:
+                known[touching] = self.resolve(*cell, seed)
+            yield known[touching].model_copy(update={"seed": seed})
+
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the grid: environments, then methods, then N, then seeds."""
-        for environment in self.environments:
-            for method in self.methods:
-                for n_agents in method.n_agents:
-                    first = self.resolve(environment, method.key, n_agents, self.seeds[0])
-                    for seed in self.seeds:
-                        yield first.model_copy(update={"seed": seed})
+        for cell in self.cells():
+            yield from self._runs_of(cell)
 
     def threshold(self, environment: str) -> float:
         """The return whose crossing is timed in this environment."""
@@ -276,10 +287,10 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def cells_of(scenario: Scenario, claim: Claim, part: Part) -> list[tuple[str, str, int]] | None:
-    """(environment, method, N) of everything that the part needs; None if the scenario lacks something of it."""
-    there = {(method.key, n) for method in scenario.methods for n in method.n_agents}
+def cells_of(scenario: Scenario, claim: Claim, part: Part) -> list[Cell] | None:
+    """Everything that the part needs; None if the scenario lacks something of it."""
+    there = {(key, n) for environment, key, n in scenario.cells() if environment == claim.environment}
     chosen = [next(((name, n) for name in names if (name, n) in there), None) for names, n in part.needs]
-    if claim.environment not in scenario.environments or None in chosen:
+    if None in chosen:
         return None
     return [(claim.environment, *cell) for cell in chosen if cell]

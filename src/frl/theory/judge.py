@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from frl.analysis.load import instruction_sets
 from frl.analysis.quantity import Quantity
 from frl.errors import SpecError
 from frl.report.tables.table import Column, Row, Table
@@ -21,7 +22,7 @@ from frl.runs.files import write_atomically
 from frl.scenario.products import JUDGED
 from frl.scenario.theory import TheoryScenario
 from frl.scenario.theory_claims import TheoryClaim, TheoryClaims
-from frl.theory.collect import read_estimates
+from frl.theory.collect import read_cells, read_estimates
 from frl.training.servers.base import Settings
 from frl.verdicts.record import Interval, Reason
 from frl.verdicts.rules import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPLICATED, VERDICTS, Verdict
@@ -82,10 +83,14 @@ class TheoryVerdicts(Settings):
     scenario: str
     level: float = 0.95
     """Of the intervals."""
+    instructions: dict[str, int] = {}
+    """How many of the cells were made with each set of vector instructions."""
     parts: tuple[TheoryJudgement, ...]
 
 
-def judge(scenario: str, claims: TheoryClaims, estimates: pd.DataFrame) -> TheoryVerdicts:
+def judge(
+    scenario: str, claims: TheoryClaims, estimates: pd.DataFrame, instructions: dict[str, int] | None = None
+) -> TheoryVerdicts:
     """The verdict on every estimate that a claim is about, and on claims without any."""
     parts: list[TheoryJudgement] = []
     for claim in claims.claims:
@@ -96,7 +101,7 @@ def judge(scenario: str, claims: TheoryClaims, estimates: pd.DataFrame) -> Theor
         parts += [TheoryJudgement(**known, **_judged(claim, row, differ)) for row in rows.to_dict("records")]
         if rows.empty:
             parts.append(TheoryJudgement(**known, part="", verdict=NOT_RUN, reason=Reason(code="no_estimate")))
-    return TheoryVerdicts(scenario=scenario, parts=tuple(parts))
+    return TheoryVerdicts(scenario=scenario, instructions=instructions or {}, parts=tuple(parts))
 
 
 def parts_of(claim: TheoryClaim, estimates: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +159,8 @@ def write(scenario: TheoryScenario, base: Path) -> TheoryVerdicts:
     """
     if scenario.claims is None:
         raise SpecError(f"scenario {scenario.name!r} names no claims: give it a key, as in claims: claims-theory.yaml")
-    verdicts = judge(scenario.name, scenario.claims, read_estimates(base))
+    made_with = instruction_sets(read_cells(base))
+    verdicts = judge(scenario.name, scenario.claims, read_estimates(base), made_with)
     write_atomically(base / JUDGED, verdicts.model_dump_json(indent=1) + "\n")
     table(verdicts).write(base / "tables")
     return verdicts

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from frl.analysis.load import read_missing
-from frl.report.show import Html, frame
+from frl.report import front
+from frl.report.show import Html, frame, sortable
 from frl.report.tables.table import fragment_of
 from frl.scenario.products import THEORY_FIGURES
 from frl.scenario.theory import TheoryScenario
@@ -29,18 +30,23 @@ class Markdown(str):
         return str(self)
 
 
+def masthead(scenario: TheoryScenario, base: Path) -> Html:
+    """Dates, numbers and commits in a line, and links in another."""
+    facts = front.of_what(read_cells(base), read_missing(base), "cells", f"{len(scenario.seeds)} seeds each")
+    return front.meta(facts, front.data_links(scenario))
+
+
 def answer(scenario: TheoryScenario, base: Path) -> Html:
     """The verdicts in one sentence, and what each panel shows."""
     estimates = read_estimates(base)
-    said = [finding(estimates, name.removeprefix("theory-")) for name in THEORY_FIGURES]
-    findings = "".join(f"<li>{html.escape(one)}.</li>" for one in said if one)
-    headline = f'<p class="frl-headline">{html.escape(words.headline(read(base)))}</p>' if scenario.claims else ""
-    return Html(f"{headline}<ul>{findings}</ul>")
+    findings = [finding(estimates, name.removeprefix("theory-")) for name in THEORY_FIGURES]
+    headline = [words.headline(read(base))] if scenario.claims else []
+    return front.framed_answer([*headline, *(f"{one}." for one in findings if one)])
 
 
 def title(base: Path, panel: str) -> Markdown:
     """The panel's finding as a heading."""
-    return Markdown(f"## {finding(read_estimates(base), panel) or 'Nothing could be estimated'}")
+    return Markdown(f"### {finding(read_estimates(base), panel) or 'Nothing could be estimated'}")
 
 
 def claims(scenario: TheoryScenario, base: Path) -> Html:
@@ -59,13 +65,8 @@ def claims(scenario: TheoryScenario, base: Path) -> Html:
     return Html(
         f"<p>A part of a claim is one estimate. It is</p><ul>{meaning}</ul>{frame(counts(verdicts))}"
         f"<details><summary>The claims in full, and what contradicts them</summary><ul>{stated}</ul></details>"
-        f"<details><summary>All {len(verdicts.parts)} parts</summary>{fragment_of(parts.html())}</details>"
+        f"<details><summary>All {len(verdicts.parts)} parts</summary>{sortable(fragment_of(parts.html()))}</details>"
     )
-
-
-def tuned(scenario: TheoryScenario) -> Html:
-    """Where the settings come from."""
-    return Html("".join(f"<p>{html.escape(line)}</p>" for line in scenario.tuned.splitlines()))
 
 
 def incomplete(base: Path) -> Html:

@@ -10,7 +10,6 @@ import numpy as np
 
 from frl.spec import SERVERS, RunSpec
 from frl.training import normalizer as observations
-from frl.training.baselines import Baseline, make_baseline
 from frl.training.critic import Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
 from frl.training.episodes import WholeEpisodes
@@ -49,9 +48,9 @@ class Agents:
         tasks: index -> the task under way.
     """
 
-    def __init__(self, spec: RunSpec, policy: GaussianPolicy, critic: Critic, only: Sequence[int] | None = None):
+    def __init__(self, spec: RunSpec, policy: GaussianPolicy, only: Sequence[int] | None = None):
         chosen = range(spec.n_agents) if only is None else only
-        self.each = {index: Agent(spec, index, policy, critic) for index in chosen}
+        self.each = {index: Agent(spec, index, policy) for index in chosen}
         self.tasks: dict[int, Task] = {}
         self._group = {index: group for group, index in enumerate(chosen)}
         self._index = list(chosen)
@@ -105,17 +104,17 @@ class Agent:
     Its streams depend on the run's seed and on `index` alone, so it meets the same resets and noise for every N.
     """
 
-    def __init__(self, spec: RunSpec, index: int, policy: GaussianPolicy, critic: Critic):
+    def __init__(self, spec: RunSpec, index: int, policy: GaussianPolicy):
         self.spec = spec
         self.index = index
         self.policy = policy
         self.noise = spec.stream("agent", index, "noise")
         self.lazy = spec.stream("agent", index, "upload")
-        shuffle = spec.stream("agent", index, "minibatches")
-        self.baseline: Baseline = make_baseline(critic, spec.critic, shuffle, critic.init(spec.stream("critic")))
+        size = policy.mlp.shapes[0][0]
+        self.critic = Critic(size, spec.critic.memory) if spec.critic.mode == "linear" else None
         self.memory: dict[str, Array] = {}
         self.reward_scale = variants(spec)[index].reward_scale
-        self.sums = observations.empty_sums(policy.mlp.shapes[0][0])  # used where the normaliser is local
+        self.sums = observations.empty_sums(size)  # used where the normaliser is local
         self.codec: Codec | None = None
         self.codec_memory: dict[str, Array] = {}
         self.adversary: Adversary | None = None
@@ -128,7 +127,7 @@ class Agent:
     def learn(self, task: Task, batch: Batch) -> Work:
         """The gradient at the task's parameters, estimated from the batch; the critic fitted to it."""
         spec = self.spec
-        advantage, target = self._advantages(batch, task.critic)
+        advantage, target = self._advantages(batch)
 
         rows = batch.valid_TB.reshape(-1)
         observation = _rows(batch.observation_TBO, rows)
@@ -147,15 +146,15 @@ class Agent:
             spec.n_agents,
             lambda vector: self.policy.fisher_product(task.parameters, observation, vector),
         )
-        elapsed = batch.elapsed_TB.reshape(-1)[rows]
+        if self.critic is not None:
+            self.critic.fit(observation, batch.elapsed_TB.reshape(-1)[rows], target.reshape(-1)[rows])
         payload = Payload(
             gradient=SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server),
-            critic=self.baseline.learn(task.critic, observation, elapsed, target.reshape(-1)[rows]),
             normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
         )
         if self.adversary is not None:
             payload = self.adversary.answer(task, payload)
-        update = Update(task.agent, task.step, payload.gradient, payload.critic, payload.normalizer)
+        update = Update(task.agent, task.step, payload.gradient, payload.normalizer)
         if self.codec is not None:
             update = self.codec.encode(update, self.codec_memory)
         return Work(update, batch.env_steps, batch.returns, self.sums)
@@ -163,11 +162,11 @@ class Agent:
     def _sums(self, task: Task) -> observations.Sums | None:
         return task.normalizer if self.spec.normalizer.mode == "federated" else self.sums
 
-    def _advantages(self, batch: Batch, phi: Float32 | None) -> tuple[Float32, Float32]:
+    def _advantages(self, batch: Batch) -> tuple[Float32, Float32]:
         """Weighted advantages (first standardised over the batch if asked) and value targets, float32 (T, B)."""
         settings = self.spec.estimator
         reward_TB = batch.reward_TB if self.adversary is None else self.adversary.rewards(batch.reward_TB)
-        value_TB, next_value_TB = self._values(batch, phi)
+        value_TB, next_value_TB = self._values(batch)
         advantage_TB, target_TB = estimate(
             settings.name,
             self.reward_scale * reward_TB,
@@ -208,20 +207,20 @@ class Agent:
             squares += float(np.square(steps_B[lane] * (own.astype(np.float64) - gradient)).sum())
         return float(squares * lanes / (lanes - 1) / steps_B.sum() ** 2)
 
-    def _values(self, batch: Batch, phi: Float32 | None) -> tuple[Array, Array]:
+    def _values(self, batch: Batch) -> tuple[Array, Array]:
         """V of each state and of each step's next state, (T, B); 0 after termination and without a critic."""
         steps, lanes = batch.reward_TB.shape
         value_TB, next_value_TB = np.zeros((steps, lanes)), np.zeros((steps, lanes))
-        if self.spec.critic.mode == "none":
+        if self.critic is None:
             return value_TB, next_value_TB
         states = np.concatenate((batch.observation_TBO.reshape(steps * lanes, -1), batch.last_BO))
         elapsed = np.concatenate((batch.elapsed_TB.ravel(), batch.elapsed_TB[-1] + 1))
-        values = self.baseline.value(phi, states, elapsed)
+        values = self.critic.value(states, elapsed)
         value_TB[:] = values[: steps * lanes].reshape(steps, lanes)
         next_value_TB[:-1] = value_TB[1:]
         next_value_TB[-1] = values[steps * lanes :]
         for t, cut, last in batch.truncations:
-            next_value_TB[t, cut] = self.baseline.value(phi, last, batch.elapsed_TB[t, cut] + 1)
+            next_value_TB[t, cut] = self.critic.value(last, batch.elapsed_TB[t, cut] + 1)
         next_value_TB[batch.terminated_TB] = 0
         value_TB[~batch.valid_TB] = 0
         next_value_TB[~batch.valid_TB] = 0

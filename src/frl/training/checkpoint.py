@@ -1,7 +1,7 @@
 """The whole state of a run between two arrivals, as bytes that hold nothing executable: JSON and plain arrays.
 
 What an object keeps is found in its attributes, so a new server is saved and resumed without a line about it, as long
-as its attributes are numbers, text, arrays, PCG64 streams, messages, Adam's moments, and lists, tuples and dictionaries
+as its attributes are numbers, text, arrays, PCG64 streams, messages, and lists, tuples and dictionaries
 of these.
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from frl.training.adam import Adam
 from frl.training.agent import Work
 from frl.training.evaluation import Point
 from frl.training.loop import Training
@@ -26,7 +25,7 @@ Facts = dict[str, Any]
 State = dict[str, Any]
 
 _MESSAGES = {each.__name__: each for each in (Task, Update, Work)}
-_OBJECTS: dict[str, type] = {each.__name__: each for each in (Adam, Normalizer)}
+_OBJECTS: dict[str, type] = {each.__name__: each for each in (Normalizer,)}
 
 
 class CheckpointError(ValueError):
@@ -73,8 +72,9 @@ def restore(training: Training, state: State) -> None:
     vars(training.clock).update(state["clock"])
     vars(training.recorder).update(state["recorder"])
     for agent, saved in zip(training.agents.each.values(), state["agents"], strict=True):
-        vars(agent.baseline).update(saved["baseline"])
-        vars(agent).update({name: value for name, value in saved.items() if name != "baseline"})
+        if agent.critic is not None:
+            vars(agent.critic).update(saved["critic"])
+        vars(agent).update({name: value for name, value in saved.items() if name != "critic"})
     training.agents.resume(state["sampler"], state["tasks"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
@@ -103,7 +103,7 @@ def _state(training: Training) -> dict[str, Any]:
         "recorder": _own(training.recorder, "identity"),
         "agents": [
             _own(agent, "spec", "index", "policy", "reward_scale", "codec", "adversary")
-            | {"baseline": _own(agent.baseline, "critic", "settings")}
+            | {"critic": None if agent.critic is None else vars(agent.critic)}
             for agent in training.agents.each.values()
         ],
         "sampler": training.agents.sampler.save(),

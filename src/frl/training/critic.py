@@ -1,62 +1,58 @@
-"""Value networks: V_phi on one flat parameter vector phi, and its fit."""
+"""The critic: each agent's own linear value function, solved on its recent data. Nothing of it travels.
+
+The paper's algorithm box has none, and one that all agents train together would be N times too slow or N times too
+fast: docs/critic.md compares five ways.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.training.adam import Adam
-from frl.training.mlp import MLP, Float32, Layers, backward, forward
+from frl.training.mlp import Float32
+
+Elapsed = NDArray[np.int64]
 
 
 class Critic:
-    """V_phi(s) = value_scale * f_phi(s), with a network f whose outputs are then of order one.
+    """Least squares on the features of an observation o at t = elapsed / 100 steps: o, o^2, t, t^2, t^3, 1.
 
-    A constant in place of running statistics of the returns, which would be another thing to federate.
+    The linear feature baseline of Duan et al. (ICML 2016), with memory: each batch's sums weigh `memory` times those
+    of the next.
+
+    Args:
+        observation_size: O.
+        memory: in [0, 1); 0 fits the last batch alone.
     """
 
-    def __init__(self, observation_size: int, hidden: tuple[int, ...], value_scale: float):
-        self.mlp = MLP((observation_size, *hidden, 1))
-        self.size = self.mlp.size
-        self.scale = np.float32(value_scale)
+    RIDGE: ClassVar[float] = 1e-5
 
-    def init(self, stream: np.random.Generator) -> Float32:
-        """phi_0, shape (c,); V is near 0 everywhere."""
-        return self.mlp.init(stream, output_gain=0.01)
+    def __init__(self, observation_size: int, memory: float):
+        size = 2 * observation_size + 4
+        self.memory = memory
+        self.moments = np.zeros((size, size))
+        self.products = np.zeros(size)
+        self.weight = np.zeros(size)
 
-    def value(self, phi: Float32, observation: Float32) -> Float32:
-        """V, shape (n,), for normalised observations (n, O)."""
-        layers: Layers = self.mlp.layers(phi)
-        return forward(layers, observation)[-1][:, 0] * self.scale
+    def value(self, observation: Float32, elapsed: Elapsed) -> Float32:
+        """V, (n,), of normalised observations (n, O) made `elapsed` (n,) steps after a reset; 0 before the first fit.
 
-    def gradient(self, phi: Float32, observation: Float32, target: Float32) -> Float32:
-        """Gradient in phi, (c,), of half the mean squared error of f on `target` / value_scale (n,)."""
-        layers = self.mlp.layers(phi)
-        values = forward(layers, observation)
-        error = values[-1]
-        error -= (target / self.scale)[:, None]
-        error /= len(target)
-        return backward(layers, values, error)
+        The agent's own discounted return to come, in units of its rewards.
+        """
+        value: Float32 = (_features(observation, elapsed) @ self.weight).astype(np.float32)
+        return value
 
-    def fit(
-        self,
-        phi: Float32,
-        observation: Float32,
-        target: Float32,
-        adam: Adam,
-        epochs: int,
-        minibatches: int,
-        stream: np.random.Generator,
-    ) -> Float32:
-        """phi after `epochs` passes of squared-error regression on `target` (n,), starting from `phi`."""
-        for _ in range(epochs):
-            for rows in shuffled(len(target), minibatches, stream):
-                phi = phi - adam.step(self.gradient(phi, observation[rows], target[rows]))
-        return phi
+    def fit(self, observation: Float32, elapsed: Elapsed, target: Float32) -> None:
+        """Add a batch of targets (n,) and solve."""
+        x = _features(observation, elapsed)
+        self.moments = self.memory * self.moments + x.T @ x
+        self.products = self.memory * self.products + x.T @ target.astype(np.float64)
+        ridge = self.RIDGE * self.moments[-1, -1] * np.eye(len(self.weight))  # the last feature counts samples
+        self.weight = np.linalg.solve(self.moments + ridge, self.products)
 
 
-def shuffled(samples: int, minibatches: int, stream: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """The samples in `minibatches` random parts of about equal size, none of them empty."""
-    yield from np.array_split(stream.permutation(samples), min(minibatches, samples))
+def _features(observation: Float32, elapsed: Elapsed) -> NDArray[np.float64]:
+    o, t = observation.astype(np.float64), elapsed[:, None] / 100
+    return np.concatenate((o, np.square(o), t, t**2, t**3, np.ones_like(t)), axis=1)

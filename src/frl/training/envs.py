@@ -71,6 +71,7 @@ class Environment:
         self.elapsed = np.zeros(lanes, dtype=np.int64)
         self.limit = np.full(lanes, MAX_EPISODE_STEPS, dtype=np.int64)
         self.all_lanes: Index = np.arange(lanes)
+        self.always = np.ones(lanes, dtype=bool)
         self.observation_size = self.reset(self.all_lanes).shape[1]
         if first_limits is not None:
             self.limit[:] = first_limits
@@ -100,7 +101,7 @@ class Environment:
             observation (L, O), reward (L,), terminated (L,), truncated (L,). Lanes that ended must be reset
             by the caller before their next step.
         """
-        before = self.position(lanes).copy()
+        before = self.position(lanes).copy()  # a view of what is about to change
         self.physics.ctrl[lanes] = action
         self.physics.step(self.all_lanes[lanes].tolist())
         self.elapsed[lanes] += 1
@@ -111,8 +112,7 @@ class Environment:
 
     def observe(self, lanes: Lanes) -> Float:
         """Observations, (L, O)."""
-        qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
-        return np.concatenate((qpos[:, self.skipped_positions :], qvel), axis=1)
+        return self.physics.motion[lanes, self.skipped_positions :].copy()
 
     def position(self, lanes: Lanes) -> Float:
         """The x position whose change is rewarded, (L,)."""
@@ -120,7 +120,7 @@ class Environment:
 
     def healthy(self, lanes: Lanes) -> Bool:
         """Whether the episode goes on, (L,)."""
-        return np.ones(len(self.all_lanes[lanes]), dtype=bool)
+        return self.always[lanes]
 
     def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Lanes) -> Float:
         """Reward of the step just made, (L,)."""
@@ -128,7 +128,7 @@ class Environment:
 
     def control_cost(self, action: Float) -> Float:
         """Weight times squared action, (L,)."""
-        cost: Float = self.ctrl_cost * np.square(action).sum(axis=1)
+        cost: Float = self.ctrl_cost * np.add.reduce(np.square(action), axis=1)
         return cost
 
     def healthy_bonus(self, healthy: Bool) -> Float | float:
@@ -173,14 +173,17 @@ class Hopper(Environment):
 
     def observe(self, lanes: Lanes) -> Float:
         """Positions without x, velocities clipped to [-10, 10]."""
-        qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
-        return np.concatenate((qpos[:, 1:], np.clip(qvel, -10, 10)), axis=1)
+        observation = super().observe(lanes)
+        velocity = observation[:, -self.physics.model.nv :]
+        np.minimum(velocity, 10, out=velocity)
+        np.maximum(velocity, -10, out=velocity)
+        return observation
 
     def healthy(self, lanes: Lanes) -> Bool:
         """Height above 0.7, angle within 0.2, every other state within 100."""
-        qpos, qvel = self.physics.qpos[lanes], self.physics.qvel[lanes]
-        bounded = (np.abs(qpos[:, 2:]) < 100).all(axis=1) & (np.abs(qvel) < 100).all(axis=1)
-        return bounded & (qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.2)
+        state = self.physics.motion[lanes]
+        bounded: Bool = np.logical_and.reduce(np.abs(state[:, 2:]) < 100, axis=1)
+        return bounded & (state[:, 1] > 0.7) & (np.abs(state[:, 2]) < 0.2)
 
     def reward(self, velocity: Float, healthy: Bool, action: Float, lanes: Lanes) -> Float:
         """Forward velocity plus healthy bonus minus control cost."""

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from frl.training.envs import MAX_EPISODE_STEPS, Bool, Environment, Index, Lanes
-from frl.training.mlp import Float32
+from frl.training.envs import MAX_EPISODE_STEPS, Environment, Index, Lanes
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Ensemble, Episodes, Play
 
-_STATE = ("raw", "running", "returns", "terminated", "last")
+_STATE = ("raw", "running", "returns", "terminated", "last", "begun")
 
 
 class WholeEpisodes:
@@ -33,6 +31,7 @@ class WholeEpisodes:
         raw: (L, O) each lane's current observation; `last`: the one after its episode's last step.
         running: (L,) whether the lane's episode is under way; `terminated`: whether it ended by itself.
         returns: (L,) undiscounted sums of rewards so far.
+        begun: (groups,) row of each group's first step, see `_row`.
     """
 
     def __init__(self, env: Environment, groups: int, policy: GaussianPolicy, record: bool = True):
@@ -42,14 +41,17 @@ class WholeEpisodes:
         self.raw, self.last = (np.zeros((lanes, env.observation_size), np.float32) for _ in range(2))
         self.running, self.terminated = (np.zeros(lanes, bool) for _ in range(2))
         self.returns = np.zeros(lanes)
+        self.begun = np.zeros(groups, np.int64)
         self._plays: dict[int, Play] = {}
         self._ensemble = Ensemble(policy, groups, self.lanes_per_group)
+        # a row for each step of all lanes, used anew after 1,000 steps: no episode is longer
+        self._row = 0
         # noise until the step is made, then the action; memory is taken where it is written only
-        self._action = np.zeros((lanes, MAX_EPISODE_STEPS, env.action_size), np.float32)
+        self._action = np.zeros((MAX_EPISODE_STEPS, lanes, env.action_size), np.float32)
         self._record = record
         if record:
-            self._raw = np.zeros((lanes, MAX_EPISODE_STEPS, env.observation_size), np.float32)
-            self._reward = np.zeros((lanes, MAX_EPISODE_STEPS))
+            self._raw = np.zeros((MAX_EPISODE_STEPS, lanes, env.observation_size), np.float32)
+            self._reward = np.zeros((MAX_EPISODE_STEPS, lanes))
         self._schedule()
 
     def begin(self, play: Play) -> None:
@@ -58,28 +60,31 @@ class WholeEpisodes:
         self.raw[lanes] = self.env.reset(self.env.all_lanes[lanes])
         self.running[lanes] = True
         self.returns[lanes] = 0
-        if play.noise is None:
-            self._action[lanes] = 0
-        else:
-            play.noise.standard_normal(dtype=np.float32, out=self._action[lanes])
+        self.begun[play.group] = self._row
+        noise = np.zeros((self.lanes_per_group, MAX_EPISODE_STEPS, self.env.action_size), np.float32)
+        if play.noise is not None:
+            play.noise.standard_normal(dtype=np.float32, out=noise)
+        self._action[self._steps(play.group), lanes] = noise.swapaxes(0, 1)
         self._take(play)
 
     def step(self) -> list[int]:
         """One step of every episode under way; the groups whose last one ended with it."""
-        env, index, rows = self.env, self._index, self._rows
-        elapsed = env.elapsed[rows].copy()
-        action = self._act(self._action[index, elapsed])
+        env, lanes, row, acting = self.env, self._running, self._row, self._acting
+        action = self._ensemble.act(acting.start // self.lanes_per_group, self.raw[acting], self._action[row, acting])
+        if lanes is not acting:
+            action = action[self._index - acting.start]
         if self._record:
-            self._action[index, elapsed] = action
-            self._raw[index, elapsed] = self.raw[rows]
+            self._action[row, lanes] = action
+            self._raw[row, lanes] = self.raw[lanes]
         clipped = np.minimum(np.maximum(action, env.action_low), env.action_high)
-        after, reward, terminated, truncated = env.step(clipped, rows)
+        after, reward, terminated, truncated = env.step(clipped, lanes)
         if self._record:
-            self._reward[index, elapsed] = reward
-        self.returns[rows] += reward
-        self.raw[rows] = after
+            self._reward[row, lanes] = reward
+        self.returns[lanes] += reward
+        self.raw[lanes] = after
+        self._row = (row + 1) % MAX_EPISODE_STEPS
         done = terminated | truncated
-        return self._end(index[done], terminated[done]) if done.any() else []
+        return self._end(self._index[done], terminated[done]) if np.count_nonzero(done) else []
 
     def outcome(self, group: int) -> Episodes:
         """Returns and lengths of the episodes that the group has played."""
@@ -93,42 +98,40 @@ class WholeEpisodes:
     def at_least(self, group: int) -> int:
         """Steps made, and one more of every episode under way."""
         lanes = self._lanes(group)
-        return int(self.env.elapsed[lanes].sum()) + int(self.running[lanes].sum())
+        steps: int = sum(self.env.elapsed[lanes].tolist()) + sum(self.running[lanes].tolist())
+        return steps
 
     def save(self) -> dict[str, Any]:
         """Environment, and the groups under way with all that they have recorded."""
         parts = {}
         for group in sorted(self._plays):
-            lanes = self._lanes(group)
-            steps = int(self.env.elapsed[lanes].max())
-            parts[group] = (self._action[lanes], self._raw[lanes, :steps], self._reward[lanes, :steps])
+            lanes, steps = self._lanes(group), self._steps(group)
+            made = steps[: int(self.env.elapsed[lanes].max())]
+            parts[group] = (self._action[steps, lanes], self._raw[made, lanes], self._reward[made, lanes])
         own = {name: getattr(self, name) for name in _STATE}
-        return {"environment": self.env.save(), **own, "recorded": parts}
+        return {"environment": self.env.save(), **own, "row": self._row, "recorded": parts}
 
     def restore(self, saved: dict[str, Any], plays: Sequence[Play]) -> None:
         """Back to a saved moment."""
         self.env.restore(saved["environment"])
         for name in _STATE:
             getattr(self, name)[:] = saved[name]
+        self._row = saved["row"]
         for group, (action, raw, reward) in saved["recorded"].items():
-            lanes, steps = self._lanes(group), reward.shape[1]
-            self._action[lanes], self._raw[lanes, :steps], self._reward[lanes, :steps] = action, raw, reward
+            lanes, steps = self._lanes(group), self._steps(group)
+            made = steps[: len(reward)]
+            self._action[steps, lanes], self._raw[made, lanes], self._reward[made, lanes] = action, raw, reward
         self._plays = {}
         for play in plays:
             self._take(play)
 
-    def _act(self, noise: Float32) -> Float32:
-        """Actions of the lanes under way for their noise, (R, A)."""
-        slots, raw = self._range.start // self.lanes_per_group, self.raw[self._range]
-        if self._rows is self._range:
-            return self._ensemble.act(slots, raw, noise)
-        rows = self._index - self._range.start
-        everyone = np.zeros((len(raw), noise.shape[1]), np.float32)
-        everyone[rows] = noise
-        return self._ensemble.act(slots, raw, everyone)[rows]
-
     def _lanes(self, group: int) -> slice:
         return slice(group * self.lanes_per_group, (group + 1) * self.lanes_per_group)
+
+    def _steps(self, group: int) -> Index:
+        """Rows of the steps 0..999 of the group's episodes."""
+        rows: Index = (self.begun[group] + np.arange(MAX_EPISODE_STEPS)) % MAX_EPISODE_STEPS
+        return rows
 
     def _take(self, play: Play) -> None:
         self._ensemble.put(play.group, play.theta, play.normalizer)
@@ -139,15 +142,15 @@ class WholeEpisodes:
         return [(group, self._plays.pop(group)) for group in groups]
 
     def _schedule(self) -> None:
-        """Which lanes are stepped: `_index` and `_rows`, a slice where that will do; `_range` are those that act."""
+        """Which lanes are stepped: `_index`, and as `_running` a slice where that will do; those of `_acting` act."""
         self._index: Index = np.flatnonzero(self.running)
         if not len(self._index):
-            self._range = slice(0, 0)
+            self._acting = slice(0, 0)
         else:
             first, last = self._index[0] // self.lanes_per_group, self._index[-1] // self.lanes_per_group
-            self._range = slice(self._lanes(first).start, self._lanes(last).stop)
-        whole = len(self._index) == self._range.stop - self._range.start
-        self._rows: Lanes = self._range if whole else self._index
+            self._acting = slice(self._lanes(first).start, self._lanes(last).stop)
+        whole = len(self._index) == self._acting.stop - self._acting.start
+        self._running: Lanes = self._acting if whole else self._index
 
     def _end(self, lanes: Index, terminated: Any) -> list[int]:
         """The episodes of `lanes` ended."""
@@ -164,8 +167,9 @@ class WholeEpisodes:
         steps = int(length_B.max())
         t_T = np.arange(steps)[:, None]
         valid_TB, ends_TB = t_T < length_B, t_T == length_B - 1
-        recorded = (self._raw, self._action, self._reward)
-        raw_TBO, action_TBA, reward_TB = (_steps_first(array[lanes, :steps], valid_TB) for array in recorded)
+        rows = self._steps(play.group)[:steps]
+        raw_TBO, action_TBA, reward_TB = self._raw[rows, lanes], self._action[rows, lanes], self._reward[rows, lanes]
+        raw_TBO[~valid_TB], action_TBA[~valid_TB], reward_TB[~valid_TB] = 0, 0, 0
         cut = np.flatnonzero(~terminated_B)  # all of them at the limit, which is the last row
         return Batch(
             raw_TBO=raw_TBO,
@@ -180,9 +184,3 @@ class WholeEpisodes:
             truncations=[(steps - 1, cut, play.normalizer(self.last[lanes][cut]))] if cut.size else [],
             returns=self.returns[lanes].tolist(),
         )
-
-
-def _steps_first(array_BT: NDArray[Any], valid_TB: Bool) -> NDArray[Any]:
-    array_TB = np.ascontiguousarray(array_BT.swapaxes(0, 1))
-    array_TB[~valid_TB] = 0
-    return array_TB

@@ -7,7 +7,6 @@ import io
 import math
 from collections.abc import Iterable
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from frl.spec import RunSpec
@@ -26,7 +25,6 @@ def execute(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | No
     Returns:
         The run's CSV, and what the run was like.
     """
-    torch.set_num_threads(1)
     with threadpool_limits(1):
         result = loop.train(spec, progress, keeper)
     return csv_bytes(result.rows), result

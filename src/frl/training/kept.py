@@ -12,7 +12,6 @@ from safetensors.numpy import load, save
 
 from frl.spec import RunSpec
 from frl.training.envs import MAKE
-from frl.training.evaluation import Evaluator, Point
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
@@ -39,24 +38,6 @@ def from_bytes(content: bytes) -> tuple[Float32, Normalizer]:
         return arrays["theta"], normalizer
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"not a kept policy: {error}") from None
-
-
-def evaluate(spec: RunSpec, content: bytes, episodes: int) -> dict[str, object]:
-    """The evaluation columns of a row for the kept policy of a run of `spec`, on episodes that the run did not play.
-
-    Raises:
-        ValueError: if the content is no kept policy, or one of other sizes; or `episodes` is no multiple of N where
-            the agents' environments differ.
-    """
-    spec = RunSpec.model_validate(
-        spec.model_dump()
-        | {"method": spec.method, "evaluation": {**spec.evaluation.model_dump(), "episodes": episodes}}
-    )
-    theta, normalizer = from_bytes(content)
-    policy = make_policy(spec)
-    if theta.shape != (policy.size,):
-        raise ValueError(f"a kept policy of {theta.size} parameters, but the run's have {policy.size}")
-    return Evaluator(spec, policy).evaluate([Point(-1, theta, normalizer, mean_action=True)])[0]
 
 
 def make_policy(spec: RunSpec) -> GaussianPolicy:

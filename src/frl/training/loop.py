@@ -14,13 +14,12 @@ import numpy as np
 from frl.spec import SERVERS, RunSpec
 from frl.training import kept
 from frl.training import normalizer as observations
-from frl.training.adam import Adam
 from frl.training.agent import Agents, Work
 from frl.training.clock import Clock
-from frl.training.critic import Critic
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
+from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
 
@@ -92,11 +91,10 @@ class Training:
         self.clock = Clock(spec)
         self.policy = kept.make_policy(spec)
         self.evaluator = Evaluator(spec, self.policy)
-        critic = Critic(self.policy.mlp.shapes[0][0], spec.critic.hidden, spec.critic.value_scale)
-        self.agents = Agents(spec, self.policy, critic)
+        self.agents = Agents(spec, self.policy)
         self.local_sums = [agent.sums for agent in self.agents.each.values()]
         self.server = SERVERS[spec.algorithm](
-            self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, critic)
+            self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, self.policy)
         )
         identity = spec.model_dump(include={"environment", "env_version", "algorithm", "n_agents", "seed"})
         env = self.agents.sampler.env
@@ -112,6 +110,7 @@ class Training:
         self._write_row(0)
         self._dispatch(self.server.start())
 
+    @np.errstate(over="ignore", invalid="ignore")  # a run that diverges says so by its status
     def advance(self) -> None:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due.
 
@@ -135,8 +134,7 @@ class Training:
         if self.finished or reached >= self._next_point:
             self._write_row(max(reached, self._next_point))
         waited = time.monotonic() - self._evaluated > EVALUATE_EVERY_S
-        full = len(self._unevaluated) >= (self.evaluator.group if spec.stop_at is None else 1)
-        if self.finished or waited or full:
+        if self.finished or waited or len(self._unevaluated) >= self._together():
             self._evaluate()
         self.finished = self.finished or self._stops()
         if not self.finished:
@@ -148,6 +146,15 @@ class Training:
         while self._grid[-1] <= total:
             self._grid.append(next(self._points))
         return bisect.bisect_right(self._grid, total) - 2  # the first entry is no point
+
+    def _together(self) -> int:
+        """How many points are evaluated at once: as many as it takes to know in time whether the run stops."""
+        threshold = self.spec.stop_at
+        if threshold is None:
+            return self.evaluator.group
+        known = [row["eval_return_mean"] for row in self.recorder.rows if row["eval_return_mean"] is not None]
+        may_stop_next = bool(known) and float(str(known[-1])) >= threshold
+        return 1 if may_stop_next else 2
 
     def _stops(self) -> bool:
         threshold, last = self.spec.stop_at, self.recorder.rows[-2:]
@@ -182,8 +189,7 @@ class Training:
         return self._works.pop(self.clock.receive())
 
     def _server_is_finite(self) -> bool:
-        critic = self.server.shared.critic
-        return bool(np.isfinite(self.server.parameters).all() and (critic is None or np.isfinite(critic).all()))
+        return bool(np.isfinite(self.server.parameters).all())
 
     def _write_row(self, point: int) -> None:
         self._next_point = point + 1
@@ -218,14 +224,10 @@ class Training:
         return Normalizer(self.server.shared.normalizer, settings.clip)
 
 
-def _shared_state(spec: RunSpec, critic: Critic) -> SharedState:
-    """What the server keeps beside theta: shared critic and normaliser."""
-    observation_size = critic.mlp.shapes[0][0]
-    settings = spec.critic
+def _shared_state(spec: RunSpec, policy: GaussianPolicy) -> SharedState:
+    """What the server keeps beside theta: the shared normaliser."""
+    size = policy.mlp.shapes[0][0]
     return SharedState(
-        critic=critic.init(spec.stream("critic")) if settings.shared else None,
-        mixing=1 / spec.n_agents if settings.mode == "average" else 1.0,
-        normalizer=observations.empty_sums(observation_size) if spec.normalizer.mode == "federated" else None,
+        normalizer=observations.empty_sums(size) if spec.normalizer.mode == "federated" else None,
         freeze_after=spec.normalizer.freeze_after_steps,
-        adam=Adam(critic.size, settings.learning_rate) if settings.mode == "gradients" else None,
     )

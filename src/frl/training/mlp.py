@@ -1,20 +1,16 @@
-"""Tanh multilayer perceptrons on one flat parameter vector: one forward pass, and its derivative for torch.
+"""Tanh multilayer perceptrons on one flat parameter vector: outputs, and first derivatives of them.
 
-Both are numpy's: sampling wants a forward pass without torch's cost per call, and where torch's own matrix products
-and tanh are slow (many AMD processors) this is the larger part of learning. What is done with the outputs, losses and
-log-probabilities, is torch's to differentiate. tests/unit/test_learner.py holds the derivative to torch's.
+All numpy's: torch's cost per call is what sampling and small batches would mostly pay for, and its import takes longer
+than many an update. tests/unit/test_learner.py holds the derivatives to torch's.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.autograd.function import once_differentiable
 
 Float32 = NDArray[np.float32]
 Layers = list[tuple[Float32, Float32]]
@@ -47,11 +43,6 @@ class MLP:
         """Views (weight, bias) into the flat vector."""
         arrays = [flat[part].reshape(shape) for part, shape in zip(self._slices, self.shapes, strict=True)]
         return list(zip(arrays[::2], arrays[1::2], strict=True))
-
-    def torch(self, flat: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, out) for inputs (n, in), differentiable (once) in `flat`."""
-        output: torch.Tensor = _Differentiable.apply(flat, x, self)  # type: ignore[no-untyped-call]
-        return output
 
 
 def forward(layers: Layers, x: Float32) -> list[Float32]:
@@ -90,18 +81,3 @@ def tangent(layers: Layers, values: list[Float32], direction: Layers) -> Float32
             change *= 1 - np.square(values[index])
         change = change @ weight + values[index] @ d_weight + d_bias
     return change
-
-
-class _Differentiable(torch.autograd.Function):
-    """:func:`forward` and :func:`backward` as one operation of torch."""
-
-    @staticmethod
-    def forward(ctx: Any, flat: torch.Tensor, x: torch.Tensor, mlp: MLP) -> torch.Tensor:
-        ctx.layers = mlp.layers(flat.numpy())
-        ctx.values = forward(ctx.layers, x.numpy())
-        return torch.from_numpy(ctx.values[-1])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        return torch.from_numpy(backward(ctx.layers, ctx.values, gradients[0].numpy())), None, None

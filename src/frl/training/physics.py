@@ -3,9 +3,10 @@
 One MjData stays in the cache where one per lane would not, the state of every lane is a row of one array (so it is
 saved and restored exactly), and the trajectories are bitwise those of a simulator of its own.
 
-Two switches make MuJoCo faster and change no bit of any trajectory (tests/contract/test_environments.py): the
-profiling timer that the Python bindings install is removed, and the discovery of constraint islands, useless for a
-single robot, is off. Contacts are off where no geom can collide (Swimmer).
+Three things make MuJoCo faster and change no bit of any trajectory (tests/contract/test_environments.py): the
+profiling timer that the Python bindings install is removed; the discovery of constraint islands, useless for a single
+robot, is off; and the pairs of geoms that may touch are listed in the model, so that no broad phase looks for them
+(contacts are off where there are none: Swimmer).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib.util
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,13 +49,53 @@ def model_path(xml: str) -> Path:
 @functools.cache
 def _load(xml: str) -> tuple[Any, Any]:
     """Model and data of one of Gymnasium's XML files, shared by all lanes of this process."""
-    model = mujoco.MjModel.from_xml_path(str(model_path(xml)))
+    model = _with_listed_contacts(xml)
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
-    if not (model.geom_contype.any() or model.geom_conaffinity.any()):
+    if not model.npair:
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
     data = mujoco.MjData(model)
     mujoco.set_mjcb_time(None)  # after each MjData: creating one installs the timer again
     return model, data
+
+
+def _with_listed_contacts(xml: str) -> Any:
+    """The file's model, its contacts given as explicit pairs of geoms, with the parameters that MuJoCo would mix."""
+    spec = mujoco.MjSpec.from_file(str(model_path(xml)))
+    for index, geom in enumerate(spec.geoms):
+        geom.name = geom.name or f"geom{index}"
+    found = spec.compile()
+    for one, two in _may_touch(found):
+        of_both = {
+            name: (getattr(found, f"geom_{name}")[one], getattr(found, f"geom_{name}")[two])
+            for name in ("condim", "margin", "gap", "friction", "solref", "solimp")
+        }
+        spec.add_pair(
+            geomname1=found.geom(one).name,
+            geomname2=found.geom(two).name,
+            friction=np.max(of_both["friction"], axis=0)[[0, 0, 1, 2, 2]],  # sliding and rolling in two directions
+            **{name: max(of_both[name]) for name in ("condim", "margin", "gap")},
+            **{name: np.mean(of_both[name], axis=0) for name in ("solref", "solimp")},
+        )
+    for geom in spec.geoms:
+        geom.contype = geom.conaffinity = 0
+    return spec.compile()
+
+
+def _may_touch(model: Any) -> list[tuple[int, int]]:
+    """Pairs of geoms that MuJoCo lets collide, in the order in which it lists their contacts."""
+    pairs = []
+    for one, two in itertools.combinations(range(model.ngeom), 2):
+        bodies = [int(model.body_weldid[model.geom_bodyid[geom]]) for geom in (one, two)]
+        parents = [int(model.body_weldid[model.body_parentid[body]]) for body in bodies]
+        related = 0 not in bodies and (bodies[0] == parents[1] or bodies[1] == parents[0])
+        wanted = (
+            model.geom_contype[one] & model.geom_conaffinity[two]
+            or model.geom_contype[two] & model.geom_conaffinity[one]
+        )
+        if wanted and bodies[0] != bodies[1] and not related:
+            geoms = sorted((one, two), key=lambda geom: model.geom_type[geom])
+            pairs.append((sorted(model.geom_bodyid[[one, two]]), geoms))
+    return [(geoms[0], geoms[1]) for _, geoms in sorted(pairs)]
 
 
 @functools.cache
@@ -62,7 +104,7 @@ def _varied(xml: str, variant: Variant) -> Any:
     model = copy.copy(_load(xml)[0])
     model.opt.gravity *= variant.gravity
     model.opt.density *= variant.density
-    model.geom_friction *= variant.friction  # of all geoms: a contact takes the larger of two
+    model.pair_friction *= variant.friction
     model.actuator_gear *= variant.gear
     return model
 
@@ -79,7 +121,8 @@ class Physics:
         variants: what each lane's model is multiplied by, (lanes,); none means the file's model for all.
 
     Attributes:
-        state: (lanes, S) float64; `time`, `qpos`, `qvel`, `ctrl` are views into it, (lanes, ...).
+        state: (lanes, S) float64; `qpos`, `qvel`, `ctrl` are views into it, (lanes, ...), and so is `motion`, which
+            is qpos and qvel side by side.
         derived: field name -> (lanes, size) float64, values of the last step, as MuJoCo left them.
         dt: seconds per environment step.
     """
@@ -102,8 +145,8 @@ class Physics:
         nq, nv, na, nu = self.model.nq, self.model.nv, self.model.na, self.model.nu
         self.state: Float = np.zeros((lanes, mujoco.mj_stateSize(self.model, STATE)))
         self._rows = list(self.state)
-        self.qpos = self.state[:, 1 : 1 + nq]
-        self.qvel = self.state[:, 1 + nq : 1 + nq + nv]
+        self.motion = self.state[:, 1 : 1 + nq + nv]
+        self.qpos, self.qvel = self.motion[:, :nq], self.motion[:, nq:]
         self.ctrl = self.state[:, 1 + nq + nv + na + nv : 1 + nq + nv + na + nv + nu]
         self._sources = [getattr(self.data, name).reshape(-1) for name in fields]
         self._derived = np.zeros((lanes, sum(source.size for source in self._sources)))

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import torch
 
 from frl.training.mlp import MLP, Float32, backward, forward, tangent
-
-_LOG_2PI = math.log(2 * math.pi)
 
 
 class GaussianPolicy:
@@ -30,12 +25,6 @@ class GaussianPolicy:
         """Standard deviation of every action dimension, (A,)."""
         return np.exp(theta[self.mlp.size :])
 
-    def log_prob(self, theta: torch.Tensor, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        """log pi_theta(a | s), shape (n,)."""
-        mean_part, log_std = torch.split(theta, [self.mlp.size, self.action_size])
-        scaled = (action - self.mlp.torch(mean_part, observation)) * torch.exp(-log_std)
-        return -0.5 * scaled.square().sum(1) - log_std.sum() - 0.5 * self.action_size * _LOG_2PI
-
     def gradient(
         self,
         theta: Float32,
@@ -51,13 +40,13 @@ class GaussianPolicy:
         Args:
             observation: normalised, (n, O); action: as sampled, not clipped, (n, A); advantage: (n,).
         """
-        leaf = torch.from_numpy(theta.copy()).requires_grad_()
-        log_prob = self.log_prob(leaf, torch.from_numpy(observation), torch.from_numpy(action))
-        objective = (log_prob * torch.from_numpy(advantage)).mean()
-        if entropy_coefficient:
-            objective = objective + entropy_coefficient * leaf[self.mlp.size :].sum()
-        (gradient,) = torch.autograd.grad(objective, leaf)
-        return gradient.numpy()
+        layers = self.mlp.layers(theta)
+        values = forward(layers, observation)
+        inverse_std = np.exp(-theta[self.mlp.size :])
+        scaled = (action - values[-1]) * inverse_std  # log pi = -scaled^2 / 2 - log_std, summed, and a constant
+        weight = (advantage / np.float32(len(advantage)))[:, None]
+        log_std = (weight * (np.square(scaled) - 1)).sum(axis=0) + np.float32(entropy_coefficient)
+        return np.concatenate((backward(layers, values, weight * scaled * inverse_std), log_std))
 
     def fisher_product(self, theta: Float32, observation: Float32, vector: Float32) -> Float32:
         """F v, (d,), for the Fisher information F = mean_n E_a[grad log pi grad log pi^T] and v (d,); exact.

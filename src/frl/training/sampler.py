@@ -91,6 +91,9 @@ class Sampler(Protocol):
         """Back to a saved moment, with the plays that were under way."""
 
 
+_View = tuple[Layers, Float32, Float32, Float32, Float32, Float32]
+
+
 class Ensemble:
     """The policies and normalisers of S groups of B lanes side by side, so that one pass acts for all of them."""
 
@@ -105,7 +108,8 @@ class Ensemble:
         ]
         self.std = np.zeros((groups, 1, policy.action_size), np.float32)
         self.mean, self.inverse_std = (np.zeros((groups, 1, observation_size), np.float32) for _ in range(2))
-        self.clip = np.zeros((groups, 1, 1), np.float32)
+        self.low, self.high = (np.zeros((groups, 1, 1), np.float32) for _ in range(2))
+        self._views: dict[tuple[int, int], _View] = {}
 
     def put(self, slot: int, theta: Float32, normalizer: Normalizer) -> None:
         """From now on `slot` acts with these parameters (d,) and this normaliser."""
@@ -113,17 +117,25 @@ class Ensemble:
             weights[slot], biases[slot] = weight, bias
         self.std[slot] = self.policy.std(theta)
         self.mean[slot], self.inverse_std[slot] = normalizer.mean, normalizer.inverse_std
-        self.clip[slot] = normalizer.clip
+        self.low[slot], self.high[slot] = -normalizer.clip, normalizer.clip
 
     def act(self, first: int, raw: Float32, noise: Float32) -> Float32:
         """Actions (n B, A) of n slots from `first` on, for raw observations (n B, O) and standard normal noise."""
         lanes = self.shape[1]
-        slots = slice(first, first + len(raw) // lanes)
-        observation = raw.reshape(-1, lanes, raw.shape[1]) - self.mean[slots]
-        observation *= self.inverse_std[slots]
-        clip = self.clip[slots]
-        np.minimum(observation, clip, out=observation)
-        np.maximum(observation, -clip, out=observation)
-        action = forward([(weight[slots], bias[slots]) for weight, bias in self.layers], observation)[-1]
-        action += self.std[slots] * noise.reshape(action.shape)
+        layers, std, mean, inverse_std, low, high = self._view(first, first + len(raw) // lanes)
+        observation = raw.reshape(-1, lanes, raw.shape[1]) - mean
+        observation *= inverse_std
+        np.minimum(observation, high, out=observation)
+        np.maximum(observation, low, out=observation)
+        action = forward(layers, observation)[-1]
+        action += std * noise.reshape(action.shape)
         return action.reshape(len(raw), -1)
+
+    def _view(self, first: int, stop: int) -> _View:
+        """What slots `first` to `stop` act with, made once: every step would pay for it."""
+        if (first, stop) not in self._views:
+            layers = [(weight[first:stop], bias[first:stop]) for weight, bias in self.layers]
+            arrays = (self.std, self.mean, self.inverse_std, self.low, self.high)
+            std, mean, inverse_std, low, high = (array[first:stop] for array in arrays)
+            self._views[first, stop] = layers, std, mean, inverse_std, low, high
+        return self._views[first, stop]

@@ -105,8 +105,9 @@ def _compare(
     label: str, slow: ArmEstimate, fast: ArmEstimate, margin: float, number: float | None, notes: Notes
 ) -> Estimate:
     """The ratio of two arms' restricted geometric means."""
-    gain = Interval.of(contrast([fast.capped_S, slow.capped_S], [1.0, -1.0]).quantity())
-    notes = notes.model_copy(update={"capped_area_gain": gain})
+    if len(fast.capped_S) and len(slow.capped_S):
+        gain = Interval.of(contrast([fast.capped_S, slow.capped_S], [1.0, -1.0]).quantity())
+        notes = notes.model_copy(update={"capped_area_gain": gain})
     log_ratio = thresholds.log_ratio(slow.arm, fast.arm)
     return Estimate(
         label, "ratio", log_ratio, float(np.log(margin)), (slow, fast), number, notes, flaw_of((slow, fast))

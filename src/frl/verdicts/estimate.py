@@ -48,7 +48,7 @@ class ArmEstimate:
         cell: environment, method and N.
         label: what readers call it.
         arm: its censored times.
-        capped_S: mean of min(return, threshold) up to the horizon, of each seed, in return.
+        capped_S: mean of min(return, threshold) up to the horizon, of each whole run, in return.
         diverged: runs that diverged; they hold their last return.
         early: runs that ended before the horizon without getting to the threshold.
         at_start: runs that are at the threshold before any training.
@@ -63,9 +63,9 @@ class ArmEstimate:
     at_start: int
 
     @property
-    def capped(self) -> Quantity:
-        """The mean over seeds of the capped area, with Student's t interval."""
-        return contrast([self.capped_S], [1.0]).quantity()
+    def capped(self) -> Quantity | None:
+        """The mean of the capped area, with Student's t interval; None without a whole run."""
+        return contrast([self.capped_S], [1.0]).quantity() if len(self.capped_S) else None
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Data:
         return Counter((str(e), str(m), int(n)) for e, m, n, _ in runs.itertuples(index=False))
 
     def spec(self, cell: Cell) -> RunSpec:
-        """The settings of a cell, with the first seed."""
-        return self.scenario.resolve(*cell, self.scenario.seeds[0])
+        """The settings of a cell, with its first seed."""
+        return self.scenario.arm(*cell)
 
     def name(self, cell: Cell, per: Per, with_n: bool = True) -> str:
         """What readers call the cell's method, with its N: as in the figure of what is counted, else in any other."""

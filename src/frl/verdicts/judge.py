@@ -6,7 +6,7 @@ written. Nothing else judges: figures, tables and the report read what this wrot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from frl.analysis.curves import Cell
-from frl.analysis.load import read_curves
+from frl.analysis.load import instruction_sets, read_curves, read_runs
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.analysis.waiting import NoRetiming
 from frl.errors import SpecError
@@ -42,18 +42,20 @@ class _Measured:
     p_holm: tuple[float, float] | None = None
 
 
-def judge(scenario: Scenario, frame: pd.DataFrame) -> Verdicts:
+def judge(scenario: Scenario, frame: pd.DataFrame, instructions: Mapping[str, int] | None = None) -> Verdicts:
     """The verdict on every part of every claim that the scenario names, in the order of its claims file.
 
     Args:
         scenario: the grid, with its claims.
         frame: the collected evaluation points (curves.csv).
+        instructions: how many runs were made with each set of vector instructions.
     """
     data = Data(scenario, frame)
     measured = [_measure(data, *each) for each in parts_of(scenario)]
     _correct(measured)
     parts = tuple(_record(data, one) for one in measured)
-    return Verdicts(scenario=scenario.name, level=FAMILY_LEVEL, alpha=ALPHA, parts=parts)
+    made_with = dict(instructions or {})
+    return Verdicts(scenario=scenario.name, level=FAMILY_LEVEL, alpha=ALPHA, instructions=made_with, parts=parts)
 
 
 def write(scenario: Scenario, base: Path) -> Verdicts:
@@ -64,7 +66,7 @@ def write(scenario: Scenario, base: Path) -> Verdicts:
     """
     if scenario.claims is None:
         raise SpecError(f"scenario {scenario.name!r} names no claims: give it a key, as in claims: claims.yaml")
-    verdicts = judge(scenario, read_curves(base))
+    verdicts = judge(scenario, read_curves(base), instruction_sets(read_runs(base)))
     verdicts.write(base)
     return verdicts
 
@@ -163,7 +165,7 @@ def _arm(data: Data, claim: claims.Claim, cell: Cell, estimate: Estimate | None,
     one: ArmEstimate = estimate.arms[place]
     return ArmResult(
         **facts, diverged=one.diverged, reached=int(one.arm.reached_S.sum()), time=Interval.of(one.arm.mean()),
-        capped_area=Interval.of(one.capped),
+        capped_area=Interval.of(one.capped) if one.capped else None,
     )  # fmt: skip
 
 

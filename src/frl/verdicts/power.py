@@ -26,6 +26,8 @@ from frl.verdicts.judge import parts_of
 from frl.verdicts.rules import ALPHA, CONTRADICTED, ENOUGH, INCONCLUSIVE, REPLICATED, directions, holm
 
 EXPERIMENTS = 4000
+HORIZON_OVER_MEDIAN = 4
+"""The rule for horizons: this times the largest median in tuning."""
 TRUTHS = ("as tuned", "no effect", "margin")
 COLUMNS = ("environment", "method", "n_agents", "seed", "per", "time", "end")
 """Of a file of tuning runs' times; `time` is empty where a seed never got to the threshold, `end` that of its run."""
@@ -226,7 +228,7 @@ def horizons(scenario: Scenario, times: pd.DataFrame) -> pd.DataFrame:
             claimed[key] = max(claim.horizon, claimed.get(key, 0.0))
             rows = [_rows(times, cell, claim.per) for cell in cells]
             arms.setdefault(key, []).extend(float(one["time"].fillna(one["end"]).median()) for one in rows)
-    data = [(*key, claimed[key], 4 * max(medians)) for key, medians in arms.items()]
+    data = [(*key, claimed[key], HORIZON_OVER_MEDIAN * max(medians)) for key, medians in arms.items()]
     return pd.DataFrame(data, columns=["environment", "per", "claimed", "by_rule"])
 
 

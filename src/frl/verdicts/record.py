@@ -80,7 +80,7 @@ class ArmResult(Settings):
     time: Interval | None = None
     """Restricted geometric mean of what the seeds need, in the unit of what is counted."""
     capped_area: Interval | None = None
-    """Mean of min(return, threshold) up to the horizon, in return."""
+    """Mean of min(return, threshold) up to the horizon, in return; of the runs that are not set to stop at one."""
 
     @property
     def share(self) -> float:
@@ -147,6 +147,8 @@ class Verdicts(Settings):
     """Of the intervals."""
     alpha: float
     """Of a family of primary claims, on either side."""
+    instructions: dict[str, int] = {}
+    """How many of the runs were made with each set of vector instructions."""
     parts: tuple[Judgement, ...]
 
     def of(self, test: str, joint: bool = False) -> list[Judgement]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from frl.analysis.load import mixed
 from frl.analysis.quantity import shown
 from frl.scenario.claim_base import Per
 from frl.verdicts.record import ArmResult, Judgement, Reason, Verdicts
@@ -116,6 +117,8 @@ class Judged(Protocol):
 
     @property
     def parts(self) -> Sequence[JudgedPart]: ...
+    @property
+    def instructions(self) -> Mapping[str, int]: ...
 
 
 def headline(verdicts: Judged) -> str:
@@ -128,7 +131,7 @@ def headline(verdicts: Judged) -> str:
     parts = "; ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict])
     what = "primary claim" if primary else "part of the claims"
     what = what if len(counted) == 1 else {"primary claim": "primary claims"}.get(what, "parts of the claims")
-    return f"{len(counted)} {what}: {parts}."
+    return f"{len(counted)} {what}: {parts}. {mixed(verdicts.instructions)}".strip()
 
 
 def absent(verdicts: Verdicts) -> str:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from frl.analysis.curves import STEPS, Cell, Curves, mean_height
+from frl.analysis.curves import STEPS, Cell, Curves, mean_height, whole_runs
 from frl.analysis.intervals import mean_interval
 from frl.analysis.names import curve_name, display_name, shown
 from frl.analysis.quantity import Array
@@ -58,7 +58,7 @@ def _lazy_runs(scenario: Scenario, frame: pd.DataFrame) -> list[_Run]:
     """For each task and kind of agents the first run of a lazy method at its largest N."""
     found: list[_Run] = []
     for group, cells in groups(scenario, "communication").items():
-        lazy = [cell for cell in cells if SERVERS[scenario.resolve(*cell, scenario.seeds[0]).algorithm].lazy]
+        lazy = [cell for cell in cells if SERVERS[scenario.arm(*cell).algorithm].lazy]
         ran = [cell for cell in lazy if cell[1] == lazy[0][1] and runs_of(frame, cell)]
         for cell in ran[-1:]:
             seed, rows = next(iter(runs_of(frame, cell).items()))
@@ -85,7 +85,7 @@ def _quietest(found: list[_Run]) -> str:
 
 def variance_multiplier(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     """Share of answers uploaded, longest skip and mean return against the variance multiplier; dots: single seeds."""
-    found = by_n_agents(groups(scenario, "variance_multiplier"))
+    frame, found = whole_runs(frame), by_n_agents(groups(scenario, "variance_multiplier"))
     rows = {key: cells for key, cells in found.items() if len(cells) > 1}  # one alone is no sweep
     columns = 3 if width > style.NARROW else 1
     title = _trade(scenario, frame, [cell for cells in rows.values() for cell in cells])
@@ -141,7 +141,7 @@ def _sweep(scenario: Scenario, frame: pd.DataFrame, ran: list[Cell], panels: lis
 
 def _numbers(scenario: Scenario, curves: Curves, values: tuple[Array, ...]) -> pd.DataFrame:
     cell = (curves.environment, curves.method, curves.n_agents)
-    group = Group(cell[0], scenario.resolve(*cell, scenario.seeds[0]).heterogeneity)
+    group = Group(cell[0], scenario.arm(*cell).heterogeneity)
     columns = {"environment": cell[0], "n_agents": cell[2], "agents": group.agents}
     columns |= {"variance_multiplier": _multiplier(scenario, cell), "seed": curves.seeds}
     return pd.DataFrame(columns | dict(zip(_MEASURED, values, strict=True)))
@@ -174,4 +174,4 @@ def _places(panel: Axes, values: tuple[Array, ...], label: str) -> None:
 
 
 def _multiplier(scenario: Scenario, cell: Cell) -> float:
-    return float(getattr(scenario.resolve(*cell, scenario.seeds[0]).server, "variance_multiplier", np.nan))
+    return float(getattr(scenario.arm(*cell).server, "variance_multiplier", np.nan))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,8 +20,6 @@ from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
 
-WHOLE = 0.9
-"""A run counts as whole, and has a part in the median, if it is this share of the longest or diverged."""
 _POSTER: style.Dash = (0, (4, 2))
 _STRIP = 0.16  # room for final returns at the right edge, in parts of the panel's axis
 _AXES = {STEPS: "environment steps per agent", TIME: "simulated time (s)"}
@@ -28,7 +27,7 @@ _AXES = {STEPS: "environment steps per agent", TIME: "simulated time (s)"}
 
 @dataclass(frozen=True)
 class Median:
-    """The median over the whole runs of a cell: x and returns (G,), and the final return of each of them."""
+    """The median over the whole runs of a cell: x and returns (G,), and the final return of each; empty without any."""
 
     x: Array
     returns: Array
@@ -36,10 +35,10 @@ class Median:
 
 
 def median_of(curves: Curves) -> Median:
-    """Median return over the seeds that were run to the end; the others stopped at their threshold, say."""
-    longest = max(run.x[-1] for run in curves.runs)
-    whole = [run for run in curves.runs if run.x[-1] >= WHOLE * longest or np.isfinite(run.diverged_at)]
-    end = min((run.x[-1] for run in whole if np.isnan(run.diverged_at)), default=longest)
+    """Median return over the whole runs, on all of their own points; the others were set to stop at a return."""
+    if not (whole := curves.whole):
+        return Median(*(np.empty(0),) * 3)
+    end = float(curves.x[-1])
     x = np.unique(np.concatenate([run.x[run.x <= end] for run in whole] + [np.array([end])]))
     returns_SG = np.stack([np.interp(x, run.x, run.returns) for run in whole])
     tail = x >= 0.9 * end
@@ -62,34 +61,38 @@ def time_curves(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawin
     return _figure(scenario, frame, TIME, width)
 
 
-def groups(scenario: Scenario, axis: str) -> dict[int, list[tuple[str, int]]]:
-    """The (method, N) of each panel by its N; on the axis of time only those N that several methods have, if any."""
-    keys = shown(scenario, FIGURE_OF[axis])
-    cells = [(key, n) for key in keys for m in scenario.methods if m.key == key for n in m.n_agents]
-    found = {n: [cell for cell in cells if cell[1] == n] for n in sorted({n for _, n in cells})}
-    several = {n: some for n, some in found.items() if len(some) > 1}
-    return several or found if axis == TIME else found
+def groups(scenario: Scenario, axis: str) -> dict[str, dict[int, list[Cell]]]:
+    """The arms of each panel by task and N; on the axis of time only those N that several methods have, if any."""
+    keys, found = list(shown(scenario, FIGURE_OF[axis])), {}
+    for environment in scenario.environments:
+        cells = [cell for cell in scenario.cells() if cell[0] == environment and cell[1] in keys]
+        cells.sort(key=lambda cell: (cell[2], keys.index(cell[1])))
+        by_n = {n: [cell for cell in cells if cell[2] == n] for n in dict.fromkeys(cell[2] for cell in cells)}
+        several = {n: some for n, some in by_n.items() if len(some) > 1}
+        found[environment] = several or by_n if axis == TIME else by_n
+    return {environment: by_n for environment, by_n in found.items() if by_n}
 
 
 def _figure(scenario: Scenario, frame: pd.DataFrame, axis: str, width: float) -> Drawing:
     curves, called, panels_of = all_curves(frame, axis), shown(scenario, FIGURE_OF[axis]), groups(scenario, axis)
-    columns = min(len(panels_of), 4 if width > style.NARROW else 2 if axis == STEPS else 1)
-    lines = -(-len(panels_of) // columns)
-    title = _finding(scenario, curves, axis)
-    figure, grid = layout.page(width, lines * len(scenario.environments), columns, 1.55, title)
+    most = max(len(by_n) for by_n in panels_of.values())
+    columns = min(most, 4 if width > style.NARROW else 2 if axis == STEPS else 1)
+    lines = {environment: -(-len(by_n) // columns) for environment, by_n in panels_of.items()}
+    figure, grid = layout.page(width, sum(lines.values()), columns, 1.55, _finding(scenario, curves, axis))
     looks = style.method_looks(called.values())
     drawn: list[tuple[Axes, list[Curves]]] = []
-    for row, environment in enumerate(scenario.environments):
-        places = [panel for line in grid[row * lines : (row + 1) * lines] for panel in line]
+    left = iter(grid)
+    for environment, by_n in panels_of.items():
+        places = [panel for line in itertools.islice(left, lines[environment]) for panel in line]
         used: list[Axes] = []
-        for panel, (n_agents, cells) in zip(places, panels_of.items(), strict=False):
-            found = [curves[environment, *cell] for cell in cells if (environment, *cell) in curves]
+        for panel, (n_agents, cells) in zip(places, by_n.items(), strict=False):
+            found = [curves[cell] for cell in cells if cell in curves]
             one = {called[c.method]: c for c in found}
             _panel(scenario, panel, one, looks if len(cells) > 1 else {}, axis)
             layout.panel_title(panel, _panel_title(scenario, environment, n_agents, found), 0.92 * width / columns)
             drawn.append((panel, found))
             used += [panel] if found else []
-        for panel in places[len(panels_of) :]:
+        for panel in places[len(by_n) :]:
             panel.remove()
         _share_limits(scenario, used, environment, axis, columns, places)
     clearest = max(drawn, key=lambda one: _apart(scenario, one[1]))[0]
@@ -182,7 +185,9 @@ def _x_label(environment: str, axis: str, columns: int) -> str:
 
 def _panel_title(scenario: Scenario, environment: str, n_agents: int, found: list[Curves]) -> str:
     if len(found) != 1:
-        return f"N = {n_agents}"
+        counts = [len(curves.whole) for curves in found] or [0]
+        few = f"{min(counts)} to " if min(counts) < max(counts) else ""
+        return f"N = {n_agents}, medians of {few}{max(counts)} seeds" if found else f"N = {n_agents}"
     level, curves = scenario.threshold(environment), found[0]
     there = int(np.isfinite(seed_times(curves, level)).sum())
     return f"N = {n_agents}: {there} of {len(curves.runs)} reach {level:g}"
@@ -208,7 +213,7 @@ def _label(
 def _apart(scenario: Scenario, found: list[Curves]) -> float:
     """How far the poster's curve lies from the median, in return; where there is none, any panel is as clear."""
     poster = reference(scenario, found[0]) if found else None
-    if poster is None:
+    if poster is None or not found[0].whole:
         return float(len(found) > 0)
     middle = median_of(found[0])
     return 1 + float(np.abs(middle.returns - np.interp(middle.x, poster.x, poster.returns_SG[0])).mean())
@@ -227,26 +232,31 @@ def _finding(scenario: Scenario, curves: dict[Cell, Curves], axis: str) -> str:
     if axis == TIME or len(called) != 1:
         return _best(scenario, curves, axis)
     said = []
-    for environment in scenario.environments:
+    for environment, by_n in found.items():
         level = scenario.threshold(environment)
-        parts = [_need(curves[environment, *cells[0]], level) for n, cells in found.items()
-                 if n in (min(found), max(found)) and (environment, *cells[0]) in curves]  # fmt: skip
+        parts = [_need(curves[cells[0]], level) for n, cells in by_n.items()
+                 if n in (min(by_n), max(by_n)) and cells[0] in curves]  # fmt: skip
         said += [f"{level:g} on {environment} after {', '.join(parts)}"] if parts else []
     name = display_name(next(iter(called.values())))
     return f"{name}, steps per agent: half of the seeds reach {'; '.join(said)}" if said else name
 
 
 def _best(scenario: Scenario, curves: dict[Cell, Curves], axis: str) -> str:
-    """Whose median seed ends highest in each panel."""
+    """Whose median is highest in each panel, where the first of its methods ends."""
     called, said = shown(scenario, FIGURE_OF[axis]), []
-    for environment in scenario.environments:
-        for n, cells in groups(scenario, axis).items():
-            ends = {m: float(np.median(median_of(curves[environment, m, n]).final_S)) for m, _ in cells
-                    if (environment, m, n) in curves}  # fmt: skip
+    for environment, by_n in groups(scenario, axis).items():
+        for n, cells in by_n.items():
+            middles = {c[1]: median_of(curves[c]) for c in cells if c in curves and curves[c].whole}
+            end = min((middle.x[-1] for middle in middles.values()), default=0.0)
+            ends = {method: float(np.interp(end, m.x, m.returns)) for method, m in middles.items()}
             if ends:
                 best = max(ends, key=lambda method: ends[method])
                 said.append(f"{display_name(called[best])} on {environment} with N = {n} ({layout.number(ends[best])})")
-    return layout.unbroken(f"Highest median return at the end: {', '.join(said)}") if said else "No finished run"
+    return (
+        layout.unbroken(f"Highest median where the first method ends: {', '.join(said)}")
+        if said
+        else "No run to the end"
+    )
 
 
 def _need(curves: Curves, level: float) -> str:

@@ -19,10 +19,11 @@ _IDLE = "#d9d9d9"
 
 def example(scenario: Scenario) -> RunSpec:
     """The run whose fleet is drawn: the first environment, a synchronous method if there is one, N nearest to 4."""
-    methods = [m for m in scenario.methods if m.algorithm == "fedpg"] or list(scenario.methods)
-    method = max(methods, key=lambda m: max(m.n_agents))
-    n_agents = min(method.n_agents, key=lambda n: abs(n - 4))
-    return scenario.resolve(scenario.environments[0], method.key, n_agents, scenario.seeds[0])
+    arms = [scenario.arm(*cell) for cell in scenario.cells()]
+    waiting = [spec for spec in arms if spec.algorithm == "fedpg"] or arms
+    most = max((spec for spec in waiting if spec.environment == waiting[0].environment), key=lambda s: s.n_agents)
+    own = [spec for spec in waiting if (spec.environment, spec.method) == (most.environment, most.method)]
+    return min(own, key=lambda spec: abs(spec.n_agents - 4))
 
 
 def timeline(spec: RunSpec) -> Figure:
@@ -76,9 +77,9 @@ def _bar(panel: Axes, agent: int, start: float, length: float, colour: str) -> N
 
 def messages(spec: RunSpec) -> Figure:
     """What crosses between the server and an agent, and what stays where it was made. Call inside `paper_style`."""
-    critic, normalizer = spec.critic.shared, spec.normalizer.mode == "federated"
-    down = ["sampling point θ̃", *["critic φ"] * critic, *["observation sums"] * normalizer]
-    up = ["gradient g at θ̃", *["change of the critic Δφ"] * critic, *["sums of new observations"] * normalizer]
+    normalizer = spec.normalizer.mode == "federated"
+    down = ["sampling point θ̃", *["observation sums"] * normalizer]
+    up = ["gradient g at θ̃", *["sums of new observations"] * normalizer]
     figure = style.new_figure(7.0, 2.5)
     panel = figure.add_subplot()
     panel.set(xlim=(0, 100), ylim=(4, 39))

@@ -155,7 +155,7 @@ def _ends(one: Judgement) -> tuple[float, float, float]:
 
 def _names(scenario: Scenario, one: Judgement) -> list[str]:
     """What readers call the algorithms of the slower and the faster arm."""
-    return [display_name(scenario.resolve(*cell, scenario.seeds[0]).algorithm) for cell in one.cells[:2]]
+    return [display_name(scenario.arm(*cell).algorithm) for cell in one.cells[:2]]
 
 
 def _grows(scenario: Scenario, found: list[Judgement]) -> str:
@@ -177,7 +177,7 @@ def _where(one: Judgement) -> str:
 def _closed_form(scenario: Scenario, found: list[Judgement]) -> tuple[list[float], list[float]]:
     """The waiting gain between the measured fleets; exactly in between where they are stragglers of one kind."""
     x, y = [_spread(one) for one in found], [one.notes.waiting_gain or 1.0 for one in found]
-    spec = scenario.resolve(*found[-1].cells[1], scenario.seeds[0])
+    spec = scenario.arm(*found[-1].cells[1])
     if not isinstance(spec.fleet, StragglerFleet) or spec.fleet.overhead_s:
         return x, y
     ratios = np.geomspace(min(x), max(x), 50)

@@ -50,7 +50,7 @@ def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
 def _line(scenario: Scenario, one: Judgement, several: bool) -> Line:
     value, low, high = (one.effect.value, one.effect.low, one.effect.high) if one.effect else (None, None, None)
     claimed, value, low, high = (float("nan") if v is None else v for v in (one.number, value, low, high))
-    unequal = any(scenario.resolve(*cell, scenario.seeds[0]).heterogeneity.any for cell in one.cells)
+    unequal = any(scenario.arm(*cell).heterogeneity.any for cell in one.cells)
     words = [f"{one.environment}:" if several else "", "unequal agents," if unequal else ""]
     label = " ".join(word for word in (*words, f"{one.per.replace('_', ' ')}, ") if word)
     return Line(label + " over ".join(arm.label for arm in one.arms), claimed, value, low, high, one.verdict)

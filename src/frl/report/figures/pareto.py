@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from frl.analysis.curves import STEPS, UPLINK, Cell, all_curves, mean_height
+from frl.analysis.curves import STEPS, UPLINK, Cell, all_curves, mean_height, whole_runs
 from frl.analysis.names import display_name, shown
 from frl.analysis.quantity import Array, Quantity
 from frl.analysis.thresholds import FAMILY_LEVEL, contrast
@@ -35,7 +35,7 @@ def communication(scenario: Scenario, frame: pd.DataFrame, width: float) -> Draw
     data = measured(scenario, frame)
     called = shown(scenario, "communication")
     looks = style.method_looks(called.values())
-    tasks = scenario.environments
+    tasks = list(dict.fromkeys(group.environment for group in groups(scenario, "communication")))
     columns = min(len(tasks), 2) if width > style.NARROW else 1
     figure, grid = layout.page(width, -(-len(tasks) // columns), columns, 2.6, _finding(data, called))
     panels = [panel for line in grid for panel in line]
@@ -59,6 +59,7 @@ def communication(scenario: Scenario, frame: pd.DataFrame, width: float) -> Draw
 
 def measured(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each method, N and kind of agents that has a baseline with runs; columns as in `COLUMNS`."""
+    frame = whole_runs(frame)
     curves, rows = all_curves(frame, STEPS), []
     for group, cells in groups(scenario, "communication").items():
         for cell in cells:

@@ -32,10 +32,11 @@ def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Dr
     """
     curves, called, panels_of = all_curves(frame, TIME), shown(scenario, "time_complexity"), groups(scenario, TIME)
     found: _Panels = {
-        (environment, n): [curves[environment, *cell] for cell in cells if (environment, *cell) in curves]
-        for environment in scenario.environments for n, cells in panels_of.items()
+        (environment, n): [curves[cell] for cell in cells if cell in curves]
+        for environment, by_n in panels_of.items() for n, cells in by_n.items()
     }  # fmt: skip
-    columns = min(len(panels_of), 4 if len(scenario.environments) > 1 else 2) if width > style.NARROW else 1
+    most = max(len(by_n) for by_n in panels_of.values())
+    columns = min(most, 4 if len(panels_of) > 1 else 2) if width > style.NARROW else 1
     rows = -(-len(found) // columns)
     figure, grid = layout.page(width, rows, columns, 1.75, _finding(scenario, found, called))
     panels = [panel for line in grid for panel in line]
@@ -110,7 +111,8 @@ def _first(scenario: Scenario, environment: str, some: list[Curves], called: dic
     if not halves:
         return "no method brings half of its seeds there"
     method, time = next(iter(halves.items()))
-    return f"half of {display_name(called[method])}'s after {layout.number(time)} s"
+    seeds = next(len(c.runs) for c in some if c.method == method)
+    return f"half of {display_name(called[method])}'s {seeds} seeds after {layout.number(time)} s"
 
 
 def _finding(scenario: Scenario, found: _Panels, called: dict[str, str]) -> str:

@@ -28,12 +28,12 @@ def sensitivity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawin
         width: of the figure, inches.
     """
     called = shown(scenario, "sensitivity")
-    counts = {(m.key, n) for m in scenario.methods for n in m.n_agents if m.key in called}
     first = next(iter(called.values()))
-    of_label = [{n for key, n in counts if called[key] == label} for label in dict.fromkeys(called.values())]
-    largest = max(set.intersection(*of_label), default=0)
     rows: list[pd.DataFrame] = []
     for environment in scenario.environments:
+        counts = {(key, n) for where, key, n in scenario.cells() if where == environment and key in called}
+        of_label = [{n for key, n in counts if called[key] == label} for label in {called[key] for key, _ in counts}]
+        largest = max(set.intersection(*of_label), default=0) if of_label else 0
         samples = {cell: f"N = {cell[1]}" for cell in sorted(counts, key=lambda c: c[1]) if called[cell[0]] == first}
         title = f"{environment}: steps per agent of {display_name(first)}"
         rows.append(_points(scenario, frame, environment, STEPS, samples, title))
@@ -55,7 +55,7 @@ def _points(
     for cell, one in found.items():
         arm = arm_of(one, level, horizon)
         mean = arm.mean()
-        server = scenario.resolve(environment, *cell, scenario.seeds[0]).server
+        server = scenario.arm(environment, *cell).server
         step = float(getattr(server, "step_size", getattr(server, "learning_rate", np.nan)))
         rows.append((title, cells[cell], step, mean.value, mean.low, mean.high, arm.share))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -77,10 +77,10 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
         place.remove()
     if not panels:
         layout.nothing_drawn(places[0])
-    drawn = []
+    looks, drawn = _looks(list(dict.fromkeys(points["curve"]))), []
     for place, name in zip(places, panels, strict=False):
         own = points[points["panel"] == name]
-        drawn.append((place, _panel(place, own)))
+        drawn.append((place, _panel(place, own, looks)))
         layout.panel_title(place, layout.unbroken(name), 0.92 * width / columns)
     if drawn:
         places[0].set_ylabel("to the threshold")
@@ -89,11 +89,10 @@ def draw(points: pd.DataFrame, width: float) -> Drawing:
     return Drawing(figure, points)
 
 
-def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, Array, Array, str]]:
+def _panel(panel: Axes, own: pd.DataFrame, looks: dict[str, Look]) -> list[tuple[str, Array, Array, str]]:
     """Draw the curves; returns what to call them."""
     panel.set(xscale="log", yscale="log", xlabel="step size (filled: all seeds got there)")
     names = list(dict.fromkeys(own["curve"]))
-    looks = _looks(names)
     named: list[tuple[str, Array, Array, str]] = []
     for i, name in enumerate(names):
         one, look = own[own["curve"] == name].sort_values("step_size"), looks[name]
@@ -117,11 +116,11 @@ def _panel(panel: Axes, own: pd.DataFrame) -> list[tuple[str, Array, Array, str]
 
 
 def _looks(names: list[str]) -> dict[str, Look]:
-    if all(name.startswith("N = ") for name in names):
-        by_n = style.agent_looks(int(name[4:]) for name in names)
-        return {name: by_n[int(name[4:])] for name in names}
-    by_method = style.method_looks(key_of(name) for name in names)
-    return {name: by_method[key_of(name)] for name in names}
+    """One look for each N and each method, whichever of them a panel has."""
+    counts = sorted(int(name[4:]) for name in names if name.startswith("N = "))
+    methods = [name for name in names if not name.startswith("N = ")]
+    by_n, by_method = style.agent_looks(counts), style.method_looks(key_of(name) for name in methods)
+    return {f"N = {n}": by_n[n] for n in counts} | {name: by_method[key_of(name)] for name in methods}
 
 
 def _filled(colour: str, share: float) -> tuple[float, float, float]:

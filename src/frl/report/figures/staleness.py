@@ -25,11 +25,11 @@ COLUMN = "staleness_counts"
 def staleness(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     """Histograms of the delays of the methods of sample complexity, one panel for each task and N above 1."""
     named: dict[str, Counter[int]] = {}
-    for environment in scenario.environments:
-        for n_agents, cells in groups(scenario, STEPS).items():
+    for environment, by_n in groups(scenario, STEPS).items():
+        for n_agents, cells in by_n.items():
             for cell in cells if n_agents > 1 else []:
-                rows = rows_of(frame, (environment, *cell))
-                name = curve_name(shown(scenario, "sample_complexity")[cell[0]], n_agents)
+                rows = rows_of(frame, cell)
+                name = curve_name(shown(scenario, "sample_complexity")[cell[1]], n_agents)
                 if COLUMN in rows and (counts := read(rows[COLUMN])):
                     named[f"{environment}: {name}" if len(scenario.environments) > 1 else name] = counts
     histograms = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from frl.analysis.curves import UPLINK, Cell, all_curves
+from frl.analysis.curves import UPLINK, Cell, all_curves, whole_runs
 from frl.analysis.names import display_name, shown
 from frl.analysis.uploads import EQUAL, Group, longest_skips, runs_of, silent, upload_shares
 from frl.report.tables.table import Column, Row, Table
@@ -15,21 +15,20 @@ from frl.spec import SERVERS, RunSpec
 
 def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
     """Messages and bytes of a whole run, and what they were with trajectories."""
+    frame = whole_runs(frame)
     uplink = all_curves(frame, UPLINK)
     names = shown(scenario, "communication")
     rows: list[Row] = []
-    for environment in scenario.environments:
-        for method, n in [(m.key, n) for m in scenario.methods for n in m.n_agents]:
-            cell = (environment, method, n)
-            spec = scenario.resolve(*cell, scenario.seeds[0])
-            row: Row = {"environment": environment, "method": display_name(names.get(method, method)), "n_agents": n}
-            row |= {"agents": Group(environment, spec.heterogeneity).agents, "seeds": 0, "diverged": 0}
-            if one := uplink.get(cell):
-                row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
-                row |= _of_whole_runs(frame, cell)
-                if SERVERS[spec.algorithm].lazy:
-                    row |= _of_rounds(frame, cell, getattr(spec.server, "window", 0))
-            rows.append(row)
+    for cell in scenario.cells():
+        spec, (environment, method, n) = scenario.arm(*cell), cell
+        row: Row = {"environment": environment, "method": display_name(names.get(method, method)), "n_agents": n}
+        row |= {"agents": Group(environment, spec.heterogeneity).agents, "seeds": 0, "diverged": 0}
+        if one := uplink.get(cell):
+            row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
+            row |= _of_whole_runs(frame, cell)
+            if SERVERS[spec.algorithm].lazy:
+                row |= _of_rounds(frame, cell, getattr(spec.server, "window", 0))
+        rows.append(row)
     columns = _columns(rows)
     keys = {column.key for column in columns}
     note = _NOTE + _NOTE_LAZY * ("longest_skip" in keys)
@@ -82,8 +81,8 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
 
 
 _NOTE = (
-    "Whole runs, all agents together, mean over seeds; 1 MB is 10^6 bytes. If trajectories were sent: observations, "
-    "actions and rewards instead of gradients."
+    "Whole runs, all agents together, mean over seeds; runs that are set to stop at a return have no part. 1 MB is "
+    "10^6 bytes. If trajectories were sent: observations, actions and rewards instead of gradients."
 )
 _NOTE_LAZY = (
     " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "
@@ -95,10 +94,9 @@ _NOTE_LAZY = (
 def privacy(scenario: Scenario) -> pd.DataFrame:
     """What leaves an agent in each algorithm and what never does, in words; those that are alike share a row."""
     rows: dict[tuple[str, str], list[str]] = {}
-    for method in scenario.methods:
-        spec = scenario.resolve(scenario.environments[0], method.key, method.n_agents[0], scenario.seeds[0])
+    for spec in (scenario.arm(*cell) for cell in scenario.cells()):
         names = rows.setdefault((_leaves(spec), _stays(spec)), [])
-        names += [display_name(method.algorithm)] if display_name(method.algorithm) not in names else []
+        names += [display_name(spec.algorithm)] if display_name(spec.algorithm) not in names else []
     data = [
         {"algorithm": ", ".join(names), "leaves the agent": a, "never leaves it": b} for (a, b), names in rows.items()
     ]
@@ -108,8 +106,6 @@ def privacy(scenario: Scenario) -> pd.DataFrame:
 def _leaves(spec: RunSpec) -> str:
     lazy = SERVERS[spec.algorithm].lazy
     what = ["change of the policy gradient since its last upload, or none" if lazy else "policy gradient"]
-    critic = {"average": ["change of the critic"], "delta": ["change of the critic"], "gradients": ["critic gradients"]}
-    what += critic.get(spec.critic.mode, [])
     if spec.normalizer.mode == "federated":
         until = spec.normalizer.freeze_after_steps
         what.append(f"count, sum and sum of squares of new observations{f' (first {until:,} steps)' if until else ''}")
@@ -118,7 +114,7 @@ def _leaves(spec: RunSpec) -> str:
 
 def _stays(spec: RunSpec) -> str:
     what = ["its environment", "observations, actions, rewards, trajectories"]
-    what += ["critic"] if spec.critic.mode == "local" else []
+    what += ["critic"] if spec.critic.mode != "none" else []
     what += ["observation statistics"] if spec.normalizer.mode == "local" else []
     what += ["noise of its gradient"] if hasattr(spec.server, "variance_multiplier") else []
     return "; ".join(what)

@@ -1,26 +1,29 @@
-"""The six tables of a scenario: returns, samples, time, time ratio, communication, throughput."""
+"""The tables of a scenario: returns, samples, time, time ratio, communication, throughput, and one of all that."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from frl.analysis import thresholds, waiting
-from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
+from frl.analysis.curves import STEPS, TIME, Cell, Curves, Run, all_curves
 from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, interquartile_mean, mean_quantity
-from frl.analysis.load import read_curves, read_runs
+from frl.analysis.load import instruction_sets, mixed, read_curves, read_runs
 from frl.analysis.names import display_name, method_called, shown
 from frl.analysis.poster import poster_curve, reference
 from frl.analysis.thresholds import FAMILY_LEVEL
-from frl.report.tables import communication
+from frl.report.tables import communication, results
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 
 _WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
 _SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
 _FINAL = "A final return is the mean of a run's evaluations over the last tenth of its budget."
+_WHOLE = "Runs that are set to stop at a return have no part in it, and are not counted."
 _INTERVAL = (
     f"In brackets: 95 % confidence interval over seeds; Student's t with {MIN_SEEDS} to {MIN_BOOTSTRAP - 1} seeds, an "
     f"expanded BCa bootstrap with more, none with fewer than {MIN_SEEDS}."
@@ -28,7 +31,7 @@ _INTERVAL = (
 _TIMES = (
     "Every seed's own time to the threshold, the first of two successive evaluations at or above it, interpolated; a "
     "seed that took longer than the horizon, or never got there, counts as the horizon, which is where the shortest "
-    "run of the task ends that did not get there. Geometric means; in brackets Welch's "
+    "run of the task ends that did not get there, or the longest time if all did. Geometric means; in brackets Welch's "
     f"{100 * FAMILY_LEVEL:g} % interval. Stuck seeds pull a ratio to 1."
 )
 
@@ -47,7 +50,7 @@ def write(scenario: Scenario, base: Path) -> None:
 def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[Table]:
     """The tables, in the order of `frl.scenario.products.TABLES`, of the collected curves and the facts of the runs."""
     steps, time = all_curves(frame, STEPS), all_curves(frame, TIME)
-    return [
+    tables = [
         final_return(scenario, steps),
         _to_threshold(scenario, steps, "samples_to_threshold"),
         _to_threshold(scenario, time, "time_to_threshold"),
@@ -55,19 +58,16 @@ def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[T
         communication.table(scenario, frame),
         throughput(scenario, runs),
     ]
+    tables.append(results.merged({table.name: table for table in tables}))
+    warning = mixed(instruction_sets(runs))
+    return [replace(one, note=f"{one.note} {warning}".strip()) for one in tables]
 
 
-def _cells(scenario: Scenario) -> list[Cell]:
-    methods = [(m.key, n) for m in scenario.methods for n in m.n_agents]
-    return [(environment, method, n) for environment in scenario.environments for method, n in methods]
-
-
-def _who(cell: Cell, curves: Curves | None) -> Row:
-    """The row's identity; a cell without a finished run is a row of dashes with 0 seeds."""
+def _who(cell: Cell, runs: Sequence[Run] = ()) -> Row:
+    """The row's identity, and the runs that it is about; without any it is a row of dashes with 0 seeds."""
     environment, method, n_agents = cell
-    seeds, diverged = (len(curves.runs), int(curves.diverged.sum())) if curves else (0, 0)
-    name = display_name(method)
-    return {"environment": environment, "method": name, "n_agents": n_agents, "seeds": seeds, "diverged": diverged}
+    row: Row = {"environment": environment, "method": display_name(method), "n_agents": n_agents, "seeds": len(runs)}
+    return row | {"diverged": sum(bool(np.isfinite(run.diverged_at)) for run in runs)}
 
 
 def _where_known(columns: tuple[Column, ...], rows: list[Row]) -> tuple[Column, ...]:
@@ -78,9 +78,10 @@ def _where_known(columns: tuple[Column, ...], rows: list[Row]) -> tuple[Column, 
 def final_return(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     """Return at the end of the budget, with its spread over seeds."""
     rows = []
-    for cell in _cells(scenario):
-        row, one = _who(cell, curves.get(cell)), curves.get(cell)
-        if one:
+    for cell in scenario.cells():
+        one = curves.get(cell)
+        row = _who(cell, one.whole if one else ())
+        if one and one.whole:
             final_S = one.final_S
             row["final_return"] = mean_quantity(final_S)
             row["interquartile_mean"] = float(interquartile_mean(final_S[:, None])[0])
@@ -98,7 +99,7 @@ def final_return(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         Column("share_above", "seeds above it", "share"),
         *_SEEDS,
     )
-    note = f"{_FINAL} {_INTERVAL} A run that diverged holds its last finite evaluation."
+    note = f"{_FINAL} {_WHOLE} {_INTERVAL} A run that diverged holds its last finite evaluation."
     return Table("final_return", "Return at the end of the budget", note, columns, rows)
 
 
@@ -117,7 +118,7 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
     """What it takes the seeds to reach the threshold, on the axis of `curves`."""
     samples = name == "samples_to_threshold"
     timed = _arms(scenario, curves)
-    rows = [_threshold_row(scenario, curves, timed, cell, speedup=samples) for cell in _cells(scenario)]
+    rows = [_threshold_row(scenario, curves, timed, cell, speedup=samples) for cell in scenario.cells()]
     what, format_ = ("steps per agent", "count") if samples else ("simulated seconds", "seconds")
     columns = (
         *_WHO,
@@ -130,7 +131,10 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
         *_where_known((Column("poster", "poster", format_),), rows),
         *_SEEDS,
     )
-    note = f"{_TIMES} The mean of min(return, threshold) is that up to the horizon."
+    note = (
+        f"{_TIMES} All seeds have a part in that. The mean of min(return, threshold) is that up to the horizon, over "
+        "the runs that are not set to stop at a return."
+    )
     if any(row.get("poster") for row in rows):
         note += " Poster: where its digitised mean curve crosses the threshold."
     title = "Environment steps per agent to the threshold" if samples else "Simulated time to the threshold"
@@ -142,13 +146,14 @@ def _threshold_row(
 ) -> Row:
     environment, method, n_agents = cell
     level, one = scenario.threshold(environment), curves.get(cell)
-    row = _who(cell, one) | {"threshold": level}
+    row = _who(cell, one.runs if one else ()) | {"threshold": level}
     if one is None:
         return row
     arm = timed[cell]
     row |= {"time": arm.mean(), "reached": arm.share, "horizon": arm.horizon}
-    area_S = thresholds.capped_area(one, level, arm.horizon)
-    row["capped_area"] = thresholds.contrast([area_S], [1.0]).quantity()
+    if one.whole:
+        area_S = thresholds.capped_area(one, level, arm.horizon)
+        row["capped_area"] = thresholds.contrast([area_S], [1.0]).quantity()
     if (poster := reference(scenario, one)) is not None:
         row["poster"] = float(thresholds.seed_times(poster, level)[0])
     alone = timed.get((environment, method, 1))
@@ -160,14 +165,16 @@ def _threshold_row(
 def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
     rows, timed = [], _arms(scenario, curves)
-    for environment, method, n_agents in _cells(scenario):
-        slower = method_called(scenario, "time_complexity", "fedpg", n_agents)
+    for environment, method, n_agents in scenario.cells():
+        slower = method_called(scenario, "time_complexity", "fedpg", environment, n_agents)
         if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
             continue
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
-        row["waiting_gain"] = waiting.waiting_gain(scenario.resolve(environment, slower, n_agents, scenario.seeds[0]))
+        row["method"] = display_name(method)
+        row["waiting_gain"] = waiting.waiting_gain(scenario.arm(environment, slower, n_agents))
         slow, fast = (timed.get((environment, m, n_agents)) for m in (slower, method))
-        row["seeds"] = min(len(slow.log_S), len(fast.log_S)) if slow and fast else 0
+        counts = sorted({len(slow.log_S), len(fast.log_S)}) if slow and fast else [0]
+        row["seeds"] = " and ".join(map(str, counts))
         if slow and fast:
             row |= {"ratio": thresholds.ratio(slow, fast), "reached": min(slow.share, fast.share)}
         poster = [poster_curve(environment, m, n_agents, TIME) for m in ("fedpg", "afedpg")]
@@ -183,7 +190,7 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         Column("threshold", "threshold (return)", "return"),
         Column("waiting_gain", "from waiting alone", "ratio"),
         *_where_known((Column("poster", "poster", "ratio"),), rows),
-        _SEEDS[0],
+        Column("seeds", "seeds"),
     )
     note = (
         "Above 1: AFedPG is faster. From waiting alone: t_max / N times the sum of 1 / t_i over the fleet, what not "
@@ -195,10 +202,10 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
 def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:
     """Real time, not simulated: how fast the runs trained on the machine that made them."""
     rows = []
-    for cell in _cells(scenario):
+    for cell in scenario.cells():
         match = (runs["environment"] == cell[0]) & (runs["method"] == cell[1]) & (runs["n_agents"] == cell[2])
         group = runs[match]
-        row = _who(cell, None) | {"seeds": len(group), "diverged": int((group["status"] == "diverged").sum())}
+        row = _who(cell) | {"seeds": len(group), "diverged": int((group["status"] == "diverged").sum())}
         if len(group):
             row["env_steps_per_s"] = float(group["env_steps_per_s"].mean())
             row["wall_time_s"] = float(group["wall_time_s"].mean())
@@ -213,5 +220,8 @@ def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:
         Column("peak_memory_mb", "peak memory (MB)", "count"),
         *_SEEDS,
     )
-    note = "Real time of training, mean over seeds (memory: the largest); runs may have shared the machine with others."
+    note = (
+        "Real time of training, mean over seeds (memory: the largest); runs may have shared the machine with others. "
+        "Those that stopped at a return took less time for it."
+    )
     return Table("throughput", "Speed of training", note, columns, rows)

@@ -20,13 +20,15 @@ Row = dict[str, Value]
 class Column:
     """A column: its name in the CSV, its heading for readers (with the unit), and how its values are printed.
 
-    `quantity`: the values are :class:`Quantity`; the CSV gets two more columns, _low and _high.
+    `quantity`: the values are :class:`Quantity`; the CSV gets two more columns, _low and _high. `filtered`: the report
+    lets readers choose among its values.
     """
 
     key: str
     heading: str
     format: str = "text"
     quantity: bool = False
+    filtered: bool = False
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""
@@ -74,23 +76,32 @@ class Table:
         """An HTML page of its own; the report takes its <figure> (:func:`read_fragment`)."""
         head = "".join(self._cell("th", column, column.heading) for column in self.columns)
         rows = "".join(
-            "<tr>" + "".join(self._cell("td", c, text) for c, text in zip(self.columns, line, strict=True)) + "</tr>\n"
-            for line in self.texts()
+            "<tr>"
+            + "".join(self._cell("td", c, c.show(row.get(c.key)), row.get(c.key)) for c in self.columns)
+            + "</tr>\n"
+            for row in self.rows
         )
+        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table>"
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(self.title)}</title>\n'
             f"<style>{_CSS}</style></head><body>\n"
             f'<figure class="frl-table" id="table-{self.name}"><figcaption>{html.escape(self.title)}</figcaption>\n'
-            f'<div class="frl-scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n'
+            f"{scroll_box(table, self.title)}\n"
             f'<p class="frl-note">{html.escape(self.note)}</p></figure>\n</body></html>\n'
         )
 
-    def _cell(self, tag: str, column: Column, text: str) -> str:
+    def _cell(self, tag: str, column: Column, text: str, value: Value = None) -> str:
+        """A cell; a number's own value, by which it is sorted, stands beside what is shown."""
         kind = ' class="name"' * (column.format == "name") if self._left(column) else ' class="num"'
-        text = html.escape(text)
+        text = re.sub(r" (\[.*\])$", r' <span class="frl-interval">\1</span>', html.escape(text))
+        text = text.replace(" ", "\N{NO-BREAK SPACE}") if column.format in ("share", "bytes") and tag == "td" else text
         if column.format == "verdict" and tag == "td":
-            text = f'<span class="frl-verdict {text.replace(" ", "-")}">{text}</span>'
-        return f"<{tag}{kind}>{text}</{tag}>"
+            text = verdict_mark(text)
+        if tag == "th":
+            return f'<th scope="col"{kind}{" data-filter" * column.filtered}>{text}</th>'
+        number = value.value if isinstance(value, Quantity) else value
+        exact = f' data-value="{number:.6g}"' if isinstance(number, int | float) and not math.isnan(number) else ""
+        return f"<td{kind}{exact}>{text}</td>"
 
     @staticmethod
     def _left(column: Column) -> bool:
@@ -101,6 +112,16 @@ class Table:
         write_csv(folder / f"{self.name}.csv", self.frame())
         write_atomically(folder / f"{self.name}.md", self.markdown())
         write_atomically(folder / f"{self.name}.html", self.html())
+
+
+def scroll_box(content: str, name: str) -> str:
+    """HTML that may be wider than the page, in a box that the keyboard can scroll; `name` is what it is called."""
+    return f'<div class="frl-scroll" role="region" tabindex="0" aria-label="{html.escape(name)}">{content}</div>'
+
+
+def verdict_mark(verdict: str) -> str:
+    """A verdict in its colour."""
+    return f'<span class="frl-verdict {verdict.replace(" ", "-")}">{verdict}</span>'
 
 
 def literal(text: str) -> str:

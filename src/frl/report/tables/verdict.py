@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from frl.analysis.load import mixed
 from frl.report.tables.table import Column, Row, Table
 from frl.verdicts import words
 from frl.verdicts.record import Judgement, Verdicts
 
 _COLUMNS = (
     Column("id", "claim"),
+    Column("environment", "task", filtered=True),
     Column("statement", "statement"),
     Column("part", "part"),
-    Column("verdict", "verdict", "verdict"),
+    Column("verdict", "verdict", "verdict", filtered=True),
     Column("paper", "claimed", "number"),
     Column("ours", "ours", "number", quantity=True),
     Column("unit", "unit"),
@@ -26,7 +28,7 @@ _COLUMNS = (
     Column("role", "role"),
     Column("source", "source"),
 )
-SHORT = ("id", "part", "verdict", "paper", "ours", "p_above", "p_below", "arms", "evidence")
+SHORT = ("id", "environment", "part", "verdict", "paper", "ours", "p_above", "p_below", "arms", "evidence")
 """Columns for a reader in a hurry."""
 
 
@@ -51,7 +53,8 @@ def table(verdicts: Verdicts, parts: Iterable[Judgement], columns: Iterable[str]
         "interval. p, no effect: one-sided, of a ratio of at most 1 or an exponent of at most 0; p, one that matters: "
         "of one of at least the margin. Both are corrected (Holm) for primary claims among those of a task, and decide "
         f"at {verdicts.alpha:g}; others are not corrected, and are judged by the interval. The margin is a factor for "
-        f"ratios. {words.absent(verdicts)}"
+        f"ratios. Means of min(return, threshold) are of the runs that are not set to stop at a "
+        f"return. {words.absent(verdicts)} {mixed(verdicts.instructions)}"
     ).strip()
     return Table(
         "verdict", "Verdicts", note, chosen, [_row(one) for one in parts if one.reason.code != "not_in_scenario"]
@@ -62,7 +65,8 @@ def _row(one: Judgement) -> Row:
     corrected = one.p_above_holm is not None
     fewest, most = one.seeds
     return {
-        "id": one.claim, "statement": one.statement, "part": one.part, "verdict": one.verdict, "paper": one.number,
+        "id": one.claim, "environment": one.environment, "statement": one.statement, "part": one.part,
+        "verdict": one.verdict, "paper": one.number,
         "ours": one.effect.quantity if one.effect else None, "unit": one.unit, "margin": one.margin,
         "p_above": one.p_above_holm if corrected else one.p_above,
         "p_below": one.p_below_holm if corrected else one.p_below,

@@ -15,6 +15,9 @@ from frl.spec import Count, FleetSpec, NonNegative, Positive, RunSpec, Seed
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
+THEORY_VERSION = 3
+"""Raised whenever a change of problems, servers or clock reorders arithmetic, so that a cell's CSV is no longer
+byte-identical to older ones; what NUMERICS_VERSION is to a training run. Published cells are accepted by it."""
 TASK_STEPS = 1000
 """Environment steps that the clock charges for a gradient: one simulated second for the fastest agent."""
 

@@ -2,7 +2,7 @@
 
 After Mnih et al., ICML 2016, algorithm S3 with shared statistics: no momentum buffer, no normalised step, no lookahead.
 The n-step returns and the entropy bonus are the estimator's (`estimator.name: nstep`, `entropy_coefficient`); the
-value function travels as every method's here does, so that only the policy's update differs.
+critic is each worker's own, as every method's here, so that only the policy's update differs.
 """
 
 from __future__ import annotations

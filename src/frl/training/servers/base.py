@@ -16,8 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from frl.training.adam import Adam
-
 Array = NDArray[Any]
 
 
@@ -58,8 +56,6 @@ class Task(Message):
     """k', the server step at which the task was sent."""
     parameters: Array
     """theta~, shape (d,): the point at which to sample and differentiate."""
-    critic: Array | None = None
-    """phi, shape (c,), if the critic is federated."""
     normalizer: Array | None = None
     """Sums over all observations so far, shape (1 + 2 O,): count, sum, sum of squares; if federated."""
 
@@ -74,8 +70,6 @@ class Update(Message):
     """k' of the task that this answers."""
     gradient: Array | None
     """g, shape (d,): estimate of the gradient of J at the task's parameters (ascent direction); None: not uploaded."""
-    critic: Array | None = None
-    """Change of phi against the task's snapshot, shape (c,); or gradients there, shape (K, c)."""
     normalizer: Array | None = None
     """Sums over this task's new observations only, shape (1 + 2 O,)."""
     coded: tuple[Array, ...] | None = None
@@ -84,7 +78,7 @@ class Update(Message):
     @property
     def nbytes(self) -> int:
         """As every message's; an update that carries nothing is one byte, a flag that says so."""
-        if self.gradient is None and self.critic is None and self.normalizer is None and self.coded is None:
+        if self.gradient is None and self.normalizer is None and self.coded is None:
             return 1
         return super().nbytes
 
@@ -104,7 +98,6 @@ class Payload:
     """All of an update that an adversary may replace: not the agent, not the step, not what the run logs."""
 
     gradient: Array | None
-    critic: Array | None
     normalizer: Array | None
 
 
@@ -136,38 +129,19 @@ class Sample:
 
 
 class SharedState:
-    """The federated critic and observation normaliser, kept by the server beside the policy's parameters.
+    """The federated observation normaliser, kept by the server beside the policy's parameters.
 
     Args:
-        critic: initial phi, shape (c,), or None if the critic is local or absent.
-        mixing: rho in phi <- phi + rho * delta; 1/N makes N agents that fit the same residual count as one.
-        adam: if given, agents send gradients and it applies each; `mixing` is then of no effect.
         normalizer: initial sums, shape (1 + 2 O,), or None.
         freeze_after: observation count after which the normaliser no longer changes; None means never.
     """
 
-    def __init__(
-        self,
-        critic: Array | None = None,
-        mixing: float = 1.0,
-        normalizer: Array | None = None,
-        freeze_after: int | None = None,
-        adam: Adam | None = None,
-    ):
-        self.critic = critic
-        self.mixing = mixing
-        self.adam = adam
+    def __init__(self, normalizer: Array | None = None, freeze_after: int | None = None):
         self.normalizer = normalizer
         self.freeze_after = freeze_after
 
     def absorb(self, update: Update) -> None:
-        """Merge what one update says of the critic, and its normaliser sums (exactly)."""
-        if self.critic is not None and update.critic is not None:
-            if self.adam is None:
-                self.critic = self.critic + self.critic.dtype.type(self.mixing) * update.critic
-            else:
-                for gradient in update.critic:
-                    self.critic = self.critic - self.adam.step(gradient)
+        """Add an update's sums (exactly)."""
         if self.normalizer is not None and update.normalizer is not None and not self.frozen:
             self.normalizer = self.normalizer + update.normalizer
 
@@ -184,7 +158,7 @@ class Server(ABC):
         parameters: theta_0, shape (d,); the server works in its dtype.
         n_agents: N.
         settings: an instance of the class's own `Settings`.
-        shared: federated critic and normaliser, if any.
+        shared: federated normaliser, if any.
 
     Attributes:
         parameters: theta_k, shape (d,): the policy that is evaluated.
@@ -217,10 +191,10 @@ class Server(ABC):
 
         From now on these arrays are read-only: a server replaces its parameters, it does not change them in place.
         """
-        for array in (parameters, self.shared.critic, self.shared.normalizer):
+        for array in (parameters, self.shared.normalizer):
             if array is not None:
                 array.flags.writeable = False
-        return Task(agent, self.step, parameters, self.shared.critic, self.shared.normalizer)
+        return Task(agent, self.step, parameters, self.shared.normalizer)
 
     @classmethod
     def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: Any) -> Array | None:

@@ -17,8 +17,8 @@ from frl.training.servers.base import Array, Sample, Server, ServerSettings, Ste
 class LAPG(Server):
     """One running sum of the agents' last uploaded gradients, and one step along it a round.
 
-    What travels beside the gradient undoes the lazy upload: use a critic that is local or none, and a normaliser that
-    is none or frozen after a warm-up (a moving one makes a remembered gradient that of another function).
+    What travels beside the gradient undoes the lazy upload: use a normaliser that is none or frozen after a warm-up (a
+    moving one makes a remembered gradient that of another function).
     """
 
     class Settings(ServerSettings):

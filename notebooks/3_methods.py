@@ -15,9 +15,9 @@ scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
 
 # %% [markdown]
-# # Background
+# ## Methods
 #
-# ## Learning together without pooling the data
+# ### Learning together without pooling the data
 #
 # In reinforcement learning an agent improves a policy by trial: it acts, sees a reward, and adjusts the parameters of
 # the policy so that good outcomes become more likely. That takes a great many trials. If several agents face the same
@@ -32,6 +32,7 @@ base = Path("results/quick")
 # %%
 from frl.report import show
 from frl.report.figures import diagrams
+from frl.report.tables import communication
 
 show.diagram(
     diagrams.messages,
@@ -40,7 +41,7 @@ show.diagram(
 )
 
 # %% [markdown]
-# ## Why not wait
+# ### Why not wait
 #
 # The obvious protocol is *synchronous*: the server sends the same parameters to all N agents, waits for all N
 # gradients, averages them and takes one step (**FedPG**). But agents differ. One may have a slower processor, a worse
@@ -58,7 +59,7 @@ show.diagram(
 )
 
 # %% [markdown]
-# ## AFedPG, line by line
+# ### AFedPG, line by line
 #
 # AFedPG (Lan, Han, Hashemi, Aggarwal and Brinton, ICLR 2025, arXiv:2404.08003) is an asynchronous method built around
 # that price. The server keeps the parameters $\theta$ and one momentum buffer $d$. In its step $k$ it
@@ -91,7 +92,7 @@ show.diagram(
 # lag of the momentum, but not that of the delay itself.
 
 # %% [markdown]
-# ## The methods compared
+# ### The methods compared
 #
 # | method | when the server steps | what it does with a gradient |
 # |---|---|---|
@@ -102,13 +103,41 @@ show.diagram(
 # | **LAPG** | when all N of a round have answered | adds up what was uploaded; who has nothing new uploads nothing |
 # | **A3C-style** | after each gradient, from whichever agent | shared RMSProp, n-step returns, no lookahead |
 #
-# A3C-style is not A3C to the letter: its advantages may be standardised, and its critic is fitted as every method's.
+# ### The poster
 #
-# The settings of each are listed under Provenance.
+# "The poster" is Ali Soltani's RL Journal Club poster *Federated Reinforcement Learning* (2025-09-11). It explains LAPG
+# and AFedPG, and shows two figures of the AFedPG paper, both on Swimmer, whose curves were read off.
+
+# %% [markdown] tags=["figure-communication"]
+# ### LAPG's rule
 #
-# **LAPG** is lazily aggregated policy gradient (Chen, Zhang, Giannakis and Başar, IEEE TCNS 2022, arXiv:1812.03239): a
-# synchronous method that saves communication. An agent uploads only if its gradient has changed enough since it last
-# did. The scenario `communication` measures it.
+# LAPG, lazily aggregated policy gradient (Chen, Zhang, Giannakis and Başar, IEEE TCNS 2022, arXiv:1812.03239), is
+# synchronous. In every round $k$ the server broadcasts $\theta^k$, and every agent $m$ computes a gradient $g_m$ there.
+# It uploads only the change since its last upload:
 #
-# "The poster" in this report is Ali Soltani's RL Journal Club poster *Federated Reinforcement Learning* (2025-09-11).
-# It explains LAPG and AFedPG, and shows two figures of the AFedPG paper, both on Swimmer, whose curves were read off.
+# $$ \delta_m = g_m(\theta^k) - g_m(\text{last uploaded}) $$
+#
+# The server keeps the sum of all that was ever uploaded, $\nabla \leftarrow \nabla + \sum_m \delta_m$, and steps along
+# it: $\theta^{k+1} = \theta^k + \alpha \nabla$. For an agent that uploads nothing, that sum holds its old gradient. An
+# agent uploads in each of the first $D$ rounds, and later whenever
+#
+# $$ \lVert \delta_m \rVert^2 \ge \frac{1}{\alpha^2 N^2} \sum_{d=1}^{D} \xi_d \lVert \theta^{k+1-d} -
+# \theta^{k-d} \rVert^2 + c \, \sigma_m^2 $$
+#
+# The first term compares with how far the policy has moved of late. In the second, $\sigma_m^2$ is the noise of the
+# agent's gradient, which it estimates from the spread over its own environments, and $c$ is the *variance multiplier*,
+# 6 in the paper. It is needed because gradients are noisy: even if $\theta$ stood still, two gradients would differ by
+# $\lVert \delta_m \rVert^2 \approx 2 \sigma_m^2$ on average. With $c = 0$ this noise makes almost every agent upload in
+# every round. With $c$ well above 2 an agent uploads only when the change stands out of the noise, and may upload
+# nothing for long.
+
+# %% [markdown]
+# ### What leaves an agent, and what never does
+
+# %%
+show.frame(communication.privacy(scenario))
+
+# %% [markdown]
+# Gradients are not data, but they are computed from data: nothing here proves that no observation could be guessed from
+# them. The table says what is sent. The messages are of a type that has no place for anything else, and their size does
+# not depend on how much an agent has seen.

@@ -14,32 +14,46 @@ from frl.scenario.loading import load_scenario
 scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
 
-# %% [markdown]
-# # Provenance
-#
-# ## Settings
-#
-# Every setting with its value after all defaults and overrides. First those that all runs of the scenario share:
-
 # %%
 from frl.analysis.load import read_runs
 from frl.report import settings, show
 
+# %% [markdown]
+# ## Verdicts
+
+# %%
+show.verdicts(scenario, base)
+
+# %% [markdown]
+# ## Tables
+
+# %%
+show.table(base, "results")
+
+# %% [markdown]
+# ## Provenance
+#
+# ### Run it again
+#
+# The first command takes over the published runs, so that the second trains nothing and builds this report anew. The
+# third trains one run again and compares the bytes.
+
+# %%
+show.commands(scenario)
+
+# %% [markdown]
+# ### Settings, columns, machines, versions, digests
+
+# %%
 runs = read_runs(base)
 shared, different = settings.settings(scenario)
 show.frame(shared, fold=f"{len(shared)} settings shared by all runs")
 
-# %% [markdown]
-# Then those that differ between methods or environments (a dash: the method has no such setting, or it is empty):
-
 # %%
-show.frame(different, "All settings are shared.")
-
-# %%
-show.trials(scenario)
+show.frame(different, fold=f"{len(different)} settings that differ (a dash: the method has no such setting)")
 
 # %% [markdown]
-# ## Axes and columns
+# <details><summary>Columns of curves.csv</summary>
 #
 # | column | meaning |
 # |---|---|
@@ -53,31 +67,18 @@ show.trials(scenario)
 # | `eval_return_mean_action` | the same with the policy's mean action, at some points only |
 # | `train_return_mean` | mean return of training episodes that ended since the previous row; of older parameters |
 # | `staleness_mean`, `staleness_max` | server steps between a task's dispatch and the use of its gradient |
+# | `stop_at` | return at which the run was set to end, empty if at none |
 # | `staleness_counts` | their histogram since the previous row: `1:5/9:2` is five arrivals of 1 and two of 9 |
-
-# %% [markdown]
-# ## Throughput
-
-# %%
-show.table(base, "throughput")
-
-# %% [markdown]
-# ## Machines
-
-# %%
-show.frame(settings.machines(runs))
-
-# %% [markdown]
-# ## Versions
 #
-# Where `git_dirty` is true the commit had uncommitted changes; `code_digest` says which code it was.
+# </details>
 
 # %%
-show.frame(settings.versions(runs))
+show.frame(settings.machines(runs), fold="Machines")
+
+# %%
+show.frame(settings.versions(runs), fold="Versions, commits and code digests")
 
 # %% [markdown]
-# ## Digests
-#
 # A digest stands for a run's settings and for the code that its algorithm uses. Runs with equal digests, made on one
 # kind of processor, have byte-identical logs.
 

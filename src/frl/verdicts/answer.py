@@ -1,0 +1,102 @@
+"""The answer to what a scenario asks, in a few sentences that are made of its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from frl.analysis.quantity import shown
+from frl.scenario.claim_base import Per
+from frl.verdicts.record import Judgement, Verdicts
+from frl.verdicts.rules import VERDICTS
+
+MOST = 3
+"""Sentences."""
+NOTHING = "No claim can be judged in this scenario."
+_LESS: dict[Per, str] = {
+    "samples": "fewer samples",
+    "time": "less time",
+    "uploads": "fewer uploads",
+    "uplink_bytes": "fewer uploaded bytes",
+    "total_bytes": "fewer bytes",
+}
+
+
+def answer(verdicts: Verdicts) -> list[str]:
+    """At most `MOST` sentences: what was asked, and the verdicts on it with their ratios, task by task.
+
+    They are about the primary claims of a ratio, or where there are none, about all of that kind.
+    """
+    parts = [one for one in verdicts.parts if one.reason.code != "not_in_scenario" and not one.joint]
+    parts = [one for one in parts if one.unit == "ratio" and len(one.arms) == 2]
+    parts = [one for one in parts if one.role == "primary"] or parts
+    if not parts:
+        return [NOTHING]
+    questions: dict[str, dict[str, list[Judgement]]] = {}
+    for one in parts:
+        question, against = _question(one)
+        questions.setdefault(question, {}).setdefault(against, []).append(one)
+    sentences = [_sentence(question, against) for question, against in questions.items()][:MOST]
+    if len(sentences) < MOST and all(one.reason.code == "few_seeds" for one in parts):
+        seeds, least = max(one.seeds[0] for one in parts), parts[0].reason.details["least"]
+        sentences.append(f"An arm has {seeds} seed{'s' * (seeds != 1)}; fewer than {least} decide nothing.")
+    return sentences
+
+
+def _question(one: Judgement) -> tuple[str, str]:
+    """The claim as the beginning of a sentence, and its end, which tells parts of one question apart."""
+    slower, faster = one.arms
+    less = _LESS[one.per]
+    if one.test == "lookahead":
+        return f"With the lookahead agents need {less} than", "without"
+    if slower.method == faster.method:
+        return f"More agents need {less} each than", "one" if slower.n_agents == 1 else "fewer agents"
+    return f"{_name(faster.label)} needs {less} than", _name(slower.label)
+
+
+def _name(label: str) -> str:
+    """The method alone, of a label as in "AFedPG, N = 8"."""
+    return label.partition(", N = ")[0]
+
+
+def _sentence(question: str, against: dict[str, list[Judgement]]) -> str:
+    """The claim, then each verdict with the tasks that have it; what fared alike is said together."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, parts in against.items():
+        alike.setdefault(tuple(sorted((one.environment, one.verdict) for one in parts)), []).append(name)
+    said = [f"{_listed(names)}: {_verdicts([p for name in names for p in against[name]])}" for names in alike.values()]
+    return f"{question} {'; than '.join(said)}."
+
+
+def _verdicts(parts: Sequence[Judgement]) -> str:
+    said = []
+    for verdict in VERDICTS:
+        if having := [one for one in parts if one.verdict == verdict]:
+            where = list(dict.fromkeys(_where(one, parts) for one in having))
+            said.append(f"{verdict} on {_listed(where)}{_ratios(having)}")
+    return ", ".join(said)
+
+
+def _where(one: Judgement, parts: Sequence[Judgement]) -> str:
+    """The task; with N, or else the claim's title, where other parts on it have another verdict."""
+    same = [other for other in parts if other.environment == one.environment]
+    if len({other.verdict for other in same}) == 1:
+        return one.environment
+    agents = one.arms[1].n_agents
+    if len({other.arms[1].n_agents for other in same}) == len(same):
+        return f"{one.environment} with {agents} agents"
+    return f'{one.environment} as in "{one.title}"'
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _ratios(parts: Sequence[Judgement]) -> str:
+    """One ratio with its interval, or the smallest and the largest of several."""
+    found = [one.effect for one in parts if one.effect is not None]
+    if not found:
+        return ""
+    if len(found) == 1:
+        return f" (ratio {shown(found[0].quantity, 'ratio')})"
+    low, high = (shown(of(one.value for one in found), "ratio") for of in (min, max))
+    return f" (ratios {low} to {high})"
