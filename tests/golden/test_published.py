@@ -69,5 +69,5 @@ def test_published_cells_are_the_scenarios_and_one_is_made_again(tmp_path):
     digest = min(metas, key=lambda one: metas[one]["gradients"])
     for name, suffix in (("run.csv", ".csv"), ("meta.json", ".meta.json")):
         (tmp_path / f"cell{suffix}").write_bytes(cells[digest][name])
-    outcome = reproduce(tmp_path / "cell.csv")
+    outcome = reproduce(named.read(tmp_path / "cell.csv"))
     assert outcome.agrees, outcome.message

@@ -14,14 +14,14 @@ import pytest
 
 from frl.cli import main
 from frl.report.publish import publish
-from frl.runs import provenance
+from frl.runs import provenance, validity
 from frl.runs.lineage import Lineage
-from frl.runs.paths import meta_path, run_paths
+from frl.runs.paths import meta_path, results_of, run_paths
 from frl.runs.runner import run_one
 from frl.runs.store import Store
 from frl.runs.validity import run_digest, state
 from frl.scenario.loading import load_scenario
-from frl.scenario.products import files, record
+from frl.scenario.products import THEORY_FIGURES, files, record
 from frl.theory.findings import finding
 from frl.theory.judge import read
 
@@ -233,6 +233,37 @@ def test_meta_data_say_what_was_run_on_what(made):
     assert meta["digest"] == run_digest(CELLS[0])
     assert meta["gradients"] == 200 * 6
     assert set(meta["versions"]) == {"python", "numpy", "scipy", "frl"}
+
+
+def test_a_new_learner_leaves_cells_what_they_are(monkeypatch):
+    """They train nothing: what is published of them stays accepted, with a version of its own."""
+    cell, run = CELLS[0], CELLS[0].run_spec(0)
+    before = [validity.published_key(one) for one in (cell, run)]
+    monkeypatch.setattr(validity, "NUMERICS_VERSION", validity.NUMERICS_VERSION + 1)
+    assert [validity.published_key(one) == key for one, key in zip((cell, run), before, strict=True)] == [True, False]
+    monkeypatch.setattr(validity, "THEORY_VERSION", validity.THEORY_VERSION + 1)
+    assert validity.published_key(cell) != before[0]
+
+
+def test_a_cell_lies_where_a_run_does(tmp_path):
+    assert results_of(run_paths(CELLS[0], tmp_path, TINY.name)[0]) == tmp_path
+
+
+def test_a_cell_has_no_policy_to_play(made, capsys):
+    path = run_paths(CELLS[0], made, TINY.name)[0]
+    assert main(["evaluate", str(path)]) == 2
+    assert "trains no policy" in capsys.readouterr().err
+
+
+def test_watch_tells_of_cells(made, capsys):
+    assert frl("watch", made, "--once") == 0
+    assert f"{len(CELLS)} of {len(CELLS)} runs done" in (told := capsys.readouterr().out)
+    assert "gradients/s" in told
+
+
+@pytest.mark.parametrize("name", THEORY_FIGURES)
+def test_every_figure_has_a_caption_in_the_workflow_s_report(name):
+    assert (FILE.parents[2] / f"workflow/report/{name}.rst").read_text(encoding="utf-8").strip()
 
 
 def test_the_registered_claims_are_as_they_were():
