@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from frl.errors import SpecError, _models_in
-from frl.scenario.loading import load_scenario
+from frl.scenario.loading import load_scenario, load_training
 from frl.scenario.scenario import Scenario, merge
 from frl.spec import SERVERS, CriticSpec, RunSpec
 
@@ -518,6 +518,16 @@ def test_tasks_too_small_for_what_is_done_with_them_are_refused(settings, messag
         RunSpec.model_validate({**RUN, "algorithm": "afedpg", **settings})
 
 
-def test_a_scenario_of_the_theory_lab_says_how_it_is_run():
-    with pytest.raises(SpecError, match=r"theory\.yaml: a scenario of the theory lab: python -m frl\.theory"):
-        load_scenario(Path(__file__).parents[2] / "config" / "theory.yaml")
+def test_the_kind_tells_the_two_kinds_of_scenarios_apart(tmp_path):
+    theory = Path(__file__).parents[2] / "config" / "theory.yaml"
+    assert type(load_scenario(theory)).__name__ == "TheoryScenario"
+    with pytest.raises(SpecError, match=r"theory\.yaml: kind = 'theory': this needs a scenario of training runs"):
+        load_training(theory)
+    text = theory.read_text(encoding="utf-8")
+    for given, message in (
+        ("", "kind: required where there are panels"),
+        ("kind: lab", "kind = 'lab': allowed is theory"),
+    ):
+        (tmp_path / "other.yaml").write_text(text.replace("kind: theory", given), encoding="utf-8")
+        with pytest.raises(SpecError, match=message):
+            load_scenario(tmp_path / "other.yaml")

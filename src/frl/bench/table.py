@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from frl.bench import limit, processes
 from frl.runs import provenance
 from frl.runs.files import write_atomically, write_csv
-from frl.scenario.loading import load_scenario
+from frl.scenario.loading import load_training
 
 ROBOTS = ("Swimmer", "Hopper", "Walker2d", "Humanoid")
 RATE = "steps per CPU second"
@@ -114,7 +114,7 @@ def process(repetitions: int) -> Iterator[Row]:
     yield _value("start of frl train to its first step", "Swimmer", "64x64", seconds, "s", 2.5)
     for env in ("Swimmer", "Humanoid"):
         yield _value("peak memory, N = 8", env, "64x64", [processes.memory_mb(env)], "MB", 400)
-    runs = list(load_scenario(processes.ROOT / "config" / "config.yaml").runs())
+    runs = list(load_training(processes.ROOT / "config" / "config.yaml").runs())
     share = sum(spec.evaluation_steps_at_most for spec in runs) / sum(spec.env_steps_budget for spec in runs)
     yield _value("evaluation steps over training steps, at most", "config.yaml", "", [share], "ratio", 0.12)
 
