@@ -58,7 +58,7 @@ class Project:
         for spec in self.scenario.runs():
             digest = run_digest(spec)
             table = f"environment,seed\n{spec.environment},{spec.seed}\n".encode()
-            meta = {"spec": spec.model_dump(mode="json"), "digest": digest, "status": "ok"}
+            meta = {"spec": spec.given(), "digest": digest, "status": "ok"}
             meta["checksum"] = checksum(table, meta)
             Store(self.root / "results").put(digest, table, dump_meta(meta))
 

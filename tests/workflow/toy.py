@@ -100,7 +100,7 @@ class Toy:
     def fresh(cls, root: Path) -> Toy:
         """A project in which nothing was built yet."""
         copy_project(root)
-        for path in (root / "notebooks").iterdir():
+        for path in (root / "notebooks").glob("*.py"):
             path.unlink()
         (root / "notebooks/1.py").write_text(NOTEBOOK)
         (root / "config/toy.yaml").write_text(SCENARIO)
