@@ -35,6 +35,7 @@ def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
 
 
 def train(arguments: argparse.Namespace) -> None:
+    from frl.runs import named
     from frl.runs.memory import refuse_what_cannot_fit
     from frl.runs.paths import run_paths
     from frl.runs.progress import Progress
@@ -50,19 +51,7 @@ def train(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         path = run_paths(spec, arguments.results, name)[0]
         print(f"{outcome}: {path}")
-        _say_where_the_policy_is(path)
-
-
-def _say_where_the_policy_is(path: Path) -> None:
-    from frl.runs import named
-
-    run = named.read(path)
-    if run.policy() is not None:
-        print(f"policy: {run.policy_path} (frl evaluate {path})")
-    elif run.meta.get("status") == "diverged":
-        print("policy: none, as the run diverged")
-    else:
-        print(f"policy: not kept (frl reproduce {path} makes it)")
+        print(f"policy: {named.read(path).where_the_policy_is()}")
 
 
 def _checkpoint_every(given: str | None) -> float:
@@ -285,6 +274,23 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     found = evaluate(named.read(arguments.run), arguments.episodes, arguments.seed, arguments.mean_action)
     print(json.dumps(found.facts()) if arguments.json else "\n".join(found.lines()))
+
+
+def render(arguments: argparse.Namespace) -> None:
+    from frl.report.gaits import film
+    from frl.runs import named
+    from frl.runs.gait import gait
+    from frl.runs.progress import Progress
+
+    run = named.read(arguments.run)
+    film.check(arguments.out, arguments.seconds)
+    with Progress(arguments.run.stem) as progress:
+        played = gait(run, arguments.at, arguments.seed, arguments.mean_action, progress)
+    if played.note:
+        print(f"frl: note: {played.note}", file=sys.stderr)
+    path = arguments.out or film.path_of(arguments.run, played)
+    for written in film.write(played, path, arguments.seconds, arguments.skeleton):
+        print(written)
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -50,6 +50,14 @@ class NamedRun:
         """Its last policy, from the store; None if it is not kept."""
         return None if self.store is None else self.store.policy(self.meta["digest"], self.table)
 
+    def where_the_policy_is(self) -> str:
+        """In words, with the command that plays it or makes it."""
+        if self.policy() is not None:
+            return f"{self.policy_path} (frl evaluate {self.path})"
+        if self.meta.get("status") == "diverged":
+            return "none, as the run diverged"
+        return f"not kept (frl reproduce {self.path} makes it)"
+
     def keep(self, policy: bytes) -> None:
         """Keep its last policy, and it, in the store.
 

@@ -42,6 +42,11 @@ def results_of(table: Path) -> Path | None:
     return None
 
 
+def scenario_folder(table: Path) -> Path | None:
+    """``<results>/<scenario>`` of a run's CSV; None if it does not lie where :func:`run_paths` puts it."""
+    return None if results_of(table) is None else table.resolve().parents[RUN_ID.count("/") + 1]
+
+
 def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:
     """What says how far a run is (:mod:`frl.runs.progress`)."""
     return results / scenario / "progress" / f"{spec.run_id}.json"

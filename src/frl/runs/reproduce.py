@@ -50,8 +50,7 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
             differs in nothing else promises the same bytes: that is what is tried.
     """
     table, meta, spec = run.table, run.meta, run.spec
-    made = [f"{name} {meta['versions'].get(name, '').split('+')[0]}" for name in LIBRARIES]
-    if spec is None or meta["numerics_version"] != NUMERICS_VERSION or made != library_versions():
+    if spec is None or not made_here(run):
         commit = (meta.get("git") or {}).get("commit")
         raise ReproduceError(
             f"{run.path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
@@ -72,6 +71,12 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
     return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")
+
+
+def made_here(run: NamedRun) -> bool:
+    """Whether the run was made by the numerics and libraries that there are here."""
+    made = [f"{name} {run.meta['versions'].get(name, '').split('+')[0]}" for name in LIBRARIES]
+    return bool(run.meta["numerics_version"] == NUMERICS_VERSION and made == library_versions())
 
 
 def first_difference(before: bytes, after: bytes, columns: tuple[str, ...] | None = None) -> str:

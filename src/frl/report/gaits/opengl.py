@@ -1,0 +1,56 @@
+"""The robot as MuJoCo's own renderer shows it, without a display: OpenGL in software through OSMesa."""
+
+from __future__ import annotations
+
+import ctypes.util
+from typing import Any
+
+import mujoco
+import numpy as np
+from PIL import Image
+
+from frl.report.gaits.view import HEIGHT, WIDTH, Robot
+
+OVERSAMPLED = 2
+"""Pixels of the renderer a pixel of the picture, either way; its offscreen buffer has 640 x 480."""
+
+
+def available() -> bool:
+    """Whether OSMesa is here."""
+    return ctypes.util.find_library("OSMesa") is not None
+
+
+class OpenGL:
+    """Draws a robot where it is; :meth:`close` frees the context."""
+
+    def __init__(self, robot: Robot):
+        from mujoco.osmesa import GLContext  # a library of the system, which is loaded with it
+
+        self.robot = robot
+        self.size = mujoco.MjrRect(0, 0, WIDTH * OVERSAMPLED, HEIGHT * OVERSAMPLED)
+        self.gl: Any = GLContext(self.size.width, self.size.height)
+        self.gl.make_current()
+        self.scene = mujoco.MjvScene(robot.model, maxgeom=1000)
+        for flag in (mujoco.mjtRndFlag.mjRND_REFLECTION, mujoco.mjtRndFlag.mjRND_SKYBOX):
+            self.scene.flags[flag] = 0
+        self.context = mujoco.MjrContext(robot.model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.context)
+        self.camera = mujoco.MjvCamera()
+        self.camera.azimuth, self.camera.elevation = (90, -90) if robot.view.height is None else (90, -8)
+        field = np.radians(robot.model.vis.global_.fovy) / 2
+        self.camera.distance = robot.view.width * HEIGHT / WIDTH / 2 / np.tan(field)
+
+    def paint(self) -> Image.Image:
+        """The picture now, WIDTH x HEIGHT."""
+        robot, every = self.robot, mujoco.mjtCatBit.mjCAT_ALL
+        self.camera.lookat[:] = robot.look_at()
+        mujoco.mjv_updateScene(robot.model, robot.data, mujoco.MjvOption(), None, self.camera, every, self.scene)
+        pixels = np.empty((self.size.height, self.size.width, 3), np.uint8)
+        mujoco.mjr_render(self.size, self.scene, self.context)
+        mujoco.mjr_readPixels(pixels, None, self.size, self.context)
+        return Image.fromarray(pixels[::-1]).resize((WIDTH, HEIGHT), Image.Resampling.BOX)
+
+    def close(self) -> None:
+        """Free what OpenGL holds."""
+        self.context.free()
+        self.gl.free()
