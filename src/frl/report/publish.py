@@ -10,13 +10,13 @@ from frl.runs.files import write_atomically
 from frl.runs.lineage import Lineage
 from frl.runs.paths import base_of, run_paths
 from frl.runs.store import Store, mark_published
-from frl.scenario.products import ARCHIVE, JUDGED, REPORT, figure_names, files, steps_of
+from frl.scenario.products import ARCHIVE, FILMS, JUDGED, REPORT, figure_names, files, steps_of
 from frl.scenario.scenario import Scenario
 from frl.spec import RUN_ID
 
 
 def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Path]:
-    """Copy report, collected curves, figures and tables to ``<results>/published/<scenario>``; the files written.
+    """Copy report, curves, figures, tables and films to ``<results>/published/<scenario>``; the files written.
 
     Beside them `ARCHIVE` packs the runs (specification, curve, checksum: some kB each), so that they can be taken into
     a store elsewhere and are never trained again (``frl store import``). The runs are marked as published, in the
@@ -38,11 +38,14 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
         raise SpecError(f"{base / REPORT} is not there: build {'partial' if partial else 'the scenario'} first")
     Lineage(scenario, base, partial).require("report")
     digests = _stored(scenario, results, base)
-    names = [name for step in steps_of(scenario) for name in files(step, figure_names(scenario)) if _kept(name)]
+    films = [f"{FILMS}/{path.name}" for path in sorted((base / FILMS).glob("*.gif"))]
+    names = films + [name for step in steps_of(scenario) for name in files(step, figure_names(scenario)) if _kept(name)]
     written = [target / name for name in names]
     for name in names:
         write_atomically(target / name, (base / name).read_bytes())
-    kept = [path for pattern in ("verdicts.json", "figures/*", "tables/*") for path in target.glob(pattern)]
+    kept = [
+        path for pattern in ("verdicts.json", "figures/*", "tables/*", f"{FILMS}/*") for path in target.glob(pattern)
+    ]
     for old in set(kept) - set(written):  # of another report
         old.unlink()
     Store(results).export(target / ARCHIVE, digests, policies=False)  # they do not compress

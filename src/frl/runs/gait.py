@@ -85,9 +85,7 @@ def gait(
         return Gait(spec, method, steps, seed, mean_action, *_episode(spec, policy, seed, mean_action), note)
 
 
-def _earlier(
-    run: NamedRun, spec: RunSpec, at: int, made: float, progress: Progress | None
-) -> tuple[bytes, float, str]:
+def _earlier(run: NamedRun, spec: RunSpec, at: int, made: float, progress: Progress | None) -> tuple[bytes, float, str]:
     """The policy after `at` of the `made` steps per agent, after how many it is, and why it may be another."""
     if not 0 <= at <= made:
         raise EvaluateError(f"--at = {at}: must be steps per agent, from 0 to the {made:,.0f} that the run made")

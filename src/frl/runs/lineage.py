@@ -20,7 +20,7 @@ from frl.runs.files import parse_json, remove, write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
-from frl.scenario.products import NOTEBOOKS, figure_names, files, record, steps_of
+from frl.scenario.products import FILMS, NOTEBOOKS, figure_names, files, record, steps_of
 from frl.scenario.scenario import Scenario
 
 Record = dict[str, Any]
@@ -144,6 +144,8 @@ class Lineage:
         found: Record = {"code": _code(step), "scenario": digest_of([scenario]), "inputs": inputs}
         if step == "report" and self.notebooks is not None:
             found["notebooks"] = {path.name: _sha256(path) for path in sorted(self.notebooks.glob(NOTEBOOKS))}
+        if step == "report" and (films := sorted((self.base / FILMS).glob("*.gif"))):
+            found["films"] = {path.name: _sha256(path) for path in films}
         if step == "report" and self.code is not None:
             found["code cells"] = self.code
         return found

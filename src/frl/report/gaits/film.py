@@ -22,17 +22,17 @@ from frl.report.gaits.view import HEIGHT, VIEWS, WIDTH, Robot
 from frl.runs.files import write_atomically
 from frl.runs.gait import Gait
 from frl.runs.paths import scenario_folder
+from frl.scenario.products import FILMS
 
-FOLDER = "gaits"
-"""Of a scenario's films, in its folder."""
 FRAME_S = 0.08
 """Seconds that a picture stands, about."""
 SECONDS = 6.0
 """How long a film is if nothing else is said."""
-COLOURS = 32
+COLOURS = 16
 BAND = 56
 """Pixels of the caption."""
 FONT_SIZES = (12, 11, 10, 9)
+FACTS = {"environment", "curve", "run_seed", "steps_per_agent", "return", "episode_seed", "mean_action"}
 
 
 class FilmError(ValueError):
@@ -40,7 +40,7 @@ class FilmError(ValueError):
 
 
 def path_of(run: Path, gait: Gait) -> Path:
-    """Where a film goes if nothing else is said: in the folder `FOLDER` of the run's scenario.
+    """Where a film goes if nothing else is said: in the folder `FILMS` of the run's scenario.
 
     Raises:
         FilmError: if the run lies in no scenario's folder.
@@ -49,7 +49,7 @@ def path_of(run: Path, gait: Gait) -> Path:
     if folder is None:
         raise FilmError(f"{run} lies in no results folder: say with --out where the film goes")
     spec, steps = gait.spec, round(gait.steps_per_agent)
-    return folder / FOLDER / f"{spec.environment}-{gait.method}-n{spec.n_agents}-seed{spec.seed}-at{steps}.gif"
+    return folder / FILMS / f"{spec.environment}-{gait.method}-n{spec.n_agents}-seed{spec.seed}-at{steps}.gif"
 
 
 def check(path: Path | None, seconds: float | None) -> None:
@@ -113,6 +113,16 @@ def facts_of(gait: Gait) -> dict[str, Any]:
     }
 
 
+def facts_in(path: Path) -> dict[str, Any] | None:
+    """What a file says of itself (:func:`facts_of`); None if it is no film of `write`."""
+    try:
+        with Image.open(path) as film:
+            facts = json.loads(film.info.get("comment", b""))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and facts.keys() >= FACTS and facts["environment"] in VIEWS else None
+
+
 def _frames(gait: Gait, steps: list[int], skeleton: bool) -> Iterator[Image.Image]:
     robot = Robot(gait.spec.environment, gait.spec.env_version)
     painter = Skeleton(robot) if skeleton or not opengl.available() else opengl.OpenGL(robot)
@@ -135,7 +145,7 @@ def _captioned(picture: Image.Image, gait: Gait, step: int) -> Image.Image:
     faster = f", {speed:g} times as fast" if speed != 1 else ""
     lines = (
         f"{gait.spec.environment}, {curve_name(gait.method, gait.spec.n_agents)}",
-        f"{gait.steps_per_agent:,.0f} steps per agent, return {gait.episode_return:.0f}",
+        f"{gait.steps_per_agent:,.0f} steps per agent, return {gait.episode_return:.0f}".replace("-", "−"),
         f"{step * gait.dt:.1f} s{faster}: {moved:+.1f} m".replace("-", "−"),
     )
     for number, line in enumerate(lines):

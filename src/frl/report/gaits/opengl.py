@@ -31,8 +31,8 @@ class OpenGL:
         self.gl: Any = GLContext(self.size.width, self.size.height)
         self.gl.make_current()
         self.scene = mujoco.MjvScene(robot.model, maxgeom=1000)
-        for flag in (mujoco.mjtRndFlag.mjRND_REFLECTION, mujoco.mjtRndFlag.mjRND_SKYBOX):
-            self.scene.flags[flag] = 0
+        self.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+        _soften(robot.model)
         self.context = mujoco.MjrContext(robot.model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.context)
         self.camera = mujoco.MjvCamera()
@@ -54,3 +54,13 @@ class OpenGL:
         """Free what OpenGL holds."""
         self.context.free()
         self.gl.free()
+
+
+def _soften(model: Any) -> None:
+    """Make the floor's squares, black and white in Gymnasium's models, pale, and the light above the camera weaker."""
+    light = model.vis.headlight
+    light.ambient[:], light.diffuse[:], light.specular[:] = 0.3, 0.4, 0.0
+    for texture in np.flatnonzero(model.tex_type == int(mujoco.mjtTexture.mjTEXTURE_2D)):
+        start = int(model.tex_adr[texture])
+        size = int(model.tex_width[texture] * model.tex_height[texture] * model.tex_nchannel[texture])
+        model.tex_data[start : start + size] = 110 + 0.4 * model.tex_data[start : start + size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,7 +28,7 @@ class Skeleton:
         self.up = 1 if robot.view.height is None else 2
         self.wide, self.high = robot.view.width, robot.view.width * HEIGHT / WIDTH
         figure = Figure(figsize=(WIDTH / INCH, HEIGHT / INCH), dpi=INCH)
-        self.canvas = FigureCanvasAgg(figure)
+        self.canvas: Any = FigureCanvasAgg(figure)  # its functions carry no annotations
         self.axes = figure.add_axes((0, 0, 1, 1))
 
     def paint(self) -> Image.Image:
@@ -52,13 +53,20 @@ class Skeleton:
         axes.axhspan(bottom, top if above else 0, color=WATER if above else GROUND)
         for metre in range(math.ceil(left), math.floor(right) + 1):
             end = top if above else -0.12
-            axes.plot([metre, metre], [bottom if above else 0, end], color=MARK, lw=0.8)
+            axes.plot([metre, metre], [bottom if above else 0, end], color=MARK, lw=0.72, antialiased=False)
             low = bottom + 0.04 * self.high
             if left + 0.2 < metre < right - 0.2:
-                axes.text(metre, low, f" {metre} m", color="#4a5661", fontsize=7, ha="left" if above else "center")
+                axes.text(
+                    metre,
+                    low,
+                    f" {metre} m".replace("-", "−"),
+                    color="#4a5661",
+                    fontsize=7,
+                    ha="left" if above else "center",
+                )
         if above:
             for metre in range(math.ceil(bottom), math.floor(top) + 1):
-                axes.plot([left, right], [metre, metre], color=MARK, lw=0.8)
+                axes.plot([left, right], [metre, metre], color=MARK, lw=0.72, antialiased=False)
         else:
             axes.plot([left, right], [0, 0], color=EDGE, lw=1)
 
@@ -69,7 +77,7 @@ class Skeleton:
         order = np.argsort(depth, kind="stable")
         points = 72 * WIDTH / INCH / self.wide * self.robot.thickness()[order]
         flat = segments[order][..., [0, self.up]]
-        flat[:, 1] += 1e-6  # a sphere: a line of no length would not be drawn
+        flat[:, 1] += 1e-3  # a sphere: a line of no length would not be drawn
         for place, (line, width) in enumerate(zip(flat, points, strict=True)):
             colour = _between(depth[order], place)
             for wider, shade in ((1.6, EDGE), (0.0, colour)):
