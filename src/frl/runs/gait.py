@@ -6,6 +6,8 @@ by training that beginning again.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +43,7 @@ class Gait:
         mean_action: whether the policy's mean action was played, not a sample.
         positions: MuJoCo's qpos at the start and after every step, (T + 1, nq); `dt`: seconds a step.
         episode_return: undiscounted, of all T steps.
+        evaluated: the mean return of the run's last evaluation of this policy or before.
         note: why the policy may not be the one that the run had; empty if it is.
     """
 
@@ -52,6 +55,7 @@ class Gait:
     positions: Float
     dt: float
     episode_return: float
+    evaluated: float
     note: str = ""
 
 
@@ -81,8 +85,9 @@ def gait(
     else:
         policy, steps, note = _earlier(run, spec, at, steps, progress)
     method = run.path.resolve().parents[1].name if results_of(run.path) is not None else spec.method
+    mean = _evaluated(run.table, steps)
     with threadpool_limits(1):
-        return Gait(spec, method, steps, seed, mean_action, *_episode(spec, policy, seed, mean_action), note)
+        return Gait(spec, method, steps, seed, mean_action, *_episode(spec, policy, seed, mean_action), mean, note)
 
 
 def _earlier(run: NamedRun, spec: RunSpec, at: int, made: float, progress: Progress | None) -> tuple[bytes, float, str]:
@@ -102,6 +107,13 @@ def _earlier(run: NamedRun, spec: RunSpec, at: int, made: float, progress: Progr
     difference = first_difference(b"".join(run.table.splitlines(keepends=True)[:lines]), head)
     note = f"this processor rounds otherwise, so the policy is another draw of the same seed: {difference}"
     return result.policy, result.facts["env_steps_total"] / spec.n_agents, note if difference else ""
+
+
+def _evaluated(table: bytes, steps_per_agent: float) -> float:
+    """The mean return of the last evaluation after at most so many steps per agent."""
+    rows = csv.DictReader(io.StringIO(table.decode()))
+    means = [float(row["eval_return_mean"]) for row in rows if float(row["env_steps_per_agent"]) <= steps_per_agent]
+    return means[-1]
 
 
 def beginning(spec: RunSpec, steps_per_agent: int) -> RunSpec:

@@ -32,7 +32,7 @@ COLOURS = 16
 BAND = 56
 """Pixels of the caption."""
 FONT_SIZES = (12, 11, 10, 9)
-FACTS = {"environment", "curve", "run_seed", "steps_per_agent", "return", "episode_seed", "mean_action"}
+FACTS = {"environment", "curve", "run_seed", "steps_per_agent", "return", "evaluated", "episode_seed", "mean_action"}
 
 
 class FilmError(ValueError):
@@ -108,6 +108,7 @@ def facts_of(gait: Gait) -> dict[str, Any]:
         "run_seed": gait.spec.seed,
         "steps_per_agent": round(gait.steps_per_agent),
         "return": round(gait.episode_return, 2),
+        "evaluated": round(gait.evaluated, 2),
         "episode_seed": gait.seed,
         "mean_action": gait.mean_action,
     }

@@ -38,7 +38,7 @@ class Film:
         facts, steps = self.facts, f"after {self.facts['steps_per_agent']:,} steps per agent"
         steps = steps if facts["steps_per_agent"] else "before any training"
         told = f"{facts['environment']}, {facts['curve']}, seed {facts['run_seed']}, {steps}{action}: return "
-        return told + f"{facts['return']:.0f}".replace("-", "−")
+        return told + f"{facts['return']:.0f}; the run's evaluation gave {facts['evaluated']:.0f}".replace("-", "−")
 
 
 def made(base: Path) -> list[Film]:
@@ -61,8 +61,8 @@ def films(base: Path) -> Html:
         room -= size if size <= room else 0
     return Html(
         '<h2 id="what-it-looks-like">What it looks like</h2>'
-        "<p>One episode of each policy, not a mean over many. A return is that of the whole episode, of which the film "
-        f'shows the beginning.</p><div class="frl-gaits">{"".join(cards)}</div>'
+        "<p>One episode of each policy, beside the mean that its run's evaluation gave. A return is that of the whole "
+        f'episode, of which the film shows the beginning.</p><div class="frl-gaits">{"".join(cards)}</div>'
     )
 
 
