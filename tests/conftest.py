@@ -21,7 +21,7 @@ class Suite:
 
     commands: tuple[str, ...] = ()
     install: str = ""
-    """How to get the commands or the library; Debian's packages stand in tests/<suite>/apt.txt too, and .ci/run installs them."""
+    """How to get commands or library; Debian's packages stand in tests/<suite>/apt.txt too; .ci/run installs them."""
     modules: tuple[str, ...] = ()
     library: str = ""
     """One of the system's."""

@@ -144,8 +144,8 @@ class Lineage:
         found: Record = {"code": _code(step), "scenario": digest_of([scenario]), "inputs": inputs}
         if step == "report" and self.notebooks is not None:
             found["notebooks"] = {path.name: _sha256(path) for path in sorted(self.notebooks.glob(NOTEBOOKS))}
-        if step == "report" and (films := sorted((self.base / FILMS).glob("*.gif"))):
-            found["films"] = {path.name: _sha256(path) for path in films}
+        if step == "report":
+            found["films"] = {path.name: _sha256(path) for path in sorted((self.base / FILMS).glob("*.gif"))}
         if step == "report" and self.code is not None:
             found["code cells"] = self.code
         return found

@@ -44,7 +44,8 @@ def results_of(table: Path) -> Path | None:
 
 def scenario_folder(table: Path) -> Path | None:
     """``<results>/<scenario>`` of a run's CSV; None if it does not lie where :func:`run_paths` puts it."""
-    return None if results_of(table) is None else table.resolve().parents[RUN_ID.count("/") + 1]
+    results = results_of(table)
+    return None if results is None else results / table.resolve().parents[RUN_ID.count("/") + 1].name
 
 
 def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:

@@ -11,8 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from frl.report.gaits.film import facts_in
-from frl.report.gaits.view import VIEWS
+from frl.report.gaits.film import BAND, facts_in
+from frl.report.gaits.view import HEIGHT, VIEWS, WIDTH
 from frl.report.show import Html
 from frl.scenario.products import FILMS
 
@@ -68,15 +68,15 @@ def films(base: Path) -> Html:
 
 def _card(film: Film, embedded: bool) -> str:
     """The film, or where nothing shall move or there is no room its picture, with a link to the file."""
-    file, caption, still = f"{FILMS}/{film.path.name}", html.escape(film.caption), _data(_still(film.path), "png")
+    file, caption = html.escape(f"{FILMS}/{film.path.name}"), html.escape(film.caption)
+    still = _data(_still(film.path), "png")
     seen = "from above" if VIEWS[film.facts["environment"]].height is None else "from the side"
-    width, height = Image.open(film.path).size
     shown = _data(film.path.read_bytes(), "gif") if embedded else still
     source = f'<source media="{STILL}" srcset="{still}">' if embedded else ""
     return (
-        f'<figure><picture>{source}<img src="{shown}" width="{width}" height="{height}" '
+        f'<figure><picture>{source}<img src="{shown}" width="{WIDTH}" height="{HEIGHT + BAND}" '
         f'alt="Seen {seen}: {caption}"></picture>'
-        f'<figcaption>{caption}. <a href="{html.escape(file)}">The film</a>.</figcaption></figure>'
+        f'<figcaption>{caption}. <a href="{file}">The film</a>.</figcaption></figure>'
     )
 
 
