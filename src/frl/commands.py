@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +37,11 @@ def train(arguments: argparse.Namespace) -> None:
     from frl.runs.memory import refuse_what_cannot_fit
     from frl.runs.paths import run_paths
     from frl.runs.progress import Progress
-    from frl.runs.runner import run_one
+    from frl.runs.runner import checkpoint_every, run_one
 
     scenario = _scenario(arguments)
     spec, name = _spec(arguments, scenario), scenario.name
-    every = _checkpoint_every(arguments.checkpoint_every)
+    every = checkpoint_every(arguments.checkpoint_every)
     refuse_what_cannot_fit(spec)
     with Progress(spec.run_id) as progress:
         shown = None if arguments.quiet else progress
@@ -51,23 +50,6 @@ def train(arguments: argparse.Namespace) -> None:
         path = run_paths(spec, arguments.results, name)[0]
         print(f"{outcome}: {path}")
         print(f"policy: {named.read(path).where_the_policy_is()}")
-
-
-def _checkpoint_every(given: str | None) -> float:
-    """Seconds between checkpoints: the option, else $FRL_CHECKPOINT_EVERY (for a workflow's jobs), else the default."""
-    from frl.errors import SpecError
-    from frl.runs.runner import CHECKPOINT_EVERY_S
-
-    name, text = "--checkpoint-every", given
-    if text is None:
-        name, text = "FRL_CHECKPOINT_EVERY", os.environ.get("FRL_CHECKPOINT_EVERY", str(CHECKPOINT_EVERY_S))
-    try:
-        every = float(text)
-    except ValueError:
-        every = -1.0
-    if not every >= 0:
-        raise SpecError(f"{name} = {text!r}: must be a number of seconds, 0 or more")
-    return every
 
 
 def runs(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ are in the meta data. The last policy is in the store only (:mod:`frl.runs.store
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import resource
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from frl.errors import SpecError
 from frl.runs import provenance
 from frl.runs.files import write_atomically
 from frl.runs.locks import alone
@@ -35,6 +37,24 @@ Outcome = Literal["present", "restored", "trained"]
 
 class RunError(ValueError):
     """A run that must not start; the message says why."""
+
+
+def checkpoint_every(given: str | None) -> float:
+    """Seconds between checkpoints: the option, else $FRL_CHECKPOINT_EVERY (for a workflow's jobs), else the default.
+
+    Raises:
+        SpecError: if that is no such number.
+    """
+    name, text = "--checkpoint-every", given
+    if text is None:
+        name, text = "FRL_CHECKPOINT_EVERY", os.environ.get("FRL_CHECKPOINT_EVERY", str(CHECKPOINT_EVERY_S))
+    try:
+        every = float(text)
+    except ValueError:
+        every = -1.0
+    if not every >= 0:
+        raise SpecError(f"{name} = {text!r}: must be a number of seconds, 0 or more")
+    return every
 
 
 def run_one(
