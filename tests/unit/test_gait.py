@@ -209,6 +209,11 @@ def test_a_film_is_readable_and_says_what_it_is(run, no_tools, capsys):
     }
 
 
+def test_no_film_takes_the_place_of_another_episodes(run):
+    named = {film.path_of(run.path, gait(run, **more)).name for more in ({}, {"seed": 1}, {"mean_action": True})}
+    assert named == {f"Hopper-afedpg-n2-seed3-at512{end}.gif" for end in ("", "-episode1", "-mean-action")}
+
+
 @pytest.mark.parametrize("task", ENVIRONMENTS)
 def test_six_seconds_of_film_are_shown_in_time(run, task):
     """The pictures' steps and durations are of one speed, whatever the task's seconds a step."""
@@ -233,6 +238,14 @@ def test_ffmpeg_gets_every_picture(run, tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho 'Unknown encoder' >&2\nexit 1\n")
     with pytest.raises(film.FilmError, match=r"a\.mp4: ffmpeg made no MP4: Unknown encoder"):
         film.write(seen, tmp_path / "a.gif", 0.2)
+
+
+def test_opengl_is_left_alone_where_another_platform_is_asked_for(monkeypatch):
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: f"lib{name}.so.8")
+    monkeypatch.delenv("PYOPENGL_PLATFORM", raising=False)
+    assert opengl.available()
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "egl")
+    assert not opengl.available()
 
 
 @pytest.mark.short

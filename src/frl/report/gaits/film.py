@@ -49,7 +49,9 @@ def path_of(run: Path, gait: Gait) -> Path:
     if folder is None:
         raise FilmError(f"{run} lies in no results folder: say with --out where the film goes")
     spec, steps = gait.spec, round(gait.steps_per_agent)
-    return folder / FILMS / f"{spec.environment}-{gait.method}-n{spec.n_agents}-seed{spec.seed}-at{steps}.gif"
+    name = f"{spec.environment}-{gait.method}-n{spec.n_agents}-seed{spec.seed}-at{steps}"
+    name += f"-episode{gait.seed}" * (gait.seed > 0) + "-mean-action" * gait.mean_action
+    return folder / FILMS / f"{name}.gif"
 
 
 def check(path: Path | None, seconds: float | None) -> None:
@@ -145,7 +147,7 @@ def _captioned(picture: Image.Image, gait: Gait, step: int) -> Image.Image:
     moved = gait.positions[step, 0] - gait.positions[0, 0]
     faster = f", {speed:g} times as fast" if speed != 1 else ""
     lines = (
-        f"{gait.spec.environment}, {curve_name(gait.method, gait.spec.n_agents)}",
+        f"{gait.spec.environment}, {curve_name(gait.method, gait.spec.n_agents)}" + ", mean action" * gait.mean_action,
         f"{gait.steps_per_agent:,.0f} steps per agent, return {gait.episode_return:.0f}".replace("-", "−"),
         f"{step * gait.dt:.1f} s{faster}: {moved:+.1f} m".replace("-", "−"),
     )

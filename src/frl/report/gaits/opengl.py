@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import os
 from typing import Any
 
 import mujoco
@@ -16,8 +17,9 @@ OVERSAMPLED = 2
 
 
 def available() -> bool:
-    """Whether OSMesa is here."""
-    return ctypes.util.find_library("OSMesa") is not None
+    """Whether OSMesa is here, and PyOpenGL, which takes one platform a process, is not told to use another."""
+    free = os.environ.get("PYOPENGL_PLATFORM", "osmesa").lower() == "osmesa"
+    return free and ctypes.util.find_library("OSMesa") is not None
 
 
 class OpenGL:
