@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from frl import commands
+from frl import commands, run_commands
 
 EPILOG = """\
 A scenario is one YAML file that is complete by itself (config/README.md explains each key). Examples:
@@ -155,22 +155,23 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(
-                "--notebooks", type=Path, default=Path("notebooks"), metavar="DIR", help="default: notebooks"
+                "--notebooks", type=Path, metavar="DIR", help="default: notebooks; of the theory lab notebooks/theory"
             )
     power = "simulate the chance of each verdict on the primary claims, from the tuning times that the scenario names"
     _add_scenario_command(subparsers, "power", commands.power, power)
 
 
 def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
-    command = _add_scenario_command(subparsers, "train", commands.train, "train one run of a scenario")
+    command = _add_scenario_command(subparsers, "train", run_commands.train, "train one run of a scenario")
     command.description = (
         "Train one run of a scenario and write its CSV and meta data below RESULTS/<scenario>/runs. A run that was "
         "finished before with the same settings and the same code is taken from the store instead."
     )
-    command.add_argument("--environment", required=True, metavar="E", help="one of the scenario's environments")
-    command.add_argument("--method", required=True, metavar="M", help="one of the scenario's methods, by its name")
-    command.add_argument("--n-agents", required=True, type=int, metavar="N", help="number of agents")
-    command.add_argument("--seed", required=True, type=int, metavar="S", help="seed of the run")
+    command.add_argument("--environment", metavar="E", help="one of the scenario's environments")
+    command.add_argument("--method", metavar="M", help="one of the scenario's methods, by its name")
+    command.add_argument("--n-agents", type=int, metavar="N", help="number of agents")
+    command.add_argument("--seed", type=int, metavar="S", help="seed of the run")
+    command.add_argument("--cell", metavar="ID", help="of the theory lab, instead of these: as `frl runs` lists it")
     command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
     command.add_argument("--quiet", action="store_true", help="show no progress")
     command.add_argument(
@@ -194,7 +195,7 @@ def _add_evaluate(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of starts and noise (default: 0)")
     command.add_argument("--mean-action", action="store_true", help="play the policy's mean action, not a sample")
     command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(command=commands.evaluate)
+    command.set_defaults(command=run_commands.evaluate)
 
 
 def _add_render(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
@@ -225,7 +226,7 @@ def _add_render(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.add_argument(
         "--out", type=Path, metavar="FILE.gif", help="default: in RESULTS/<scenario>/gaits, named like run and steps"
     )
-    command.set_defaults(command=commands.render)
+    command.set_defaults(command=run_commands.render)
 
 
 def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
@@ -245,7 +246,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "Where they are the same, the run's last policy is kept in the store if it was not.",
     )
     again.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
-    again.set_defaults(command=commands.reproduce)
+    again.set_defaults(command=run_commands.reproduce)
     _add_evaluate(subparsers)
     _add_render(subparsers)
     store = subparsers.add_parser(

@@ -4,52 +4,35 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from frl.runs.lineage import Lineage
+    from frl.scenario.kinds import AnyScenario
     from frl.scenario.scenario import Scenario
-    from frl.spec import RunSpec
+    from frl.scenario.theory import TheoryScenario
 
 
-def _scenario(arguments: argparse.Namespace) -> Scenario:
+def _scenario(arguments: argparse.Namespace) -> AnyScenario:
     from frl.scenario.loading import load_scenario
 
     return load_scenario(arguments.scenario)
 
 
-def _spec(arguments: argparse.Namespace, scenario: Scenario) -> RunSpec:
-    from frl.errors import SpecError
-    from frl.scenario.grid import span
+def _is_theory(scenario: AnyScenario) -> TypeIs[TheoryScenario]:
+    from frl.scenario.theory import TheoryScenario
 
-    if arguments.environment not in scenario.environments:
-        allowed = ", ".join(scenario.environments)
-        raise SpecError(f"--environment = {arguments.environment!r}: scenario {scenario.name!r} has {allowed}")
-    spec = scenario.resolve(arguments.environment, arguments.method, arguments.n_agents, arguments.seed)
-    if arguments.seed not in (seeds := scenario.seeds_of(spec.environment, spec.method, spec.n_agents)):
-        told = f"seed {arguments.seed} is none of this method's, {span(seeds)}: no figure will show it"
-        print(f"frl: note: {told}", file=sys.stderr)
-    return spec
+    return isinstance(scenario, TheoryScenario)
 
 
-def train(arguments: argparse.Namespace) -> None:
-    from frl.runs import named
-    from frl.runs.memory import refuse_what_cannot_fit
-    from frl.runs.paths import run_paths
-    from frl.runs.progress import Progress
-    from frl.runs.runner import checkpoint_every, run_one
+def _training(arguments: argparse.Namespace) -> Scenario:
+    """The scenario, if it is one of training runs."""
+    from frl.scenario.loading import load_training
 
-    scenario = _scenario(arguments)
-    spec, name = _spec(arguments, scenario), scenario.name
-    every = checkpoint_every(arguments.checkpoint_every)
-    refuse_what_cannot_fit(spec)
-    with Progress(spec.run_id) as progress:
-        shown = None if arguments.quiet else progress
-        outcome = run_one(spec, arguments.results, name, arguments.expect_digest, shown, every)
-    if not arguments.quiet:
-        path = run_paths(spec, arguments.results, name)[0]
-        print(f"{outcome}: {path}")
-        print(f"policy: {named.read(path).where_the_policy_is()}")
+    return load_training(arguments.scenario)
 
 
 def runs(arguments: argparse.Namespace) -> None:
@@ -64,12 +47,19 @@ def runs(arguments: argparse.Namespace) -> None:
         states[now] += 1
         print(f"{now:<10}{spec.run_id}")
     print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
-    if scenario.claims is not None:
-        from frl.verdicts.judge import parts_of
+    if absent := ", ".join(_claims_about_others(scenario)):
+        what = "panel" if _is_theory(scenario) else "method, N or environment"
+        print(f"frl: note: claims with a {what} that is not here: {absent}", file=sys.stderr)
 
-        if absent := dict.fromkeys(claim.id for claim, _, cells in parts_of(scenario) if cells is None):
-            names = ", ".join(absent)
-            print(f"frl: note: claims with a method, N or environment that is not here: {names}", file=sys.stderr)
+
+def _claims_about_others(scenario: AnyScenario) -> dict[str, None]:
+    """Ids of the claims that need what the scenario does not have."""
+    if _is_theory(scenario):
+        claims = scenario.claims.claims if scenario.claims else ()
+        return dict.fromkeys(claim.id for claim in claims if claim.panel not in scenario.panels)
+    from frl.verdicts.judge import parts_of
+
+    return dict.fromkeys(claim.id for claim, _, cells in parts_of(scenario) if cells is None)
 
 
 def plan(arguments: argparse.Namespace) -> None:
@@ -94,53 +84,69 @@ def watch(arguments: argparse.Namespace) -> None:
         live.watch()
 
 
-def _lineage(arguments: argparse.Namespace, **report: Any) -> Lineage:
+def _lineage(arguments: argparse.Namespace, scenario: AnyScenario, **report: Any) -> Lineage:
     from frl.runs.lineage import Lineage
     from frl.runs.paths import base_of
 
-    scenario = _scenario(arguments)
     return Lineage(scenario, base_of(arguments.results, scenario.name, arguments.partial), arguments.partial, **report)
 
 
 def collect(arguments: argparse.Namespace) -> None:
     from frl.analysis import load
+    from frl.theory import collect
 
-    of = _lineage(arguments)
-    load.collect(of.scenario, arguments.results, of.base, arguments.partial)
+    scenario = _scenario(arguments)
+    base = _lineage(arguments, scenario).base
+    if _is_theory(scenario):
+        collect.collect(scenario, arguments.results, base, arguments.partial)
+    else:
+        load.collect(scenario, arguments.results, base, arguments.partial)
 
 
 def figures(arguments: argparse.Namespace) -> None:
     from frl.report.figures import draw
+    from frl.theory import figures
 
-    of = _lineage(arguments)
+    scenario = _scenario(arguments)
+    of = _lineage(arguments, scenario)
     with of.step("figures"):
-        draw.draw(of.scenario, of.base)
+        if _is_theory(scenario):
+            figures.draw(scenario, of.base)
+        else:
+            draw.draw(scenario, of.base)
 
 
 def tables(arguments: argparse.Namespace) -> None:
     from frl.report.tables import summary
 
-    of = _lineage(arguments)
+    scenario = _training(arguments)
+    of = _lineage(arguments, scenario)
     with of.step("tables"):
-        summary.write(of.scenario, of.base)
+        summary.write(scenario, of.base)
 
 
 def verdict(arguments: argparse.Namespace) -> None:
     from frl.report.tables import verdict
+    from frl.theory import judge as theory
     from frl.verdicts import judge
     from frl.verdicts.words import headline
 
-    of = _lineage(arguments)
+    scenario = _scenario(arguments)
+    of = _lineage(arguments, scenario)
     with of.step("verdict"):
-        verdicts = judge.write(of.scenario, of.base)
-        verdict.write(verdicts, of.base)
-    print(headline(verdicts))
+        if _is_theory(scenario):
+            said = headline(theory.write(scenario, of.base))
+        else:
+            verdicts = judge.write(scenario, of.base)
+            verdict.write(verdicts, of.base)
+            said = headline(verdicts)
+    print(said)
 
 
 def power(arguments: argparse.Namespace) -> None:
     from frl.verdicts import power
 
-    scenario = _scenario(arguments)
+    scenario = _training(arguments)
     times = power.named_times(scenario)
     print(power.power(scenario, times).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     print("\nHorizons of the primary claims, and 4 times the largest median of their arms in tuning:\n")
@@ -151,9 +157,10 @@ def times(arguments: argparse.Namespace) -> None:
     from frl.analysis.load import read_curves
     from frl.verdicts.power import tuning_times
 
-    of = _lineage(arguments)
+    scenario = _training(arguments)
+    of = _lineage(arguments, scenario)
     of.require("collect")
-    found = tuning_times(of.scenario, read_curves(of.base))
+    found = tuning_times(scenario, read_curves(of.base))
     print(found.to_csv(index=False, lineterminator="\n"), end="")
 
 
@@ -162,25 +169,29 @@ def best(arguments: argparse.Namespace) -> None:
     from frl.errors import SpecError
     from frl.verdicts import choice
 
-    of = _lineage(arguments)
-    if not any(method.swept for method in of.scenario.methods):
-        raise SpecError(f"scenario {of.scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
+    scenario = _training(arguments)
+    if not any(method.swept for method in scenario.methods):
+        raise SpecError(f"scenario {scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
+    of = _lineage(arguments, scenario)
     of.require("collect")
-    table = choice.choices(of.scenario, read_curves(of.base))
+    table = choice.choices(scenario, read_curves(of.base))
     if arguments.csv:
         print(table.to_csv(index=False, lineterminator="\n"), end="")
     else:
         print("\n".join([*choice.lines(table), *(["", *choice.horizons(table)] if arguments.horizons else [])]))
-    for told in choice.warnings(of.scenario, table):
+    for told in choice.warnings(scenario, table):
         print(f"frl: warning: {told}", file=sys.stderr)
 
 
 def report(arguments: argparse.Namespace) -> None:
     from frl.report import page
+    from frl.scenario.products import notebooks_of
 
-    of = _lineage(arguments, notebooks=arguments.notebooks, code=arguments.code)
+    scenario = _scenario(arguments)
+    notebooks = arguments.notebooks or Path(notebooks_of(scenario))
+    of = _lineage(arguments, scenario, notebooks=notebooks, code=arguments.code)
     with of.step("report"):
-        page.render(of.scenario, of.base, arguments.notebooks, arguments.code)
+        page.render(scenario, of.base, notebooks, arguments.code)
 
 
 def trials(arguments: argparse.Namespace) -> None:
@@ -188,12 +199,13 @@ def trials(arguments: argparse.Namespace) -> None:
     from frl.report import trials
     from frl.scenario.products import CURVES
 
-    of, file = _lineage(arguments), arguments.keep
+    scenario, file = _training(arguments), arguments.keep
+    of = _lineage(arguments, scenario)
     if file is not None and file.exists() and not (of.base / CURVES).exists():
         table = trials.kept(file)  # what was published, say
     else:
         of.require("collect")
-        table = trials.tried(of.scenario, read_curves(of.base))
+        table = trials.tried(scenario, read_curves(of.base))
         table = table if file is None else trials.keep(table, file)
     for line in trials.ranking(table):
         print(line)
@@ -227,51 +239,6 @@ def store(arguments: argparse.Namespace) -> None:
     store = Store(arguments.results)
     count = store.export(arguments.archive) if arguments.action == "export" else store.import_(arguments.archive)
     print(f"{count} runs {arguments.action}ed: {arguments.archive}")
-
-
-def reproduce(arguments: argparse.Namespace) -> None:
-    from frl.runs import named
-    from frl.runs.progress import Progress
-    from frl.runs.reproduce import reproduce
-
-    run = named.read(arguments.run)
-    with Progress(arguments.run.stem) as progress:
-        outcome = reproduce(run, progress)
-    print(f"{arguments.run}: {outcome.message}")
-    if outcome.policy is not None:
-        try:
-            run.keep(outcome.policy)
-        except OSError as error:  # a results folder that one may only read is no reason to fail
-            print(f"frl: note: its policy could not be kept: {error}", file=sys.stderr)
-    if not outcome.agrees:
-        raise SystemExit(1)
-
-
-def evaluate(arguments: argparse.Namespace) -> None:
-    import json
-
-    from frl.runs import named
-    from frl.runs.evaluate import evaluate
-
-    found = evaluate(named.read(arguments.run), arguments.episodes, arguments.seed, arguments.mean_action)
-    print(json.dumps(found.facts()) if arguments.json else "\n".join(found.lines()))
-
-
-def render(arguments: argparse.Namespace) -> None:
-    from frl.report.gaits import film
-    from frl.runs import named
-    from frl.runs.gait import gait
-    from frl.runs.progress import Progress
-
-    run = named.read(arguments.run)
-    film.check(arguments.out, arguments.seconds)
-    with Progress(arguments.run.stem) as progress:
-        played = gait(run, arguments.at, arguments.seed, arguments.mean_action, progress)
-    if played.note:
-        print(f"frl: note: {played.note}", file=sys.stderr)
-    path = arguments.out or film.path_of(arguments.run, played)
-    for written in film.write(played, path, arguments.seconds, arguments.skeleton):
-        print(written)
 
 
 def bench(arguments: argparse.Namespace) -> None:

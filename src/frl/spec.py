@@ -349,11 +349,8 @@ class RunSpec(Settings):
         return (self.evaluations + len(mean_action)) * self.evaluation.episodes * 1000
 
     def to_json(self) -> str:
-        """Canonical JSON: every setting that is not empty, defaults included, keys sorted.
-
-        So a setting that a later version adds, empty unless given, changes no digest.
-        """
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True)
+        """Canonical JSON of :meth:`given`, keys sorted: a later setting, empty unless given, changes no digest."""
+        return json.dumps(self.given(), sort_keys=True)
 
     def digest(self, code_digest: str) -> str:
         """Hex SHA-256 of this spec and of the code that runs it (:func:`frl.runs.provenance.code_digest`)."""

@@ -97,8 +97,9 @@ def cut_off(page: Page) -> list[str]:
 
 
 @pytest.mark.short
-def test_the_published_page_on_a_telephone_in_the_dark(browser: Browser) -> None:
-    page = opened(browser, PUBLISHED, 390, "dark")
+@pytest.mark.parametrize("name", ["quick", "theory"])
+def test_the_published_page_on_a_telephone_in_the_dark(browser: Browser, name: str) -> None:
+    page = opened(browser, ROOT / f"results/published/{name}/report.html", 390, "dark")
     assert findings(page) == []
     assert cut_off(page) == []
 

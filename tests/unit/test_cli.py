@@ -77,8 +77,13 @@ def test_what_cannot_be_used_is_one_message_and_code_2(tmp_path, monkeypatch, ca
 
 def test_unknown_arguments_are_code_2(capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(["train", str(TINY), "--environment", "Swimmer"])
-    assert "--method, --n-agents, --seed" in capsys.readouterr().err
+        main(["train", str(TINY), *RUN, "--tempo", "1"])
+    assert "unrecognized arguments: --tempo 1" in capsys.readouterr().err
+
+
+def test_missing_arguments_are_code_2(capsys):
+    assert main(["train", str(TINY), "--environment", "Swimmer"]) == 2
+    assert "--method, --n-agents, --seed: required, but not given" in capsys.readouterr().err
 
 
 def test_full_disk_is_a_message_and_code_1(monkeypatch, capsys):

@@ -13,6 +13,7 @@ from frl.runs.provenance import SRC, imported_names, module_file
 FLOORS = (
     "frl.cli",
     "frl.commands",
+    "frl.run_commands",
     "frl.face",
     "frl.theory",
     "frl.report",
@@ -21,6 +22,7 @@ FLOORS = (
     "frl.bench",
     "frl.runs",
     "frl.scenario",
+    "frl.theory.cells",
     "frl.training",
     "frl.spec",
     "frl.training.servers",

@@ -11,7 +11,7 @@ import pytest
 import synthetic
 
 from frl.analysis import load
-from frl.runs import lineage, provenance
+from frl.runs import provenance
 from frl.runs.lineage import Lineage, StaleError
 from frl.runs.store import checksum
 from frl.scenario.products import STEPS, files, record
@@ -155,8 +155,8 @@ def test_files_of_another_scenario_with_their_records(results: Path, tmp_path: P
     [("collect", AFTER_COLLECT), ("verdict", {"verdict", "figures", "report"}), ("report", {"report"})],
 )
 def test_edited_code(results: Path, step: str, expected: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    code = lineage._code
-    monkeypatch.setattr(lineage, "_code", lambda name: "edited" if name == step else code(name))
+    code = Lineage._code
+    monkeypatch.setattr(Lineage, "_code", lambda self, name: "edited" if name == step else code(self, name))
     assert stale(results) == expected
 
 

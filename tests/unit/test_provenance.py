@@ -165,12 +165,12 @@ def test_code_digest_differs_between_algorithms_and_knows_the_seed_streams():
 
 
 def test_code_digest_covers_library_versions_but_not_the_build(monkeypatch):
-    def versions(torch: str):
-        return lambda name: torch if name == "torch" else "1.0"
+    def versions(mujoco: str):
+        return lambda name: mujoco if name == "mujoco" else "1.0"
 
     digests = []
-    for torch in ("2.13.0", "2.13.0+cpu", "2.14.0"):
-        monkeypatch.setattr("importlib.metadata.version", versions(torch))
+    for mujoco in ("3.4.0", "3.4.0+own", "3.5.0"):
+        monkeypatch.setattr("importlib.metadata.version", versions(mujoco))
         digests.append(code_digest.__wrapped__("afedpg"))
     assert digests[0] == digests[1] != digests[2]
 
@@ -261,7 +261,7 @@ def test_a_repository_named_in_the_environment_is_ignored(source, tmp_path, monk
 
 def test_cpu_and_versions_are_named():
     assert provenance.cpu_model()
-    assert set(provenance.versions()) == {"python", "numpy", "torch", "mujoco", "gymnasium", "frl"}
+    assert set(provenance.versions()) == {"python", "numpy", "mujoco", "gymnasium", "frl"}
 
 
 def test_what_the_digest_takes_from_the_spec_calls_nothing_else_of_it():

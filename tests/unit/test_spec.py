@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import get_args, get_origin
@@ -12,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from frl.errors import SpecError, _models_in
-from frl.scenario.loading import load_scenario
+from frl.scenario.loading import load_scenario, load_training
 from frl.scenario.scenario import Scenario, merge
 from frl.spec import SERVERS, CriticSpec, RunSpec
 
@@ -76,6 +77,17 @@ def test_specs_are_frozen_and_round_trip():
     assert RunSpec.model_validate_json(run.to_json()) == run
     assert run.run_id == "Swimmer/afedpg/n4/seed0"
     assert run.env_steps_budget == 4000
+
+
+def test_json_leaves_out_what_is_empty_by_default_and_nothing_else():
+    plain = json.loads(RunSpec(**RUN).to_json())
+    assert "stop_at" not in plain
+    assert "trajectories" not in plain["sampling"]
+    unclipped = RunSpec(**{**RUN, "algorithm": "a3c"}, server={"max_gradient_norm": None}, stop_at=3.0)
+    given = json.loads(unclipped.to_json())
+    assert given["server"]["max_gradient_norm"] is None  # the default is a number
+    assert given["stop_at"] == 3
+    assert RunSpec.model_validate(given).server == unclipped.server
 
 
 def test_grid_and_overrides(tmp_path):
@@ -506,6 +518,16 @@ def test_tasks_too_small_for_what_is_done_with_them_are_refused(settings, messag
         RunSpec.model_validate({**RUN, "algorithm": "afedpg", **settings})
 
 
-def test_a_scenario_of_the_theory_lab_says_how_it_is_run():
-    with pytest.raises(SpecError, match=r"theory\.yaml: a scenario of the theory lab: python -m frl\.theory"):
-        load_scenario(Path(__file__).parents[2] / "config" / "theory.yaml")
+def test_the_kind_tells_the_two_kinds_of_scenarios_apart(tmp_path):
+    theory = Path(__file__).parents[2] / "config" / "theory.yaml"
+    assert type(load_scenario(theory)).__name__ == "TheoryScenario"
+    with pytest.raises(SpecError, match=r"theory\.yaml: kind = 'theory': this needs a scenario of training runs"):
+        load_training(theory)
+    text = theory.read_text(encoding="utf-8")
+    for given, message in (
+        ("", "kind: required where there are panels"),
+        ("kind: lab", "kind = 'lab': allowed is theory"),
+    ):
+        (tmp_path / "other.yaml").write_text(text.replace("kind: theory", given), encoding="utf-8")
+        with pytest.raises(SpecError, match=message):
+            load_scenario(tmp_path / "other.yaml")

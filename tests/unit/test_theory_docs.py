@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from frl.theory.claims import counts, judge
+from frl.scenario.loading import load_scenario
+from frl.theory.judge import counts, judge, read, table
 from frl.theory.panels import COLUMNS
-from frl.theory.spec import load
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published" / "theory"
@@ -31,16 +31,16 @@ def test_every_number_with_an_interval_is_a_published_estimate():
 
 
 def test_the_table_of_verdicts_is_the_published_one():
-    judged = pd.read_csv(PUBLISHED / "verdict.csv")
-    for row in counts(judged).itertuples(index=False):
+    judged = counts(read(PUBLISHED))
+    for row in judged.itertuples(index=False):
         assert f"| {' | '.join(map(str, row))} |" in PAGE
-    assert len(re.findall(r"^\| T\d", PAGE, flags=re.MULTILINE)) == judged["claim"].nunique()
+    assert len(re.findall(r"^\| T\d", PAGE, flags=re.MULTILINE)) == len(judged)
 
 
 def test_the_published_verdicts_are_those_of_the_published_estimates_and_the_claims():
-    scenario = load(ROOT / "config" / "theory.yaml")
-    table = pd.read_csv(PUBLISHED / "estimates.csv")
-    assert list(table.columns) == list(COLUMNS)
-    judged, published = judge(scenario.claims, table), pd.read_csv(PUBLISHED / "verdict.csv")
-    assert judged["verdict"].tolist() == published["verdict"].tolist()
-    assert judged["claim"].tolist() == published["claim"].tolist()
+    scenario = load_scenario(ROOT / "config" / "theory.yaml")
+    estimates = pd.read_csv(PUBLISHED / "estimates.csv")
+    assert list(estimates.columns) == list(COLUMNS)
+    judged = judge(scenario.name, scenario.claims, estimates)
+    assert judged.parts == read(PUBLISHED).parts
+    assert table(judged).frame().to_csv(index=False) == (PUBLISHED / "tables/verdict.csv").read_text(encoding="utf-8")

@@ -10,17 +10,21 @@ import pytest
 import yaml
 
 from frl.errors import SpecError
+from frl.scenario.loading import load_scenario as load
+from frl.scenario.theory import TheoryScenario
+from frl.scenario.theory_claims import TheoryClaim, TheoryClaims
 from frl.spec import StragglerFleet
-from frl.theory import pipeline
-from frl.theory.claims import TheoryClaim, judge, load_claims
-from frl.theory.driver import Curves
+from frl.theory.cells.driver import Curves
+from frl.theory.cells.execute import curves_of, execute
+from frl.theory.cells.spec import Cell
 from frl.theory.estimates import KNEE, crossing, fitted_slope, knee, mean_gap, quantity
+from frl.theory.judge import judge
 from frl.theory.panels import COLUMNS, estimates
-from frl.theory.spec import Cell, TheoryScenario, load
 
 CONFIG = Path(__file__).parents[2] / "config"
 SECOND = {"kind": "constant", "seconds_per_1000_steps": 1.0}
 TOY = {
+    "kind": "theory",
     "name": "toy",
     "title": "Toy",
     "tuned": "Not at all.",
@@ -80,11 +84,9 @@ def test_seeds_are_averaged_before_the_crossing_and_an_unstable_one_is_capped():
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    scenario, folder = TheoryScenario.model_validate(TOY), tmp_path_factory.mktemp("toy")
-    for cell in scenario.cells():
-        pipeline.run_cell(cell, scenario.seeds, pipeline.cell_path(folder, cell))
-    return scenario, {cell: pipeline.read_cell(pipeline.cell_path(folder, cell)) for cell in scenario.cells()}
+def toy():
+    scenario = TheoryScenario.model_validate(TOY)
+    return scenario, {cell: curves_of(execute(cell)) for cell in scenario.runs()}
 
 
 def test_time_is_the_closed_form_of_clock_and_waiting(toy):
@@ -125,11 +127,11 @@ def claim(**settings):
 )
 def test_a_verdict_is_where_the_interval_lies(low, high, verdict):
     row = {"panel": "time", "quantity": "updates_ratio", "n_agents": 8, "value": 1.0, "low": low, "high": high}
-    frame = pd.DataFrame([row, row | {"n_agents": 4}])
-    claims = type("Claims", (), {"claims": (claim(where={"n_agents": (8,)}),)})
-    judged = judge(claims, frame)
-    assert judged["verdict"].tolist() == [verdict]
-    assert judge(claims, frame[frame["n_agents"] == 4])["verdict"].tolist() == ["not run"]
+    frame = pd.DataFrame([row, row | {"n_agents": 4}], columns=list(COLUMNS)).assign(relation="=", seeds=32)
+    claims = TheoryClaims(claims=(claim(where={"n_agents": (8,)}),))
+    (judged,) = judge("toy", claims, frame).parts
+    assert judged.verdict == verdict
+    assert [one.verdict for one in judge("toy", claims, frame[frame["n_agents"] == 4]).parts] == ["not run"]
 
 
 def test_the_reported_seeds_are_none_of_the_tunings():
@@ -141,26 +143,29 @@ def test_the_reported_seeds_are_none_of_the_tunings():
 
 def test_every_claim_is_about_a_panel_of_the_scenario():
     reported = load(CONFIG / "theory.yaml")
-    for one in load_claims(CONFIG / "claims-theory.yaml").claims:
-        cells = [cell for cell in reported.cells() if cell.panel == one.panel]
+    for one in reported.claims.claims:
+        cells = [cell for cell in reported.runs() if cell.panel == one.panel]
         for column in {"schedule", "step_size", "momentum", "n_agents"} & set(one.where):
             assert set(one.where[column]) <= {getattr(cell, column) for cell in cells}, (one.id, column)
         assert cells, one.id
 
 
 def test_cells_of_other_settings_have_other_names():
-    cells = list(TheoryScenario.model_validate(TOY).cells())
-    assert len({cell.cell_id for cell in cells}) == len(cells) == 4
+    cells = list(TheoryScenario.model_validate(TOY).runs())
+    assert len({cell.run_id for cell in cells}) == len(cells) == 4
     slower = cells[0].model_copy(update={"fleet": StragglerFleet(ratio=3.0, seconds_per_1000_steps=1.0)})
     assert isinstance(slower, Cell)
-    assert slower.cell_id != cells[0].cell_id
+    assert slower.run_id != cells[0].run_id
+    more = cells[0].model_copy(update={"seeds": (*cells[0].seeds, 99)})
+    assert more.run_id == cells[0].run_id
+    assert more.digest("code") != cells[0].digest("code")
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         (("seeds",), [1, 1, 2, 3, 4], "seeds: one is listed twice"),
-        (("tempo",), 1, "tempo = 1: unknown key; allowed here: claims, name"),
+        (("tempo",), 1, "tempo = 1: unknown key; allowed here: claims, kind, name"),
         (("problems", "bowl", "eigenvalues"), [0.0], "problems.bowl.eigenvalues.0 = 0.0"),
         (("problems", "bowl", "kind"), "cubic", "problems.bowl.kind = 'cubic': allowed are quadratic, garnet, lqr"),
         (("panels", "time", 0, "problem"), "hill", "panels.time.0.problem = 'hill': allowed are bowl"),

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from frl.spec import ConstantFleet
-from frl.theory.driver import Curves
+from frl.theory.cells.driver import Curves
+from frl.theory.cells.spec import Cell, GaussianSpec, QuadraticSpec
 from frl.theory.panels import COLUMNS, Measured, best, lookahead, rates, speedup
-from frl.theory.spec import Cell, GaussianSpec, QuadraticSpec
 
 UPDATES = np.concatenate([[0], np.unique(np.geomspace(1, 10_000, 97).astype(int))])
 
@@ -29,6 +29,7 @@ def made_up(gap_P, seeds=8, **settings):
             "schedule": "constant",
             "fleet": ConstantFleet(seconds_per_1000_steps=1.0),
             "updates": 10_000,
+            "seeds": tuple(range(seeds)),
         }
         | settings
     )

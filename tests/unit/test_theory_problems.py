@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from frl.theory.garnet import Garnet, SampledTrajectories
-from frl.theory.lqr import LQR
-from frl.theory.problems import GaussianNoise, Quadratic
+from frl.theory.cells.garnet import Garnet, SampledTrajectories
+from frl.theory.cells.lqr import LQR
+from frl.theory.cells.problems import GaussianNoise, Quadratic
 
 PROBLEMS = {
     "quadratic": Quadratic((1.0, 0.5, 0.1)),

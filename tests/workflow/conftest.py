@@ -65,7 +65,7 @@ class Project:
 
 @dataclass
 class Plan:
-    """Jobs of a dry-run: how many of each rule, and how many train jobs of each method."""
+    """Jobs of a dry-run: how many of each rule, and how many train jobs of each method, or of each cell."""
 
     jobs: Counter[str]
     train: Counter[str]
@@ -74,7 +74,7 @@ class Plan:
     def read(cls, output: str) -> Plan:
         table = re.search(r"^Job stats:\n.*\n-.*\n((?:\S.*\n)+)", output, flags=re.MULTILINE)
         rows = [line.split() for line in table[1].splitlines()] if table else []
-        train = Counter(re.findall(r"^Job \d+: Train (\S+) on", output, flags=re.MULTILINE))
+        train = Counter(re.findall(r"^Job \d+: (?:Train|Run the cell) (\S+)", output, flags=re.MULTILINE))
         jobs = Counter({name: int(count) for name, count in rows if name != "total"})
         assert train.total() == jobs["train"], output
         return cls(jobs, train)

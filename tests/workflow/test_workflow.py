@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from frl.scenario.loading import load_scenario
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_default_scenario_is_config_yaml(project):
     plan = project.planned(config=None)
-    scenario = yaml.safe_load((project.root / "config/config.yaml").read_text(encoding="utf-8"))
-    cells = sum(len(method["n_agents"]) for method in scenario["methods"])
-    assert plan.jobs["train"] == len(scenario["environments"]) * cells * len(scenario["seeds"])
+    scenario = load_scenario(project.root / "config/config.yaml")
+    assert plan.jobs["train"] == len({spec.run_id for spec in scenario.runs()})
 
 
 def test_quick_scenario_reads_no_other_file(project):

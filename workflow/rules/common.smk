@@ -8,9 +8,8 @@ from pathlib import Path
 from shlex import quote
 
 from frl.runs.locks import clear_stale, hold
-from frl.runs.paths import BENCHMARK, LOG, RUN_SUFFIXES
-from frl.spec import RUN_ID
-from frl.runs.workflow import jobs_of, one_of, say
+from frl.runs.paths import BENCHMARK, LOG, RUN_FILES
+from frl.runs.workflow import jobs_of, say
 from frl.scenario.products import TABLES
 
 # `frl` is found also where the environment was not activated (path/to/venv/bin/snakemake)
@@ -42,6 +41,11 @@ def settle() -> list[str]:
         works = workflow.executor_plugin and not (workflow.dryrun or workflow.touch)
         workflow.dag.forcefiles.update(JOBS.settle(write=bool(works)))
     return []
+
+
+def at_run(name) -> str:
+    """The path of a file of a run."""
+    return f"{BASE}/{name.format(JOBS.pattern)}"
 
 
 def at(name) -> str:

@@ -5,11 +5,11 @@ rule train:
     input:
         lambda wildcards: settle(),
     output:
-        *[f"{BASE}/runs/{RUN_ID}{suffix}" for suffix in RUN_SUFFIXES],
+        *[at_run(name) for name in RUN_FILES],
     log:
-        f"{BASE}/{LOG}",
+        at_run(LOG),
     benchmark:
-        f"{BASE}/{BENCHMARK}"
+        at_run(BENCHMARK)
     conda:
         "../../environment.yml"
     threads: 1
@@ -19,8 +19,8 @@ rule train:
     params:
         scenario=JOBS.file,
         digest=lambda wildcards: JOBS.digest(wildcards),
+        which=lambda wildcards: JOBS.options(wildcards),
     message:
-        "Train {wildcards.method} on {wildcards.environment}, N = {wildcards.n_agents}, seed {wildcards.seed}"
+        JOBS.told
     shell:
-        "frl train {params.scenario:q} --environment {wildcards.environment} --method {wildcards.method}"
-        " --n-agents {wildcards.n_agents} --seed {wildcards.seed} --expect-digest {params.digest} > {log} 2>&1"
+        "frl train {params.scenario:q} {params.which} --expect-digest {params.digest} > {log} 2>&1"

@@ -36,7 +36,6 @@ _WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), 
 DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in CURVES_COLUMNS}
 
 MISSING_COLUMNS = ("environment", "algorithm", "method", "n_agents", "seed", "run_id", "reason")
-# Flat facts of a run taken from its meta file; "a.b" is key b of the mapping a.
 META_KEYS = (
     "status",
     "digest",
@@ -154,12 +153,18 @@ def _missing_message(scenario: Scenario, missing: list[tuple[object, ...]]) -> s
 def _flat(spec: RunSpec, meta: Meta) -> dict[str, object]:
     """One row of runs.csv."""
     row: dict[str, object] = {key: getattr(spec, key) for key in CURVES_COLUMNS[: len(IDENTITY) + 1]}
-    for key in META_KEYS:
+    return row | facts_of(meta, META_KEYS) | {STOP_AT: spec.stop_at}
+
+
+def facts_of(meta: Meta, keys: Iterable[str]) -> dict[str, object]:
+    """Flat facts from a meta file; "a.b" is key b of the mapping a, and called a_b."""
+    facts: dict[str, object] = {}
+    for key in keys:
         value: Any = meta
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        row[key.replace(".", "_")] = value
-    return {**row, STOP_AT: spec.stop_at}
+        facts[key.replace(".", "_")] = value
+    return facts
 
 
 def check_run(path: Path, table: bytes, spec: RunSpec) -> pd.DataFrame:

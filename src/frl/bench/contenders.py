@@ -24,29 +24,30 @@ CHUNK = 8_192
 Contender = Callable[[str], Iterator[int]]
 
 
-def frl_one_agent(environment: str) -> Iterator[int]:
-    """This project: AFedPG with one agent, 64 lanes x 32 steps."""
-    from frl.bench.limit import train, trainer
-
-    training = trainer(environment, 1, env_version="v5", sampling={"lanes": 64, "segment_steps": 32})
-    while True:
-        yield train(training, CHUNK)[0]
+def frl_1(environment: str) -> Iterator[int]:
+    """This project: AFedPG with one agent, an upload is one whole trajectory."""
+    return _frl(environment, 1)
 
 
-def frl_many_agents(environment: str) -> Iterator[int]:
-    """This project: AFedPG with 64 agents of 16 lanes x 64 steps."""
-    from frl.bench.limit import train, trainer
-
-    training = trainer(environment, 64, env_version="v5")
-    while True:
-        yield train(training, CHUNK)[0]
+def frl_64(environment: str) -> Iterator[int]:
+    """This project: AFedPG with 64 agents, an upload is one whole trajectory."""
+    return _frl(environment, 64)
 
 
-def frl_few_lanes(environment: str) -> Iterator[int]:
+def frl_64x32(environment: str) -> Iterator[int]:
+    """This project: AFedPG with one agent of 64 lanes x 32 steps."""
+    return _frl(environment, 1, sampling={"lanes": 64, "segment_steps": 32})
+
+
+def frl_16x64(environment: str) -> Iterator[int]:
     """This project: AFedPG with one agent of 16 lanes x 64 steps."""
+    return _frl(environment, 1, sampling={"lanes": 16, "segment_steps": 64})
+
+
+def _frl(environment: str, n_agents: int, **settings: Any) -> Iterator[int]:
     from frl.bench.limit import train, trainer
 
-    training = trainer(environment, 1, env_version="v5")
+    training = trainer(environment, n_agents, env_version="v5", **settings)
     while True:
         yield train(training, CHUNK)[0]
 
@@ -181,9 +182,10 @@ def envpool_frl(environment: str) -> Iterator[int]:
 CONTENDERS: dict[str, Contender] = {
     each.__name__: each
     for each in (
-        frl_one_agent,
-        frl_many_agents,
-        frl_few_lanes,
+        frl_1,
+        frl_64,
+        frl_64x32,
+        frl_16x64,
         sb3_a2c,
         sb3_a2c_16x64,
         cleanrl_reinforce,

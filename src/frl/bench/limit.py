@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,37 @@ import numpy as np
 
 from frl.runs.calibrate import computed
 from frl.spec import RunSpec
-from frl.training import agent, critic, envs, loop, physics, policy, sampler, segments
+from frl.training import agent, critic, envs, episodes, loop, physics, policy, sampler
 from frl.training.loop import Training
 from frl.training.physics import STATE, Float, Physics
 
-CHUNK = 16_384
+CHUNK = 8_192
 """Environment steps of one measurement, about."""
+
+WARM_UP = 32_768
+"""Environment steps before the first measurement, about: an untrained walker falls at once."""
+
+EXPERIMENT: dict[str, Any] = {
+    "estimator": {"name": "reward_to_go", "discount": 0.9995},
+    "sampling": {"trajectories": 1},
+    "server": {"step_size": 0.01, "momentum": 0.2},
+}
+"""The experiment's settings: an upload is one whole trajectory, the critic is the baseline."""
 
 PARTS: tuple[tuple[str, type, str], ...] = (
     ("physics with swapping", physics.Physics, "step"),
     ("observations and rewards", envs.Environment, "step"),
     ("policy, noise, normaliser", sampler.Ensemble, "act"),
-    ("lanes, resets, recording", segments.Segments, "_play"),
+    ("lanes, resets, recording", episodes.WholeEpisodes, "begin"),
+    ("lanes, resets, recording", episodes.WholeEpisodes, "advance"),
     ("advantages", agent.Agent, "_advantages"),
     ("policy gradient", policy.GaussianPolicy, "gradient"),
+    ("critic", critic.Critic, "value"),
     ("critic", critic.Critic, "fit"),
     ("messages, normaliser sums", agent.Agents, "advance"),
     ("server, clock, log", loop.Training, "advance"),
 )
-"""Where time goes: each method's own time, without that of the methods above it in this list that it calls."""
+"""Where time goes: each method's own time, without that of the others in this list that it calls."""
 
 
 def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64), **settings: Any) -> Training:
@@ -46,14 +59,14 @@ def trainer(environment: str, n_agents: int, hidden: tuple[int, ...] = (64, 64),
             "seed": 0,
             "steps_per_agent": 2**31,
             "policy": {"hidden": hidden},
-            "sampling": {"lanes": 16, "segment_steps": 64},
             "evaluation": {"ratio": 1e9, "episodes": 1},
+            **EXPERIMENT,
             **settings,
         }
     )
     training = Training(spec)
     training.begin()
-    train(training, CHUNK // 4)
+    train(training, CHUNK // 2)
     return training
 
 
@@ -129,30 +142,42 @@ def replay_as_shipped(xml: Path, simulations: Physics, lanes: list[Float]) -> fl
     return seconds
 
 
-def measure(environment: str, hidden: tuple[int, ...], repetitions: int) -> dict[str, list[float]]:
-    """Steps per CPU second of `training` (N = 8, 16 x 64), and of `physics` and `rollout` over the same steps."""
-    training = trainer(environment, 8, hidden)
-    env = training.agents.sampler.env
-    rates: dict[str, list[float]] = {"training": [], "physics": [], "rollout": []}
+@dataclass
+class Rates:
+    """Of each turn: steps per CPU second of training, and of both replays of the same steps."""
+
+    training: list[float] = field(default_factory=list)
+    physics: list[float] = field(default_factory=list)
+    rollout: list[float] = field(default_factory=list)
+    steps: int = 0
+    episodes: int = 0
+    """How many began."""
+
+
+def measure(training: Training, repetitions: int) -> Rates:
+    """Go on with a training and replay what it stepped through, in turns."""
+    env, rates = training.agents.sampler.env, Rates()
+    train(training, WARM_UP)
     for _ in range(repetitions):
         seconds, lanes = recorded(training, CHUNK)
         saved, steps = env.physics.save(), sum(map(len, lanes))
-        rates["training"].append(steps / seconds)
-        rates["physics"].append(steps / replay(env.physics, lanes))
-        rates["rollout"].append(steps / replay_as_shipped(physics.model_path(env.xml), env.physics, lanes))
+        rates.training.append(steps / seconds)
+        rates.physics.append(steps / replay(env.physics, lanes))
+        rates.rollout.append(steps / replay_as_shipped(physics.model_path(env.xml), env.physics, lanes))
         env.physics.restore(saved)
+        rates.steps += steps
+        rates.episodes += sum(int(np.count_nonzero(rows[:, 0] == 0)) for rows in lanes)
     return rates
 
 
-def breakdown(environment: str, hidden: tuple[int, ...]) -> dict[str, float]:
+def breakdown(training: Training) -> dict[str, float]:
     """Microseconds per environment step of each of `PARTS`, with bare physics apart from swapping."""
-    training = trainer(environment, 8, hidden)
     simulations = training.agents.sampler.env.physics
     own: dict[str, list[float]] = {name: [] for name in ("bare physics", "swapping states", *(n for n, _, _ in PARTS))}
-    for _ in range(8):
+    for _ in range(5):
         turn = {name: 0.0 for name, _, _ in PARTS}
         with _timed(turn):
-            _, lanes = recorded(training, CHUNK // 2)
+            _, lanes = recorded(training, CHUNK)
         saved, steps = simulations.save(), sum(map(len, lanes))
         turn["bare physics"] = replay(simulations, lanes)
         turn["swapping states"] = turn["physics with swapping"] - turn["bare physics"]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -30,6 +30,26 @@ train(training, 40_000)
 training._evaluate()
 print(peak_memory_mb())
 """
+_EDITION = """
+import json, sys, time
+from threadpoolctl import threadpool_limits
+from frl.spec import RunSpec
+from frl.training.loop import Training
+training = Training(RunSpec.model_validate(json.loads(sys.argv[1])))
+def computed():
+    return training.recorder.env_steps_total + sum(work.env_steps for work in training._works.values())
+def turn(steps):
+    begun, before = time.process_time(), computed()
+    while (made := computed() - before) < steps:
+        training.advance()
+    return made, time.process_time() - begun
+with threadpool_limits(1):
+    training.begin()
+    turn(8_192)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(*turn(32_768), flush=True)
+"""
 _WORKFLOW = """
 import json, resource, sys
 from snakemake.cli import main
@@ -41,6 +61,10 @@ except SystemExit as end:
 own, jobs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps({"own": own.ru_utime + own.ru_stime, "jobs": jobs.ru_utime + jobs.ru_stime}))
 """
+
+
+FIRST_EDITION = "e3e79ce"
+"""The last commit of the first edition."""
 
 
 def _environment() -> dict[str, str]:
@@ -92,9 +116,46 @@ def workflow_seconds(scenario: Path, cores: int) -> dict[str, float]:
 
 def turns(names: Sequence[str], environment: str, repetitions: int) -> dict[str, list[float]]:
     """Steps per CPU second of contenders (see contenders.py) that take turns, each in a process of its own."""
-    rates: dict[str, list[float]] = {name: [] for name in names}
+    module = [sys.executable, "-W", "ignore", "-m", "frl.bench.contenders"]
+    return _take_turns({name: ([*module, name, environment], _environment()) for name in names}, repetitions)
+
+
+def has_first_edition() -> bool:
+    """Whether this is a clone in which the first edition's commit is."""
+    command = ["git", "-C", str(ROOT), "cat-file", "-e", f"{FIRST_EDITION}^{{commit}}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def edition_turns(environment: str, n_agents: int, repetitions: int) -> dict[str, list[float]]:
+    """Steps per CPU second of whole trajectories with the source of now and of the first edition, in turns.
+
+    The policy stays as it is drawn, so that both step through episodes of the same kind; Hopper's are short.
+    """
+    spec = {"environment": environment, "algorithm": "afedpg", "n_agents": n_agents, "steps_per_agent": 2**31}
+    spec |= {"seed": 0, "sampling": {"trajectories": 1}, "server": {"step_size": 1e-12}}
+    never = {"now": {"ratio": 1e9, "episodes": 1}, FIRST_EDITION: {"points": 1, "episodes": 1}}
+    with tempfile.TemporaryDirectory() as folder:
+        archive = ["git", "-C", str(ROOT), "archive", FIRST_EDITION, "src"]
+        packed = subprocess.run(archive, capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=packed, check=True)
+        source = {"now": ROOT / "src", FIRST_EDITION: Path(folder) / "src"}
+        contenders = {
+            edition: (
+                [sys.executable, "-c", _EDITION, json.dumps({**spec, "evaluation": never[edition]})],
+                {**_environment(), "PYTHONPATH": str(source[edition])},
+            )
+            for edition in source
+        }
+        return _take_turns(contenders, repetitions)
+
+
+def _take_turns(
+    contenders: Mapping[str, tuple[Sequence[str], Mapping[str, str]]], repetitions: int
+) -> dict[str, list[float]]:
+    """Rates of contenders, each a command and its environment variables."""
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
     with ExitStack() as stack:
-        processes = {name: stack.enter_context(_contender(name, environment)) for name in names}
+        processes = {name: stack.enter_context(_contender(*each)) for name, each in contenders.items()}
         for _ in range(repetitions):
             for name, process in processes.items():
                 steps, seconds = _ask(process, "go\n").split()
@@ -103,14 +164,9 @@ def turns(names: Sequence[str], environment: str, repetitions: int) -> dict[str,
 
 
 @contextmanager
-def _contender(name: str, environment: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "ignore", "-m", "frl.bench.contenders", name, environment]
+def _contender(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=_environment(),
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(variables)
     ) as process:
         try:
             while _ask(process) != "ready":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,8 @@ import pandas as pd
 from frl.analysis.load import read_missing, read_runs
 from frl.report import tasks
 from frl.report.show import Html, framed, pictures, seeds_of
-from frl.scenario.products import COLLECTED, JUDGED, figure_names
+from frl.scenario.kinds import AnyScenario
+from frl.scenario.products import JUDGED, figure_names, files
 from frl.scenario.scenario import Scenario
 from frl.verdicts.answer import answer as sentences
 from frl.verdicts.record import read
@@ -37,19 +39,32 @@ FOREST = (
 def masthead(scenario: Scenario, base: Path) -> Html:
     """Dates, numbers, commits and machines' part in a line, and links in another."""
     runs, missing = read_runs(base), read_missing(base)
-    days = sorted({str(day)[:10] for day in runs["started"]})
-    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     fewest, most = seeds_of(scenario)
     seeds = f"{fewest} seed{'s' * (fewest != 1)}" if fewest == most else f"{fewest} to {most} seeds"
-    gaps = f"{len(runs)} of {len(runs) + len(missing)}" if len(missing) else f"{len(runs)}"
-    facts = [f"Runs of {when}", f"{gaps} runs, {seeds}", _commits(runs)]
+    facts = of_what(runs, missing, "runs", seeds)
     links = [f'<a href="{address}">{name}</a>' for name, address in _papers(scenario)]
     links.append('<a href="#the-poster">the poster</a>')
-    data = [name for name in (*COLLECTED, JUDGED) if name != JUDGED or scenario.claims]
-    links.append("data: " + ", ".join(f'<a href="{name}">{name}</a>' for name in data))
-    links.append('<a href="#run-it-again">run it again</a>')
-    lines = (f'<p class="frl-meta">{" · ".join(line)}</p>' for line in (facts, links))
-    return Html("".join(lines))
+    return meta(facts, [*links, *data_links(scenario)])
+
+
+def of_what(made: pd.DataFrame, missing: pd.DataFrame, what: str, seeds: str) -> list[str]:
+    """Days, numbers and commits of the runs, or cells."""
+    days = sorted({str(day)[:10] for day in made["started"]})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    count = f"{len(made)} of {len(made) + len(missing)}" if len(missing) else f"{len(made)}"
+    return [f"{what.capitalize()} of {when}", f"{count} {what}, {seeds}", _commits(made)]
+
+
+def data_links(scenario: AnyScenario) -> list[str]:
+    """To what was collected and judged, and to how it is made again."""
+    names = [*files("collect", scenario), *([JUDGED] if scenario.claims else [])]
+    data = ", ".join(f'<a href="{name}">{name}</a>' for name in names)
+    return [f"data: {data}", '<a href="#run-it-again">run it again</a>']
+
+
+def meta(*lines: list[str]) -> Html:
+    """Facts and links in small letters."""
+    return Html("".join(f'<p class="frl-meta">{" · ".join(line)}</p>' for line in lines))
 
 
 def _commits(runs: pd.DataFrame) -> str:
@@ -71,6 +86,11 @@ def _papers(scenario: Scenario) -> list[tuple[str, str]]:
 def answer(scenario: Scenario, base: Path) -> Html:
     """The answer in at most three sentences, made of the verdicts."""
     said = sentences(read(base)) if scenario.claims else ["This scenario names no claims: see what its figures show."]
+    return framed_answer(said)
+
+
+def framed_answer(said: Sequence[str]) -> Html:
+    """The sentences of the answer, each a paragraph."""
     return Html(f'<div class="frl-answer">{"".join(f"<p>{html.escape(one)}</p>" for one in said)}</div>')
 
 

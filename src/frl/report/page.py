@@ -21,8 +21,8 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from frl.report.document import document
 from frl.report.markdown import MathRenderer
 from frl.runs.files import write_atomically
+from frl.scenario.kinds import AnyScenario
 from frl.scenario.products import ALL_FIGURES, NOTEBOOKS, REPORT, figure_names
-from frl.scenario.scenario import Scenario
 
 # nbformat and nbconvert say that they are typed, but their functions carry no annotations.
 Notebook = Any
@@ -38,7 +38,7 @@ class ReportError(ValueError):
     """A cell failed; the message names the notebook, the cell and the error."""
 
 
-def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> Path:
+def render(scenario: AnyScenario, base: Path, notebooks: Path, show_code: bool) -> Path:
     """Execute the notebooks in the current folder and write `base`/report.html.
 
     Args:
@@ -61,7 +61,7 @@ def render(scenario: Scenario, base: Path, notebooks: Path, show_code: bool) -> 
     return target
 
 
-def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
+def assemble(scenario: AnyScenario, base: Path, notebooks: Path) -> Notebook:
     """The numbered notebooks as one, behind a hidden cell that defines `scenario` and `base`.
 
     That cell stands in for the notebooks' own cells tagged "parameters", whose defaults serve whoever opens one alone.
@@ -71,7 +71,7 @@ def assemble(scenario: Scenario, base: Path, notebooks: Path) -> Notebook:
     if not paths:
         raise ReportError(f"{notebooks}: no notebook ({NOTEBOOKS}) there")
     parameters = _new.new_code_cell(
-        "from pathlib import Path\n\nfrom frl.scenario.scenario import Scenario\n\n"
+        f"from pathlib import Path\n\nfrom {type(scenario).__module__} import {type(scenario).__name__} as Scenario\n\n"
         f"base = Path({str(base)!r})\n"
         f"scenario = Scenario.model_validate_json({scenario.model_dump_json()!r})",
         metadata={"tags": ["remove-cell"], "source_file": "parameters"},

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from frl.analysis.load import read_runs
 from frl.errors import SpecError
 from frl.runs.files import write_atomically
 from frl.runs.lineage import Lineage
 from frl.runs.paths import base_of, run_paths
 from frl.runs.store import Store, mark_published
-from frl.scenario.products import ARCHIVE, FILMS, JUDGED, REPORT, figure_names, files, steps_of
-from frl.scenario.scenario import Scenario
-from frl.spec import RUN_ID
+from frl.scenario.kinds import AnyScenario
+from frl.scenario.products import FILMS, JUDGED, REPORT, archive_of, files, steps_of
 
 
-def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Path]:
+def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list[Path]:
     """Copy report, curves, figures, tables and films to ``<results>/published/<scenario>``; the files written.
 
-    Beside them `ARCHIVE` packs the runs (specification, curve, checksum: some kB each), so that they can be taken into
-    a store elsewhere and are never trained again (``frl store import``). The runs are marked as published, in the
-    store here too: from now on they are accepted whatever code made them, as long as NUMERICS_VERSION is the same.
-    Their policies are not packed: they do not compress, and `frl reproduce` makes them again.
+    Beside them an archive (:func:`archive_of`) packs the runs (specification, curve, checksum: some kB each), so that
+    they can be taken into a store elsewhere and are never trained again (``frl store import``). The runs are marked as
+    published, in the store here too: from now on they are accepted whatever code made them, as long as the version of
+    their numerics is the same. Their policies are not packed: they do not compress, and `frl reproduce` makes them
+    again.
 
     Args:
         scenario: whose results.
@@ -36,10 +35,12 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     base = base_of(results, scenario.name, partial)
     if not (base / REPORT).exists():
         raise SpecError(f"{base / REPORT} is not there: build {'partial' if partial else 'the scenario'} first")
-    Lineage(scenario, base, partial).require("report")
-    digests = _stored(scenario, results, base)
+    lineage = Lineage(scenario, base, partial)
+    lineage.require("report")
+    digests = lineage.digests()
+    _keep(scenario, results, digests)
     films = [f"{FILMS}/{path.name}" for path in sorted((base / FILMS).glob("*.gif"))]
-    names = films + [name for step in steps_of(scenario) for name in files(step, figure_names(scenario)) if _kept(name)]
+    names = films + [name for step in steps_of(scenario) for name in files(step, scenario) if _kept(name)]
     written = [target / name for name in names]
     for name in names:
         write_atomically(target / name, (base / name).read_bytes())
@@ -48,8 +49,9 @@ def publish(scenario: Scenario, results: Path, partial: bool = False) -> list[Pa
     ]
     for old in set(kept) - set(written):  # of another report
         old.unlink()
-    Store(results).export(target / ARCHIVE, digests, policies=False)  # they do not compress
-    return [*written, target / ARCHIVE]
+    archive = target / archive_of(scenario)
+    Store(results).export(archive, digests.values(), policies=False)  # they do not compress
+    return [*written, archive]
 
 
 def _kept(name: str) -> bool:
@@ -57,19 +59,20 @@ def _kept(name: str) -> bool:
     return name in (REPORT, JUDGED) or (name.endswith((".csv", ".svg", ".pdf")) and "-narrow" not in name)
 
 
-def _stored(scenario: Scenario, results: Path, base: Path) -> list[str]:
-    """Digests of the runs that the report is made from; each is in the store, marked as published, when this returns.
+def _keep(scenario: AnyScenario, results: Path, digests: dict[str, str]) -> None:
+    """Put the runs that the report is made from into the store, marked as published.
+
+    Args:
+        digests: of these runs, by their ids.
 
     Raises:
         SpecError: if one is neither in the store nor beside the others.
     """
-    store, runs = Store(results), read_runs(base)
+    store = Store(results)
     paths = {spec.run_id: run_paths(spec, results, scenario.name) for spec in scenario.runs()}
-    for row in runs.to_dict("records"):
-        run_id, digest = RUN_ID.format(**row), row["digest"]
+    for run_id, digest in digests.items():
         try:
             entry = store.get(digest) or (paths[run_id][0].read_bytes(), paths[run_id][1].read_bytes())
             store.put(digest, *mark_published(entry, scenario.name))
         except (KeyError, OSError, ValueError) as error:
             raise SpecError(f"{run_id}: the run that the report is made from is gone ({error})") from None
-    return list(runs["digest"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from frl.report.figures import diagrams, style
 from frl.report.tables.table import fragment_of, read_fragment, scroll_box
 from frl.report.tables.verdict import SHORT
 from frl.report.tables.verdict import table as verdict_table
-from frl.scenario.products import figure_names
+from frl.scenario.kinds import AnyRun, AnyScenario
+from frl.scenario.products import archive_of, figure_names
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 from frl.verdicts import words
@@ -41,7 +42,7 @@ class Html(str):
         return str(self)
 
 
-def figure(scenario: Scenario, base: Path, name: str, caption: str, fold: str | None = None) -> Html:
+def figure(scenario: AnyScenario, base: Path, name: str, caption: str, fold: str | None = None) -> Html:
     """One of the drawn figures, inline; in a scenario without it a sentence that says so.
 
     `fold` is the title behind which to hide it, for a wide page alone; if it is larger than `MOST_FOLDED`, that is a
@@ -158,7 +159,7 @@ def _verdicts(judged: Verdicts, parts: list[Judgement], title: str, note: str = 
     return sortable(fragment_of(written.html())) + statements
 
 
-def tuned(scenario: Scenario) -> Html:
+def tuned(scenario: AnyScenario) -> Html:
     """Where the settings come from, a paragraph a line."""
     return Html("".join(f"<p>{html.escape(line)}</p>" for line in scenario.tuned.splitlines()))
 
@@ -221,13 +222,13 @@ def incomplete(base: Path) -> Html:
     return Html("".join(parts))
 
 
-def commands(scenario: Scenario) -> Html:
+def commands(scenario: AnyScenario) -> Html:
     """How to take over the published runs and build everything; the scenario's file is named like the scenario."""
-    run = next(scenario.runs()).run_id
+    runs: Iterator[AnyRun] = scenario.runs()
     lines = (
-        f"frl store import results/published/{scenario.name}/runs.tar.xz",
+        f"frl store import results/published/{scenario.name}/{archive_of(scenario)}",
         f"snakemake --cores 2 --configfile config/{scenario.name}.yaml",
-        f"frl reproduce results/{scenario.name}/runs/{run}.csv",
+        f"frl reproduce results/{scenario.name}/runs/{next(runs).run_id}.csv",
     )
     return Html(f'<pre tabindex="0"><code>{html.escape(chr(10).join(lines))}</code></pre>')
 
@@ -247,7 +248,7 @@ def power(scenario: Scenario) -> Html:
     return Html(f"{said}{frame(found)}")
 
 
-def trials(scenario: Scenario) -> Html:
+def trials(scenario: AnyScenario) -> Html:
     """What was tried to find the settings, folded."""
     if not scenario.trials:
         return Html()

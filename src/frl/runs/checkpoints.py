@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from frl.runs.files import remove, write_atomically
+from frl.runs.files import write_atomically
+from frl.runs.keeping import Keeping
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.checkpoint import CheckpointError
@@ -28,39 +28,20 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 """Signals at which a run writes its checkpoint and ends, with the shell's exit code 128 + signal: 143, 130 (Ctrl-C)."""
 
 
-class Keeper:
+class Keeper(Keeping):
     """Keeps one run's checkpoint.
 
     Args:
         results: the results folder.
         digest: what the run's numbers depend on; names the file, and only a checkpoint that states it is used.
         every_s: wall seconds between checkpoints.
-
-    Attributes:
-        arithmetic: what the last digits of a run depend on beside code and settings.
-        resumed: how often the run was resumed.
-        resumed_at: environment steps that its checkpoint held, this time.
-        started: when its first process began, ISO 8601.
     """
 
     def __init__(self, results: Path, digest: str, every_s: float):
-        self.path = results / ".checkpoints" / f"{digest}.npz"
-        self.digest = digest
+        super().__init__(results, digest, arithmetic())
         self.every_s = every_s
-        self.arithmetic = arithmetic()
-        self.resumed = self.resumed_at = 0
-        self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self._stop = 0  # the signal, once one has come
-        self._before = {"wall_time_s": 0.0, "cpu_time_s": 0.0}  # of the processes that worked on it before
-        self._began = self._saved = time.perf_counter()
-        self._cpu_began = time.process_time()
-
-    def spent(self) -> dict[str, float]:
-        """Wall and CPU seconds of this run so far, those before a resume included."""
-        return {
-            "wall_time_s": self._before["wall_time_s"] + time.perf_counter() - self._began,
-            "cpu_time_s": self._before["cpu_time_s"] + time.process_time() - self._cpu_began,
-        }
+        self._saved = self._began
 
     def resume(self, spec: RunSpec) -> Training | None:
         """The run at its last checkpoint; None if there is none that can be used."""
@@ -106,10 +87,6 @@ class Keeper:
         if self._stop:
             print(f"frl: stopped; {kept}", file=sys.stderr)
             raise SystemExit(128 + self._stop)
-
-    def remove(self) -> None:
-        """The run is finished and kept elsewhere, or the checkpoint is of no use."""
-        remove(self.path)
 
     @contextmanager
     def on_terminate(self) -> Iterator[None]:

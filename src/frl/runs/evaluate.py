@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from frl.runs.named import NamedRun
 from frl.spec import RunSpec
+from frl.theory.cells.spec import Cell
 from frl.training import kept
 from frl.training.evaluation import Evaluator, Point
 from frl.training.heterogeneity import variants
@@ -136,10 +137,12 @@ def spec_of(run: NamedRun) -> RunSpec:
     """What was run.
 
     Raises:
-        EvaluateError: if this version does not have its settings.
+        EvaluateError: if this version does not have its settings, or it is a cell of the theory lab.
     """
     if (spec := run.spec) is None:
         raise EvaluateError(f"{run.path}: made with settings that this version does not have")
+    if isinstance(spec, Cell):
+        raise EvaluateError(f"{run.path}: a cell of the theory lab, which trains no policy")
     return spec
 
 

@@ -20,8 +20,9 @@ from frl.runs.files import parse_json, remove, write_atomically
 from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
-from frl.scenario.products import FILMS, NOTEBOOKS, figure_names, files, record, steps_of
-from frl.scenario.scenario import Scenario
+from frl.scenario.kinds import AnyScenario
+from frl.scenario.products import FILMS, NOTEBOOKS, files, record, steps_of
+from frl.scenario.theory import TheoryScenario
 
 Record = dict[str, Any]
 
@@ -38,11 +39,13 @@ class Step:
         modules: where its code begins; none means the whole package.
         after: the steps whose files it reads.
         unread: keys of the scenario that it does not read.
+        targets: whether it is a collection that depends on what the scenario counts the time to.
     """
 
     modules: tuple[str, ...]
     after: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    targets: bool = False
 
 
 STEPS = {
@@ -52,6 +55,17 @@ STEPS = {
     "verdict": Step(("frl.verdicts.judge", "frl.report.tables.verdict"), ("collect",), ("trials", "tuning_times")),
     "report": Step((), ("collect", "figures", "tables", "verdict")),
 }
+THEORY_STEPS = {
+    "collect": Step(("frl.theory.collect",), (), targets=True),
+    "figures": Step(("frl.theory.figures",), ("collect",), ("title", "tuned", "trials", "claims")),
+    "verdict": Step(("frl.theory.judge",), ("collect",), ("title", "tuned", "trials")),
+    "report": Step((), ("collect", "figures", "verdict")),
+}
+
+
+def reads(scenario: AnyScenario) -> dict[str, Step]:
+    """What each of the scenario's steps reads."""
+    return THEORY_STEPS if isinstance(scenario, TheoryScenario) else STEPS
 
 
 class Lineage:
@@ -67,7 +81,7 @@ class Lineage:
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: AnyScenario,
         base: Path,
         partial: bool = False,
         notebooks: Path | None = None,
@@ -79,6 +93,7 @@ class Lineage:
         self.notebooks = notebooks
         self.code = code
         self.steps = steps_of(scenario)
+        self.reads = reads(scenario)
         self.problem = cache(self._problem)
         """Why the files of a step are not what the scenario's would be, in words; None if they are."""
 
@@ -100,7 +115,7 @@ class Lineage:
             StaleError: if an input does not belong here.
         """
         if name in self.steps:  # one that the scenario does not have says so itself
-            self.require(*STEPS[name].after)
+            self.require(*self.reads[name].after)
         made_from = self._made_from(name)
         yield
         self.record(name, made_from)
@@ -108,7 +123,14 @@ class Lineage:
     def collected(self, runs: dict[str, Meta], missing: Iterable[str]) -> None:
         """Record what was collected: meta data of the runs by their ids, and the ids of those that were not there."""
         entries = {key: [meta["digest"], key_of_published(meta), meta["checksum"]] for key, meta in runs.items()}
-        self.record("collect", {"code": _code("collect"), "runs": entries, "missing": list(missing)})
+        self.record("collect", self._settings_of_collect() | {"runs": entries, "missing": list(missing)})
+
+    def _settings_of_collect(self) -> Record:
+        """What decides the collected tables beside the runs."""
+        found: Record = {"code": self._code("collect")}
+        if self.reads["collect"].targets:
+            found["targets"] = digest_of([self.scenario.model_dump_json(include={"targets"})])
+        return found
 
     def record(self, step: str, made_from: Record) -> None:
         """Write what the step's files were made from; last, so that a step that was killed has no record that fits."""
@@ -125,8 +147,16 @@ class Lineage:
         made_from = self._read("collect")["made_from"]
         return {run_id: checksum for run_id, (_, _, checksum) in made_from["runs"].items()}
 
+    def digests(self) -> dict[str, str]:
+        """Digests of the runs that were collected, by their ids."""
+        made_from = self._read("collect")["made_from"]
+        return {run_id: digest for run_id, (digest, _, _) in made_from["runs"].items()}
+
     def _files(self, step: str) -> list[str]:
-        return files(step, figure_names(self.scenario))
+        return files(step, self.scenario)
+
+    def _code(self, step: str) -> str:
+        return analysis_digest(*self.reads[step].modules)
 
     def _read(self, step: str) -> Record:
         try:
@@ -138,10 +168,10 @@ class Lineage:
     def _made_from(self, step: str) -> Record:
         """What the step would be made from now: code, scenario, the files that earlier steps wrote, notebooks."""
         inputs: dict[str, Any] = {}
-        for before in (one for one in STEPS[step].after if one in self.steps):
+        for before in (one for one in self.reads[step].after if one in self.steps):
             inputs |= self._read(before)["files"]
-        scenario = self.scenario.model_dump_json(exclude=set(STEPS[step].unread))
-        found: Record = {"code": _code(step), "scenario": digest_of([scenario]), "inputs": inputs}
+        scenario = self.scenario.model_dump_json(exclude=set(self.reads[step].unread))
+        found: Record = {"code": self._code(step), "scenario": digest_of([scenario]), "inputs": inputs}
         if step == "report" and self.notebooks is not None:
             found["notebooks"] = {path.name: _sha256(path) for path in sorted(self.notebooks.glob(NOTEBOOKS))}
         if step == "report":
@@ -151,7 +181,7 @@ class Lineage:
         return found
 
     def _problem(self, step: str) -> str | None:
-        for before in (one for one in STEPS[step].after if one in self.steps):
+        for before in (one for one in self.reads[step].after if one in self.steps):
             if problem := self.problem(before):
                 return problem
         for name in self._files(step):
@@ -178,8 +208,10 @@ class Lineage:
         return f"run `frl {step} SCENARIO.yaml{' --partial' * self.partial}`, or snakemake"
 
     def _problem_of_runs(self, made_from: Record) -> str | None:
-        if made_from.get("code") != _code("collect"):
+        if made_from.get("code") != self._code("collect"):
             return "made by another state of the code"
+        if differ := [key for key, value in self._settings_of_collect().items() if made_from.get(key) != value]:
+            return f"made from another state of: {', '.join(differ)}"
         specs = {spec.run_id: spec for spec in self.scenario.runs()}
         runs, missing = made_from["runs"], set(made_from["missing"])
         if list(runs) != [run_id for run_id in specs if run_id not in missing] or (missing and not self.partial):
@@ -188,11 +220,6 @@ class Lineage:
             if reason := objection(specs[run_id], digest, published):
                 return f"run {run_id} is {reason}"
         return None
-
-
-@cache
-def _code(step: str) -> str:
-    return analysis_digest(*STEPS[step].modules)
 
 
 def _sha256(path: Path) -> str:

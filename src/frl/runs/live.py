@@ -13,7 +13,7 @@ from frl.runs.paths import progress_path
 from frl.runs.plan import duration
 from frl.runs.validity import state
 from frl.runs.watch import Facts, facts_of
-from frl.spec import RunSpec
+from frl.scenario.kinds import AnyRun, budget, unit
 
 INTERVAL_S = 5.0
 SILENT_S = 60.0
@@ -38,7 +38,7 @@ class Live:
 
     def __init__(
         self,
-        specs: Iterable[RunSpec],
+        specs: Iterable[AnyRun],
         results: Path,
         scenario: str,
         clock: Callable[[], float] = time.monotonic,
@@ -46,7 +46,8 @@ class Live:
     ):
         self.clock, self.now, self.scenario = clock, now, scenario
         specs = list(specs)
-        self.budgets = {spec.run_id: spec.env_steps_budget for spec in specs}
+        self.budgets = {spec.run_id: budget(spec) for spec in specs}
+        self.unit = unit(specs[0])
         self.files = {spec.run_id: progress_path(spec, results, scenario) for spec in specs}
         self.done = {spec.run_id for spec in specs if state(spec, results, scenario) in _DONE}
         # what an earlier start left of a run that has to be made again says nothing
@@ -70,28 +71,28 @@ class Live:
         return at_work
 
     def lines(self) -> list[str]:
-        """One for the scenario, and one for each run at work, with its share and last return."""
+        """One for the scenario, and one for each run at work, with its share and, where it trains, its last return."""
         at_work = self.look()
         steps = {run_id: min(facts["env_steps_total"], self.budgets[run_id]) for run_id, facts in at_work.items()}
         steps |= {run_id: self.budgets[run_id] for run_id in self.done}
         self.history.append((self.clock(), steps))
-        rate, total, budget = self._rate(), sum(steps.values()), sum(self.budgets.values())
+        rate, total, whole = self._rate(), sum(steps.values()), sum(self.budgets.values())
         waiting = len(self.budgets) - len(self.done) - len(at_work)
-        left = f"{duration((budget - total) / rate)} to go" if rate > 0 else "time to go not known yet"
+        left = f"{duration((whole - total) / rate)} to go" if rate > 0 else "time to go not known yet"
         head = (
             f"{self.scenario}: {len(self.done)} of {len(self.budgets)} runs done, {len(at_work)} at work, {waiting} "
-            f"waiting; {total / budget:.0%} of {budget / 1e6:,.2f} M steps, {rate:,.0f} steps/s, "
-            f"{left if total < budget else 'nothing left to do'}"
+            f"waiting; {total / whole:.0%} of {whole / 1e6:,.2f} M {self.unit}, {rate:,.0f} {self.unit}/s, "
+            f"{left if total < whole else 'nothing left to do'}"
         )
         listed = sorted(at_work)[:SHOWN]
         more = [f"  and {len(at_work) - SHOWN} more"] if len(at_work) > SHOWN else []
         return [head, *(f"  {run_id}: {self._run(at_work[run_id])}" for run_id in listed), *more]
 
-    @staticmethod
-    def _run(facts: Facts) -> str:
-        last = facts.get("eval_return_mean")
-        said = "no return yet" if last is None else f"last return {last:.1f}"
-        return f"{facts['env_steps_total'] / facts['env_steps_budget']:.0%}, {said}"
+    def _run(self, facts: Facts) -> str:
+        share, last = f"{facts['env_steps_total'] / facts['env_steps_budget']:.0%}", facts.get("eval_return_mean")
+        if self.unit == "gradients":  # a cell of the theory lab has no return
+            return share
+        return f"{share}, {'no return yet' if last is None else f'last return {last:.1f}'}"
 
     def _rate(self) -> float:
         """Steps per second lately, of runs that were seen at the beginning too."""

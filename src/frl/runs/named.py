@@ -1,4 +1,4 @@
-"""A finished run as one names it on the command line: by its CSV."""
+"""A finished run or cell as one names it on the command line: by its CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from frl.runs.paths import meta_path, results_of
 from frl.runs.store import Meta, Store, StoreError, policy_digest, verify, with_fact
-from frl.spec import RunSpec
+from frl.scenario.kinds import AnyRun, spec_of
 
 
 class NamedRunError(ValueError):
@@ -34,10 +34,10 @@ class NamedRun:
     store: Store | None
 
     @property
-    def spec(self) -> RunSpec | None:
+    def spec(self) -> AnyRun | None:
         """What was run; None if it has settings that this version does not have."""
         try:
-            return RunSpec.model_validate(self.meta["spec"])
+            return spec_of(self.meta["spec"])
         except ValidationError:
             return None
 
@@ -49,14 +49,6 @@ class NamedRun:
     def policy(self) -> bytes | None:
         """Its last policy, from the store; None if it is not kept."""
         return None if self.store is None else self.store.policy(self.meta["digest"], self.table)
-
-    def where_the_policy_is(self) -> str:
-        """In words, with the command that plays it or makes it."""
-        if self.policy() is not None:
-            return f"{self.policy_path} (frl evaluate {self.path})"
-        if self.meta.get("status") == "diverged":
-            return "none, as the run diverged"
-        return f"not kept (frl reproduce {self.path} makes it)"
 
     def keep(self, policy: bytes) -> None:
         """Keep its last policy, and it, in the store.

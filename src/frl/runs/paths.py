@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from frl.spec import RUN_ID, RunSpec
+from frl.scenario.kinds import AnyRun
+from frl.spec import RUN_ID
 
 RUN_SUFFIXES = (".csv", ".meta.json")
 """Of a run's table and of what is said about it, both at ``<results>/<scenario>/runs/<run id>``."""
-LOG = f"logs/train/{RUN_ID}.log"
-BENCHMARK = f"benchmarks/train/{RUN_ID}.jsonl"
+CELL_ID = "{cell}"
+"""As `RUN_ID`, of the theory lab's cells."""
+RUN_FILES = tuple(f"runs/{{}}{suffix}" for suffix in RUN_SUFFIXES)
+LOG = "logs/train/{}.log"
+BENCHMARK = "benchmarks/train/{}.jsonl"
+"""Of a run or cell, by its id."""
 
 
 def base_of(results: Path, scenario: str, partial: bool = False) -> Path:
@@ -17,7 +22,7 @@ def base_of(results: Path, scenario: str, partial: bool = False) -> Path:
     return results / scenario / "partial" if partial else results / scenario
 
 
-def run_paths(spec: RunSpec, results: Path, scenario: str) -> tuple[Path, Path]:
+def run_paths(spec: AnyRun, results: Path, scenario: str) -> tuple[Path, Path]:
     """The CSV and the meta file of a run."""
     table, meta = (results / scenario / "runs" / f"{spec.run_id}{suffix}" for suffix in RUN_SUFFIXES)
     return table, meta
@@ -35,7 +40,7 @@ def table_path(meta: Path) -> Path:
 
 def results_of(table: Path) -> Path | None:
     """The results folder of a run's CSV; None if it does not lie where :func:`run_paths` puts it."""
-    depth = RUN_ID.count("/")
+    depth = RUN_ID.count("/")  # as deep as the id of a cell
     for parents in (table.parents, table.resolve().parents):  # a relative path may begin further down
         if len(parents) > depth + 2 and parents[depth].name == "runs":
             return parents[depth + 2]
@@ -48,6 +53,6 @@ def scenario_folder(table: Path) -> Path | None:
     return None if results is None else results / table.resolve().parents[RUN_ID.count("/") + 1].name
 
 
-def progress_path(spec: RunSpec, results: Path, scenario: str) -> Path:
+def progress_path(spec: AnyRun, results: Path, scenario: str) -> Path:
     """What says how far a run is (:mod:`frl.runs.progress`)."""
     return results / scenario / "progress" / f"{spec.run_id}.json"

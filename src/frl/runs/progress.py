@@ -29,8 +29,8 @@ class ProgressFile:
 
     Args:
         path: the file.
-        budget: environment steps of the run.
-        begun: environment steps that a checkpoint held, once the run is under way.
+        budget: environment steps of the run, or gradients of the cell (:func:`frl.scenario.kinds.budget`).
+        begun: how many of them a checkpoint held, once the run is under way.
         also: who else is told.
 
     Attributes:
@@ -89,10 +89,14 @@ class Progress:
         label: what is running, e.g. the run id.
         stream: where to write; stderr if not given.
         clock: seconds that never go back.
+        unit: what is counted (:func:`frl.scenario.kinds.unit`).
     """
 
-    def __init__(self, label: str, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, label: str, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, unit: str = "steps"
+    ):
         self.label = label
+        self.unit = unit
         self.stream = sys.stderr if stream is None else stream
         self.clock = clock
         self.began = self.spoke = clock()
@@ -126,8 +130,8 @@ class Progress:
         rate = (done - (self.steps_before or 0)) / max(self.clock() - self.began, 1e-9)
         left = max(budget - done, 0) / rate if rate > 0 else float("inf")
         return (
-            f"{self.label}: {done:,} of {budget:,} steps ({done / budget:.0%}), return {_number(facts)}, "
-            f"{rate:,.0f} steps/s, {_clock_time(left)} to go"
+            f"{self.label}: {done:,} of {budget:,} {self.unit} ({done / budget:.0%}), return {_number(facts)}, "
+            f"{rate:,.0f} {self.unit}/s, {_clock_time(left)} to go"
         )
 
     def _draw(self, facts: dict[str, Any]) -> None:
@@ -138,7 +142,7 @@ class Progress:
                 total=facts["env_steps_budget"],
                 initial=facts["env_steps_total"],
                 desc=self.label,
-                unit="step",
+                unit=self.unit.removesuffix("s"),
                 unit_scale=True,
                 file=self.stream,
             )

@@ -20,7 +20,9 @@ import frl
 from frl.spec import SERVERS
 
 SRC = Path(frl.__file__).resolve().parents[1]
-LIBRARIES = ("numpy", "torch", "mujoco", "gymnasium")
+LIBRARIES = ("numpy", "mujoco", "gymnasium")
+CELL_LIBRARIES = ("numpy", "scipy")
+"""Of the theory lab's cells, which neither simulate nor train a network."""
 SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any", "steps_per_upload", "evaluation_grid")
 """What a run executes of frl.spec; its help texts, checks and list of servers do not enter the numbers."""
 OPAQUE = ("frl", "frl.spec")
@@ -44,6 +46,13 @@ def executed_modules(algorithm: str) -> dict[str, Path]:
     """The modules of the package that a run of this algorithm executes, with their files, but for those `OPAQUE`."""
     start = ("frl.training.execute", "frl.training.checkpoint", SERVERS[algorithm].__module__)
     return closure(SRC, start, "frl", OPAQUE)
+
+
+@cache
+def cell_code_digest(algorithm: str) -> str:
+    """:func:`code_digest` of a cell of the theory lab: driver, problems, clock, the algorithm's server, libraries."""
+    modules = closure(SRC, ("frl.theory.cells.execute", SERVERS[algorithm].__module__), "frl", OPAQUE)
+    return digest_of([*_texts(modules), spec_functions(), *library_versions(CELL_LIBRARIES)])
 
 
 @cache
@@ -85,9 +94,9 @@ def digest_of(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def library_versions() -> list[str]:
-    """``name version`` of each of `LIBRARIES`, without the build tag: ``2.13.0+cpu`` and ``2.13.0`` are one version."""
-    return [f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in LIBRARIES]
+def library_versions(names: Iterable[str] = LIBRARIES) -> list[str]:
+    """``name version`` of each library, without the build tag: ``2.13.0+cpu`` and ``2.13.0`` are one version."""
+    return [f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in names]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -180,9 +189,9 @@ def _bare_string(statement: ast.stmt) -> bool:
 # Facts of a run
 
 
-def versions() -> dict[str, str]:
+def versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """Versions of Python, of the libraries that make the numbers and of frl itself."""
-    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    found = {name: importlib.metadata.version(name) for name in names}
     return {"python": platform.python_version(), **found, "frl": frl.__version__}
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frl.runs.checkpoints import Keeper
 from frl.runs.named import NamedRun
-from frl.runs.provenance import LIBRARIES, library_versions
-from frl.runs.runner import make
-from frl.training.numerics import NUMERICS_VERSION
+from frl.runs.provenance import CELL_LIBRARIES, LIBRARIES, library_versions
+from frl.runs.runner import keeping, make
+from frl.runs.validity import numerics_version
+from frl.theory.cells.spec import Cell
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
 """Columns that no rounding reaches where a task's length is fixed: equal on every processor."""
@@ -57,7 +57,7 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
             "check that commit out and install its requirements.lock"
         )
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder), meta["digest"], math.inf)
+        keeper = keeping(spec, Path(folder), meta["digest"], math.inf)
         (again, _), policy = make(spec, meta["digest"], progress, keeper)
         same_arithmetic = all(meta.get(name, value) == value for name, value in keeper.arithmetic.items())
     if again == table:
@@ -67,7 +67,8 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
         return Outcome(False, f"NOT identical, though this processor rounds in the same way: {difference}")
     before = {name: meta.get(name) for name in keeper.arithmetic}
     what = f"made with {before}, here {keeper.arithmetic}: another draw of the same seed, as expected ({difference})"
-    comparable = spec.sampling.trajectories is None and b"diverged" not in table + again  # one draw may, another not
+    fixed = isinstance(spec, Cell) or spec.sampling.trajectories is None
+    comparable = fixed and b"diverged" not in table + again  # one draw may, another not
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
     return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")
@@ -75,8 +76,11 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
 
 def made_here(run: NamedRun) -> bool:
     """Whether the run was made by the numerics and libraries that there are here."""
-    made = [f"{name} {run.meta['versions'].get(name, '').split('+')[0]}" for name in LIBRARIES]
-    return bool(run.meta["numerics_version"] == NUMERICS_VERSION and made == library_versions())
+    if (spec := run.spec) is None:
+        return False
+    libraries = CELL_LIBRARIES if isinstance(spec, Cell) else LIBRARIES
+    made = [f"{name} {run.meta['versions'].get(name, '').split('+')[0]}" for name in libraries]
+    return bool(run.meta["numerics_version"] == numerics_version(spec) and made == library_versions(libraries))
 
 
 def first_difference(before: bytes, after: bytes, columns: tuple[str, ...] | None = None) -> str:

@@ -7,8 +7,6 @@ are in the meta data. The last policy is in the store only (:mod:`frl.runs.store
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 import re
 import resource
@@ -17,18 +15,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from frl.errors import SpecError
 from frl.runs import provenance
 from frl.runs.files import write_atomically
 from frl.runs.locks import alone
 from frl.runs.paths import progress_path, run_paths
 from frl.runs.progress import ProgressFile
 from frl.runs.store import Meta, Store, checksum, dump_meta, policy_digest
-from frl.runs.validity import Unfit, read, run_digest, stored
+from frl.runs.validity import Unfit, code_digest, numerics_version, read, run_digest, stored
+from frl.scenario.kinds import AnyRun, budget
 from frl.spec import RunSpec
+from frl.theory.cells.spec import Cell
 
 if TYPE_CHECKING:
-    from frl.runs.checkpoints import Keeper
+    from frl.runs.keeping import Keeping
 
 CHECKPOINT_EVERY_S = 60.0
 
@@ -39,26 +38,8 @@ class RunError(ValueError):
     """A run that must not start; the message says why."""
 
 
-def checkpoint_every(given: str | None) -> float:
-    """Seconds between checkpoints: the option, else $FRL_CHECKPOINT_EVERY (for a workflow's jobs), else the default.
-
-    Raises:
-        SpecError: if that is no such number.
-    """
-    name, text = "--checkpoint-every", given
-    if text is None:
-        name, text = "FRL_CHECKPOINT_EVERY", os.environ.get("FRL_CHECKPOINT_EVERY", str(CHECKPOINT_EVERY_S))
-    try:
-        every = float(text)
-    except ValueError:
-        every = -1.0
-    if not every >= 0:
-        raise SpecError(f"{name} = {text!r}: must be a number of seconds, 0 or more")
-    return every
-
-
 def run_one(
-    spec: RunSpec,
+    spec: AnyRun,
     results: Path,
     scenario: str,
     expect_digest: str | None = None,
@@ -73,7 +54,8 @@ def run_one(
         scenario: the scenario's name, a folder below it.
         expect_digest: what :func:`run_digest` must be; the workflow passes what it planned with.
         progress: see :func:`frl.training.loop.train`.
-        checkpoint_every_s: wall seconds between checkpoints; a run that was stopped goes on from the last one.
+        checkpoint_every_s: wall seconds between checkpoints; a run that was stopped goes on from the last one. A cell
+            of the theory lab has none: it takes seconds, and starts over.
 
     Returns:
         Whether the files were there already, came from the store, or were trained.
@@ -88,21 +70,31 @@ def run_one(
             f"{spec.run_id}: settings or training code changed since this job was planned "
             f"(digest {digest[:12]}, expected {str(expect_digest)[:12]}); start the workflow again"
         )
-    from frl.runs.checkpoints import Keeper
-
-    keeper = Keeper(results, digest, checkpoint_every_s)
+    keeper = keeping(spec, results, digest, checkpoint_every_s)
     file = progress_path(spec, results, scenario)
     # a workflow that was killed leaves its runs alive; what they make is taken instead of being made twice
     with (
-        ProgressFile(file, spec.env_steps_budget, lambda: keeper.resumed_at, progress) as shown,
+        ProgressFile(file, budget(spec), lambda: keeper.resumed_at, progress) as shown,
         alone(keeper.path.with_suffix(".lock"), f"it trains {spec.run_id}"),
     ):
         shown.outcome = _run_alone(spec, results, scenario, keeper, shown)
         return shown.outcome
 
 
+def keeping(spec: AnyRun, results: Path, digest: str, every_s: float) -> Keeping:
+    """What keeps the run's checkpoints and time."""
+    if isinstance(spec, Cell):
+        from frl.runs.keeping import Keeping
+        from frl.theory.cells.execute import arithmetic
+
+        return Keeping(results, digest, arithmetic())
+    from frl.runs.checkpoints import Keeper
+
+    return Keeper(results, digest, every_s)
+
+
 def _run_alone(
-    spec: RunSpec, results: Path, scenario: str, keeper: Keeper, progress: Callable[[dict[str, Any]], None]
+    spec: AnyRun, results: Path, scenario: str, keeper: Keeping, progress: Callable[[dict[str, Any]], None]
 ) -> Outcome:
     store, paths = Store(results), run_paths(spec, results, scenario)
     try:
@@ -126,7 +118,7 @@ def _run_alone(
     return outcome
 
 
-def restore(spec: RunSpec, results: Path, scenario: str) -> bool:
+def restore(spec: AnyRun, results: Path, scenario: str) -> bool:
     """Write a run's files again from the store; whether it is there."""
     entry = stored(spec, results)
     if entry is not None:
@@ -140,25 +132,27 @@ def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
 
 
 def make(
-    spec: RunSpec, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeper
+    spec: AnyRun, digest: str, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping
 ) -> tuple[tuple[bytes, bytes], bytes | None]:
-    """CSV and meta bytes of a run trained now (or from the keeper's checkpoint), and its last policy.
+    """CSV and meta bytes of a run made now (or from the keeper's checkpoint), and its last policy.
 
-    Nothing is written. A run that diverged has no policy that could be played.
+    Nothing is written. A run that diverged has no policy that could be played; neither has a cell of the theory lab.
     """
-    from frl.training.execute import execute
-
     source = provenance.git()  # before training: the tree may change meanwhile
-    table, result = execute(spec, progress, keeper)
+    libraries: tuple[str, ...] = provenance.LIBRARIES
+    if isinstance(spec, Cell):
+        libraries = provenance.CELL_LIBRARIES
+        table, status, amounts, policy = _run_cell(spec, progress)
+    else:
+        table, status, amounts, policy = _train(spec, progress, keeper)
     spent = keeper.spent()
-    steps, policy = int(result.facts["env_steps_total"]), result.policy if result.status == "ok" else None
     meta: Meta = {
-        "spec": json.loads(spec.to_json()),
+        "spec": spec.given(),
         "digest": digest,
-        "code_digest": provenance.code_digest(spec.algorithm),
-        "numerics_version": result.facts["numerics_version"],
-        "status": result.status,
-        "versions": provenance.versions(),
+        "code_digest": code_digest(spec),
+        "numerics_version": numerics_version(spec),
+        "status": status,
+        "versions": provenance.versions(libraries),
         "git": source,
         "cpu": provenance.cpu_model(),
         **keeper.arithmetic,
@@ -168,15 +162,43 @@ def make(
         "wall_time_s": round(spent["wall_time_s"], 3),
         "cpu_time_s": round(spent["cpu_time_s"], 3),
         "peak_memory_mb": round(peak_memory_mb(), 1),
-        "env_steps_total": steps,
-        "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
-        "eval_steps": int(result.facts["eval_steps"]),
-        "env_steps_per_s": round(steps / spent["wall_time_s"], 1),
+        **amounts,
     }
+    for key, name in (("env_steps_total", "env_steps_per_s"), ("gradients", "gradients_per_s")):
+        if key in amounts:
+            meta[name] = round(amounts[key] / spent["wall_time_s"], 1)
     if policy is not None:
         meta["policy_digest"] = policy_digest(policy)
     meta["checksum"] = checksum(table, meta)
     return (table, dump_meta(meta)), policy
+
+
+Made = tuple[bytes, str, dict[str, Any], bytes | None]
+"""CSV, status, amounts for the meta file, and last policy."""
+
+
+def _train(spec: RunSpec, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping) -> Made:
+    """A training run."""
+    from frl.training.execute import execute
+
+    table, result = execute(spec, progress, keeper)  # type: ignore[arg-type]
+    amounts = {
+        "env_steps_total": int(result.facts["env_steps_total"]),
+        "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
+        "eval_steps": int(result.facts["eval_steps"]),
+    }
+    return table, result.status, amounts, result.policy if result.status == "ok" else None
+
+
+def _run_cell(cell: Cell, progress: Callable[[dict[str, Any]], None] | None) -> Made:
+    """A cell of the theory lab."""
+    from frl.theory.cells.execute import execute
+
+    def say(gradients: int) -> None:
+        if progress is not None:
+            progress({"env_steps_total": gradients, "env_steps_budget": budget(cell), "eval_return_mean": None})
+
+    return execute(cell, say), "ok", {"gradients": cell.gradients}, None
 
 
 def peak_memory_mb() -> float:

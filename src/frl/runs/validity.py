@@ -2,7 +2,8 @@
 
 A run belongs to a specification if its settings and NUMERICS_VERSION agree, and the code that made it is the present
 one, or it is a published run. Published runs outlive code that alters no bytes: golden traces guard that, and published
-runs that the tests make again, byte for byte.
+runs that the tests make again, byte for byte. A cell of the theory lab trains nothing, so its numbers have a version of
+their own, THEORY_VERSION.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Literal
 from frl.runs import provenance
 from frl.runs.paths import run_paths
 from frl.runs.store import Meta, Store, StoreError, key_of_published, settings_key, verify
-from frl.spec import RunSpec
+from frl.scenario.kinds import AnyRun
+from frl.theory.cells.spec import THEORY_VERSION, Cell
 from frl.training.numerics import NUMERICS_VERSION
 
 State = Literal["finished", "diverged", "stale", "damaged", "stored", "missing"]
@@ -42,30 +44,41 @@ class Found:
     meta: Meta
 
 
-def run_digest(spec: RunSpec) -> str:
+def code_digest(spec: AnyRun) -> str:
+    """Of the code that makes the run, and of its libraries."""
+    digest = provenance.cell_code_digest if isinstance(spec, Cell) else provenance.code_digest
+    return digest(spec.algorithm)
+
+
+def run_digest(spec: AnyRun) -> str:
     """Hex SHA-256 of all that a run's numbers depend on: its settings, the code of its algorithm, the libraries."""
-    return spec.digest(provenance.code_digest(spec.algorithm))
+    return spec.digest(code_digest(spec))
 
 
-def published_key(spec: RunSpec) -> str:
-    """What a published run is accepted by: a digest of its settings and of NUMERICS_VERSION."""
-    return settings_key(spec.to_json(), NUMERICS_VERSION)
+def numerics_version(spec: AnyRun) -> int:
+    """Of what makes the run: NUMERICS_VERSION, or THEORY_VERSION of a cell of the theory lab."""
+    return THEORY_VERSION if isinstance(spec, Cell) else NUMERICS_VERSION
 
 
-def objection(spec: RunSpec, digest: str, published: str) -> str | None:
+def published_key(spec: AnyRun) -> str:
+    """What a published run is accepted by: a digest of its settings and of the version of its numerics."""
+    return settings_key(spec.to_json(), numerics_version(spec))
+
+
+def objection(spec: AnyRun, digest: str, published: str) -> str | None:
     """Why a run cannot count as a run of `spec`; None if it can.
 
     Args:
         spec: what is wanted.
         digest: the run's digest, of settings and code.
-        published: the key of its settings and NUMERICS_VERSION if it is a published run, else empty.
+        published: the key of its settings and numerics if it is a published run, else empty.
     """
     if digest == run_digest(spec) or (published and published == published_key(spec)):
         return None
     return "made by other settings, training code or libraries"
 
 
-def read(spec: RunSpec, results: Path, scenario: str) -> Found:
+def read(spec: AnyRun, results: Path, scenario: str) -> Found:
     """The run's files, whole and of this specification.
 
     Raises:
@@ -85,7 +98,7 @@ def read(spec: RunSpec, results: Path, scenario: str) -> Found:
     return Found(table, facts, meta)
 
 
-def _objection_to(spec: RunSpec, meta: Meta) -> str | None:
+def _objection_to(spec: AnyRun, meta: Meta) -> str | None:
     if meta.get("spec") != json.loads(spec.to_json()):
         return "made with other settings"
     if objection(spec, str(meta.get("digest")), key_of_published(meta)) is not None:
@@ -93,13 +106,13 @@ def _objection_to(spec: RunSpec, meta: Meta) -> str | None:
     return None
 
 
-def stored(spec: RunSpec, results: Path) -> tuple[bytes, bytes] | None:
+def stored(spec: AnyRun, results: Path) -> tuple[bytes, bytes] | None:
     """CSV and meta bytes of the run from the store: made by the present code, else published; None if there is none."""
     store = Store(results)
     return store.get(run_digest(spec)) or store.published(published_key(spec))
 
 
-def state(spec: RunSpec, results: Path, scenario: str) -> State:
+def state(spec: AnyRun, results: Path, scenario: str) -> State:
     """Whether a run is there.
 
     finished: whole, and one of this specification; diverged: the same, and it ended early; stored: not there but in the

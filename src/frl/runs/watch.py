@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from frl.runs.files import parse_json
 from frl.runs.paths import progress_path
 from frl.runs.plan import duration
-from frl.spec import RunSpec
+from frl.scenario.kinds import AnyRun, budget, unit
 
 INTERVAL_S = 30.0
 Facts = dict[str, Any]
@@ -30,14 +30,15 @@ class Watch:
     """
 
     def __init__(
-        self, specs: Iterable[RunSpec], results: Path, scenario: str, clock: Callable[[], float] = time.monotonic
+        self, specs: Iterable[AnyRun], results: Path, scenario: str, clock: Callable[[], float] = time.monotonic
     ):
-        self.clock = clock
-        budgets = {progress_path(spec, results, scenario): spec.env_steps_budget for spec in specs}
+        self.clock, specs = clock, list(specs)
+        budgets = {progress_path(spec, results, scenario): budget(spec) for spec in specs}
         # what an earlier start left says nothing: only what is written from now on counts
         self.open = {path: facts_of(path) for path in budgets}
         """By file of a run that is not finished: what it said at the beginning."""
         self.runs = len(budgets)
+        self.unit = unit(specs[0])
         self.budget = sum(budgets.values())
         self.finished_steps = 0
         self.given: dict[Path, int] = {}
@@ -70,10 +71,10 @@ class Watch:
         rate = max(made - made_before, 0) / (now - before) if now > before else 0.0
         left = "time to go not known yet"
         if rate > 0:
-            left = f"{rate:,.0f} steps/s, {duration((self.budget - steps) / rate)} to go"
+            left = f"{rate:,.0f} {self.unit}/s, {duration((self.budget - steps) / rate)} to go"
         return (
             f"Progress: {self.runs - len(self.open)} of {self.runs} runs, {steps / 1e6:,.2f} of "
-            f"{self.budget / 1e6:,.2f} M steps ({steps / self.budget:.0%}), {left}"
+            f"{self.budget / 1e6:,.2f} M {self.unit} ({steps / self.budget:.0%}), {left}"
         )
 
     def start(self, stream: TextIO = sys.stderr, interval_s: float = INTERVAL_S) -> None:

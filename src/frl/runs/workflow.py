@@ -14,17 +14,18 @@ from functools import cached_property
 from pathlib import Path
 
 from frl.errors import SpecError
-from frl.runs.lineage import STEPS, Lineage
-from frl.runs.paths import RUN_SUFFIXES, base_of
+from frl.runs.lineage import Lineage, reads
+from frl.runs.paths import CELL_ID, RUN_FILES, base_of
 from frl.runs.plan import plan, request
 from frl.runs.runner import restore
 from frl.runs.store import Store
 from frl.runs.validity import Found, Unfit, published_key, read, run_digest, stored
 from frl.runs.watch import Watch
+from frl.scenario.kinds import AnyRun, AnyScenario
 from frl.scenario.loading import load_scenario
-from frl.scenario.products import MISSING, REPORT, figure_names, files, record, steps_of
-from frl.scenario.scenario import Scenario
-from frl.spec import RUN_ID, RunSpec
+from frl.scenario.products import MISSING, REPORT, figure_names, files, notebooks_of, record, steps_of
+from frl.scenario.theory import TheoryScenario
+from frl.spec import RUN_ID
 
 SHOWN_MISSING = 20
 _CONFIGFILE = re.compile(r"--configf\w*(=.*)?")
@@ -61,7 +62,8 @@ def jobs_of(given: Sequence[Path], config: Mapping[str, object], arguments: Sequ
     """
     try:
         file = _from_here(scenario_file(given, config, arguments, root / "config" / "config.yaml"))
-        return Jobs(file, load_scenario(file), _from_here(root / "notebooks"))
+        scenario = load_scenario(file)
+        return Jobs(file, scenario, _from_here(root / notebooks_of(scenario)))
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -88,30 +90,44 @@ class Jobs:
 
     Attributes:
         base: the scenario's folder.
+        pattern: of its runs' ids, with wildcards.
+        wildcards: regular expressions of these, not the list of runs: Snakemake copies them for every job.
+        told: what Snakemake says of a run, with wildcards.
         runs: its runs by their ids.
         figures: names of its figures.
         steps: from the runs to the report, those that it has.
         fresh: ("" or "partial/", step) of those whose files need not be made again; known once it is settled.
     """
 
-    def __init__(self, file: Path, scenario: Scenario, notebooks: Path, results: Path = Path("results")):
+    def __init__(self, file: Path, scenario: AnyScenario, notebooks: Path, results: Path = Path("results")):
         self.file = file
         self.scenario = scenario
         self.notebooks = notebooks
         self.results = results
         self.base = base_of(results, scenario.name)
-        self.runs = {spec.run_id: spec for spec in scenario.runs()}
+        if isinstance(scenario, TheoryScenario):
+            self.pattern, self.wildcards = CELL_ID, {"cell": ".+"}
+            self.told = "Run the cell {wildcards.cell}"
+        else:
+            names = {"environment": scenario.environments, "method": [method.key for method in scenario.methods]}
+            self.pattern, self.wildcards = RUN_ID, {key: one_of(each) for key, each in names.items()}
+            self.wildcards |= {"n_agents": "[0-9]+", "seed": "[0-9]+"}
+            self.told = (
+                "Train {wildcards.method} on {wildcards.environment}, N = {wildcards.n_agents}, seed {wildcards.seed}"
+            )
+        self.runs: dict[str, AnyRun] = {spec.run_id: spec for spec in scenario.runs()}
         self.figures = figure_names(scenario)
         self.steps = steps_of(scenario)
+        self.reads = reads(scenario)
         self.fresh: set[tuple[str, str]] = set()
 
-    def spec(self, wildcards: Mapping[str, object]) -> RunSpec:
+    def spec(self, wildcards: Mapping[str, object]) -> AnyRun:
         """The run of these wildcards.
 
         Raises:
             SpecError: if the scenario has no such run.
         """
-        run_id = RUN_ID.format(**wildcards)
+        run_id = self.pattern.format(**wildcards)
         if run_id not in self.runs:
             raise SpecError(f"{run_id} is not a run of scenario {self.scenario.name!r}")
         return self.runs[run_id]
@@ -119,6 +135,10 @@ class Jobs:
     def request(self, wildcards: Mapping[str, object], attempt: int) -> tuple[int, int]:
         """Minutes and MB to ask a cluster for."""
         return request(self.spec(wildcards), self.results, attempt)
+
+    def options(self, wildcards: Mapping[str, object]) -> str:
+        """How `frl train` is told which run."""
+        return " ".join(f"--{key.replace('_', '-')} {wildcards[key]}" for key in self.wildcards)
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -128,7 +148,7 @@ class Jobs:
     @cached_property
     def paths(self) -> dict[str, tuple[str, str]]:
         """CSV and meta file of each run, by its id."""
-        table, meta = (f"{self.base}/runs/{{}}{suffix}" for suffix in RUN_SUFFIXES)
+        table, meta = (f"{self.base}/{name}" for name in RUN_FILES)
         return {run_id: (table.format(run_id), meta.format(run_id)) for run_id in self.runs}
 
     def digest(self, wildcards: Mapping[str, object]) -> str:
@@ -137,13 +157,13 @@ class Jobs:
 
     def files(self, step: str) -> list[str]:
         """What a step writes, by paths from the scenario's folder, with the record of what that was made from."""
-        return [*files(step, self.figures), record(step)]
+        return [*files(step, self.scenario), record(step)]
 
     def inputs(self, part: str, step: str) -> list[str]:
         """What a step waits for: all runs (of a part none), or the records of those whose files it reads."""
         if step == "collect":
             return [] if part else [name for pair in self.paths.values() for name in pair]
-        return [f"{self.base}/{part}{record(before)}" for before in STEPS[step].after if before in self.steps]
+        return [f"{self.base}/{part}{record(before)}" for before in self.reads[step].after if before in self.steps]
 
     def products(self, part: str) -> list[str]:
         """The last files of the scenario, or with "partial/" of its finished part: report and records of the steps."""
@@ -160,7 +180,7 @@ class Jobs:
             write: whether anything may be changed: not in a dry-run.
         """
         finished: dict[str, str] = {}
-        todo: list[RunSpec] = []
+        todo: list[AnyRun] = []
         there, known = self._run_files_there(), Store(self.results).known()
         restored = 0
         for run_id, spec in self.runs.items():
@@ -189,7 +209,7 @@ class Jobs:
         """Whatever is below the folder of the runs; asked once, not for each of thousands of files."""
         return {f"{folder}/{name}" for folder, dirs, names in os.walk(self.base / "runs") for name in (*dirs, *names)}
 
-    def _read(self, spec: RunSpec) -> Found | None:
+    def _read(self, spec: AnyRun) -> Found | None:
         try:
             return read(spec, self.results, self.scenario.name)
         except Unfit:
@@ -202,7 +222,7 @@ class Jobs:
         stale: set[str] = set()
         for step in lineage.steps:
             if (
-                stale & set(STEPS[step].after)
+                stale & set(self.reads[step].after)
                 or lineage.problem(step)
                 or (step == "collect" and (lineage.runs() != finished or (more and not part)))
             ):

@@ -10,7 +10,10 @@ from pydantic import ValidationError
 
 from frl.errors import SpecError, explain, shown
 from frl.scenario.claims import Claims
+from frl.scenario.kinds import AnyScenario
 from frl.scenario.scenario import Scenario
+from frl.scenario.theory import TheoryScenario
+from frl.scenario.theory_claims import TheoryClaims
 from frl.scenario.yaml_file import YAMLFileError, read_yaml
 from frl.training.servers.base import Settings
 
@@ -24,16 +27,30 @@ _FILES = {
 }
 
 
-def load_scenario(path: str | Path) -> Scenario:
-    """Read one scenario file and the claims file, the trials and the tuning times that it names, nothing else.
+def load_training(path: str | Path) -> Scenario:
+    """:func:`load_scenario` of one of training runs.
+
+    Raises:
+        SpecError: also if it is one of the theory lab.
+    """
+    scenario = load_scenario(path)
+    if isinstance(scenario, TheoryScenario):
+        raise SpecError(f"{path}: kind = 'theory': this needs a scenario of training runs, which has no kind")
+    return scenario
+
+
+def load_scenario(path: str | Path) -> AnyScenario:
+    """Read one scenario file, of training runs or of the theory lab, and the files that it names, nothing else.
 
     Raises:
         SpecError: if a file is missing, no YAML mapping, or not a valid scenario, claims file or CSV.
     """
     path = Path(path)
     data = read_mapping(path, "scenario")
-    if "panels" in data:
-        raise SpecError(f"{path}: a scenario of the theory lab: python -m frl.theory {path} FOLDER")
+    if (kind := data.get("kind")) not in (None, "theory"):
+        raise SpecError(f"{path}: kind = {shown(kind)}: allowed is theory; a scenario of training runs has none")
+    if kind is None and "panels" in data:
+        raise SpecError(f"{path}: kind: required where there are panels, as in kind: theory")
     for key, what in _FILES.items():
         if data.get(key) in (None, ""):
             data.pop(key, None)
@@ -41,11 +58,14 @@ def load_scenario(path: str | Path) -> Scenario:
             hint = "; this looks like a claims file, not a scenario" if key == "claims" and len(data) == 1 else ""
             raise SpecError(f"{path}: {key}: should be the path of {what}, not a {type(data[key]).__name__}{hint}")
     if "claims" in data:
-        data["claims"] = _validated(path.parent / data["claims"], "claims file", Claims)
+        claims = Claims if kind is None else TheoryClaims
+        data["claims"] = _validated(path.parent / data["claims"], "claims file", claims)
     for key, what in (("trials", "trials"), ("tuning_times", "tuning times")):
         if key in data:
             data[key] = _read_csv(path.parent / data[key], what)
-    return _validated(path, "scenario", Scenario, data)
+    if kind is None:
+        return _validated(path, "scenario", Scenario, data)
+    return _validated(path, "scenario", TheoryScenario, data)
 
 
 def _validated(path: Path, what: str, model: type[AnySettings], data: dict[str, Any] | None = None) -> AnySettings:

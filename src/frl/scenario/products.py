@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import get_args
 
-from frl.scenario.scenario import FigureName, Scenario, cells_of
+from frl.scenario.kinds import AnyScenario
+from frl.scenario.scenario import FigureName, cells_of
+from frl.scenario.theory import TheoryScenario
 from frl.spec import SERVERS
 
 OF_CLAIMS = ("forest", "lookahead", "fleets")
@@ -14,13 +15,18 @@ _BESIDE = {"sample_complexity": "staleness", "time_complexity": "time_curves"}
 """Figures of an appendix, each with the one that it explains."""
 NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""
-ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS)
+THEORY_FIGURES = ("theory-rates", "theory-speedup", "theory-time", "theory-lookahead", "theory-sampled")
+"""Of the theory lab, each for the panel that it is called after."""
+ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS, *THEORY_FIGURES)
 
 TABLES = (
     *("final_return", "samples_to_threshold", "time_to_threshold", "time_ratio", "communication", "throughput"),
     "results",
 )
 COLLECTED = CURVES, RUNS, MISSING = "curves.csv", "runs.csv", "missing.csv"
+CELLS, ESTIMATES = "cells.csv", "estimates.csv"
+THEORY_COLLECTED = (CELLS, ESTIMATES, CURVES, MISSING)
+"""Of the theory lab: one row a cell, an estimate, a point of a cell's mean curve, a missing cell."""
 JUDGED, REPORT = "verdicts.json", "report.html"
 ARCHIVE = "runs.tar.xz"
 """The runs of a published scenario, beside what was built from them."""
@@ -33,15 +39,17 @@ STEPS = ("collect", "verdict", "figures", "tables", "report")
 """From the runs to the report, in order; each is a command of frl and a rule of the workflow."""
 
 
-def files(step: str, figures: Iterable[str] = ALL_FIGURES) -> list[str]:
-    """What the step writes, by paths from the scenario's folder.
+def files(step: str, scenario: AnyScenario | None = None) -> list[str]:
+    """What the step writes, by paths from the scenario's folder; of all scenarios if none is given.
 
     Args:
         step: one of `STEPS`.
-        figures: the names of the figures; all that there can be if not given.
+        scenario: whose.
     """
+    figures = ALL_FIGURES if scenario is None else figure_names(scenario)
+    collected = THEORY_COLLECTED if isinstance(scenario, TheoryScenario) else COLLECTED
     return {
-        "collect": list(COLLECTED),
+        "collect": list(collected if scenario else dict.fromkeys([*COLLECTED, *THEORY_COLLECTED])),
         "figures": [f"figures/{name}{suffix}" for name in figures for suffix in FIGURE_SUFFIXES],
         "tables": [f"tables/{name}.{kind}" for name in TABLES for kind in TABLE_KINDS],
         "verdict": [JUDGED, *(f"tables/verdict.{kind}" for kind in TABLE_KINDS)],
@@ -54,16 +62,30 @@ def record(step: str) -> str:
     return f"provenance/{step}.json"
 
 
-def steps_of(scenario: Scenario) -> list[str]:
-    """The steps that the scenario has: without claims there is no verdict."""
-    return [step for step in STEPS if step != "verdict" or scenario.claims is not None]
+def steps_of(scenario: AnyScenario) -> list[str]:
+    """The steps that the scenario has: without claims no verdict; of cells no tables but what is collected."""
+    absent = {"verdict"} if scenario.claims is None else set()
+    absent |= {"tables"} if isinstance(scenario, TheoryScenario) else set()
+    return [step for step in STEPS if step not in absent]
 
 
-def figure_names(scenario: Scenario) -> list[str]:
+def notebooks_of(scenario: AnyScenario) -> str:
+    """The folder, in that of the project, of the notebooks that the scenario's report is made of."""
+    return "notebooks/theory" if isinstance(scenario, TheoryScenario) else "notebooks"
+
+
+def archive_of(scenario: AnyScenario) -> str:
+    """What packs the scenario's runs, or cells, when they are published, beside what was built from them."""
+    return "cells.tar.xz" if isinstance(scenario, TheoryScenario) else ARCHIVE
+
+
+def figure_names(scenario: AnyScenario) -> list[str]:
     """The scenario's figures: those that it lists, else the poster's two, with what explains them; and of its claims.
 
     Delays are shown where some method's agents do not wait for each other, who uploaded when where an agent chooses.
     """
+    if isinstance(scenario, TheoryScenario):
+        return [name for name in THEORY_FIGURES if name.removeprefix("theory-") in scenario.panels]
     names: list[str] = list(scenario.figures) or ["sample_complexity", "time_complexity"]
     beside = [_BESIDE[name] for name in names if name in _BESIDE]
     compared = [m for m in scenario.methods if m.key in scenario.figures.get("communication", {})]

@@ -1,1 +1,1 @@
-"""The theory lab: problems whose optimum and gradient are known exactly, driven by the very servers that train."""
+"""The theory lab: what is estimated from cells, judged, drawn and told; the cells themselves are in `cells`."""

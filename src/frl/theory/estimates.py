@@ -14,8 +14,8 @@ import numpy as np
 
 from frl.analysis.intervals import expanded_tail, resample_weights
 from frl.analysis.quantity import Quantity
-from frl.theory.driver import Curves
-from frl.theory.problems import Array
+from frl.theory.cells.driver import Curves
+from frl.theory.cells.problems import Array
 
 RESAMPLES = 2000
 WORST = 1e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,52 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMetho
 
 from frl.report.figures import style
 from frl.report.figures.style import GREY
-from frl.theory.estimates import KNEE, mean_gap
+from frl.scenario.products import figure_names
+from frl.scenario.theory import TheoryScenario
+from frl.theory.cells.spec import Cell
+from frl.theory.collect import read_curves, read_estimates
+from frl.theory.estimates import KNEE
 from frl.theory.maps import lookahead
-from frl.theory.panels import Runs
 
 PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lqr": "LQR, Gaussian policy"}
 
 
-def draw_all(estimates: pd.DataFrame, runs: Runs, folder: Path) -> None:
-    """Write every figure of the panels that there are, as svg, pdf and png."""
-    drawn = {
-        "rates": lambda: rates(estimates, runs),
-        "speedup": lambda: speedup(estimates, "speedup", "exact gradient plus noise"),
-        "time": lambda: waiting(estimates),
-        "lookahead": lambda: lookahead(estimates),
-        "sampled": lambda: speedup(estimates, "sampled", "sampled trajectories"),
+PANELS = {"rates": ["rates"], "speedup": ["speedup", "rates"], "time": ["time"], "lookahead": ["lookahead", "best"],
+          "sampled": ["sampled"]}  # fmt: skip
+"""The panels whose estimates a figure shows."""
+
+
+def draw(scenario: TheoryScenario, base: Path) -> None:
+    """Write the scenario's figures (:func:`figure_names`) below `base`/figures, each with its numbers as CSV.
+
+    Args:
+        scenario: names the panels.
+        base: folder that holds the collected estimates.csv and curves.csv.
+    """
+    estimates, curves = read_estimates(base), read_curves(scenario, base)
+    drawn: dict[str, Callable[[float], Figure]] = {
+        "rates": lambda width: rates(estimates, curves, width),
+        "speedup": lambda width: speedup(estimates, "speedup", "exact gradient plus noise", width),
+        "time": lambda width: waiting(estimates, width),
+        "lookahead": lambda width: lookahead(estimates, width),
+        "sampled": lambda width: speedup(estimates, "sampled", "sampled trajectories", width),
     }
     with style.paper_style():
-        for name, draw in drawn.items():
-            if (estimates["panel"] == name).any():
-                style.save_figure(draw(), folder / f"theory-{name}")  # type: ignore[no-untyped-call]
+        for name in figure_names(scenario):
+            panel = name.removeprefix("theory-")
+            at = drawn[panel] if (estimates["panel"] == panel).any() else nothing
+            numbers = estimates[estimates["panel"].isin(PANELS[panel])].dropna(axis="columns", how="all")
+            wide, narrow = (style.Drawing(at(width), numbers) for width in (style.WIDE, style.NARROW))
+            style.save(wide, narrow, base / "figures" / name)
+
+
+def nothing(width: float) -> Figure:
+    """What is drawn of a panel without estimates, in a width (inches) as all figures here."""
+    figure = style.new_figure(width, 1.0)
+    figure.text(
+        0.5, 0.5, "no estimate: cells are missing,\nor no target is reached", ha="center", va="center", color=GREY
+    )
+    return figure
 
 
 def shades(count: int) -> list[tuple[float, ...]]:
@@ -42,19 +69,22 @@ def shades(count: int) -> list[tuple[float, ...]]:
     return [viridis(x) for x in np.linspace(0, 0.88, count)]
 
 
-def rates(estimates: pd.DataFrame, runs: Runs) -> Figure:
+def rates(estimates: pd.DataFrame, curves: dict[Cell, pd.DataFrame], width: float) -> Figure:
     """Panel (i): the mean gap against the gradients of all agents, one line an N; below, the last gap against N."""
-    cells = [cell for cell in runs if cell.panel == "rates"]
+    cells = [cell for cell in curves if cell.panel == "rates"]
     problems = list(dict.fromkeys(cell.problem for cell in cells))
-    figure = style.new_figure(7.0, 4.6)
-    panels = figure.subplots(2, len(problems), squeeze=False, height_ratios=(1.7, 1))
+    across = 1 if width == style.NARROW else len(problems)
+    down = -(-len(problems) // across)
+    figure = style.new_figure(width, 0.7 + 3.9 * down)
+    grid = figure.subplots(2 * down, across, squeeze=False, height_ratios=(1.7, 1) * down)
+    panels = np.hstack([grid[2 * row : 2 * row + 2] for row in range(down)])
     agents = sorted({cell.n_agents for cell in cells})
     colour = dict(zip(agents, shades(len(agents)), strict=True))
     for column, problem in enumerate(problems):
         top, low = panels[:, column]
         for cell in sorted((c for c in cells if c.problem == problem), key=lambda c: c.n_agents):
-            curves = runs[cell]
-            top.plot(curves.uploads_P[1:], mean_gap(curves)[0, 1:], color=colour[cell.n_agents], linewidth=1.2)
+            mean = curves[cell]
+            top.plot(mean["uploads"][1:], mean["gap"][1:], color=colour[cell.n_agents], linewidth=1.2)
         _guide(top)
         top.set(xscale="log", yscale="log", title=PROBLEMS.get(problem, problem), xlabel="gradients of all agents, K")
         rows = _rows(estimates, panel="rates", quantity="gap_ratio", problem=problem)
@@ -63,11 +93,12 @@ def rates(estimates: pd.DataFrame, runs: Runs) -> Figure:
         ends = [0.6, 1.6, *rows["low"], *rows["high"]]
         low.set(yscale="log", ylim=(0.95 * min(ends), 1.05 * max(ends)))
         _plain(low, [0.2, 0.5, 0.8, 1.25, 2, 5, 10, 20, 50])
-    panels[0, 0].set_ylabel("mean gap / first gap")
-    panels[1, 0].set_ylabel("last gap,\nN agents / one")
+    for first in range(0, len(problems), across):
+        panels[0, first].set_ylabel("mean gap / first gap")
+        panels[1, first].set_ylabel("last gap,\nN agents / one")
     handles = [panels[0, 0].plot([], [], color=colour[n], label=f"N = {n}")[0] for n in agents]
-    guide = panels[0, 0].plot([], [], color=GREY, linestyle=(0, (4, 2)), label=r"$K^{-2/5}$, the theorem's bound")
-    figure.legend(handles=[*handles, *guide], loc="outside lower center", ncols=5)
+    guide = panels[0, 0].plot([], [], color=GREY, linestyle=(0, (4, 2)), label="K^−2/5, the theorem's bound")
+    figure.legend(handles=[*handles, *guide], loc="outside lower center", ncols=5 if width > style.NARROW else 2)
     return figure
 
 
@@ -78,21 +109,24 @@ def _guide(panel: Axes) -> None:
     panel.plot(x[over], 1.6 * y[over][0] * (x[over] / x[over][0]) ** -0.4, color=GREY, linestyle=(0, (4, 2)))
 
 
-def speedup(estimates: pd.DataFrame, panel: str, words: str) -> Figure:
+def speedup(estimates: pd.DataFrame, panel: str, words: str, width: float) -> Figure:
     """Panels (ii) and (v): K_epsilon(N) / K_epsilon(1) for each step size; and the knee against epsilon."""
     of_panel = _rows(estimates, panel=panel)
     if panel == "speedup":
         of_panel = pd.concat([of_panel, _rows(estimates, panel="rates", problem=of_panel["problem"].iloc[0])])
     ratios = of_panel[of_panel["quantity"] == "updates_ratio"]
     settings = list(ratios[["schedule", "step_size"]].drop_duplicates().sort_values(["schedule", "step_size"]).values)
-    columns = 2 if len(settings) == 3 else 3
-    rows = -(-(len(settings) + 1) // columns)
-    figure = style.new_figure(7.0, 2.35 * rows + 0.5)
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    narrow, count = width == style.NARROW, len(settings)
+    columns = 2 if narrow or count == 3 else 3
+    rows = -(-count // columns) + 1 if narrow else -(-(count + 1) // columns)
+    figure = style.new_figure(width, (1.9 if narrow else 2.35) * rows + 0.5)
+    grid = figure.add_gridspec(rows, columns)
+    axes = [figure.add_subplot(grid[divmod(i, columns)]) for i in range(count)]
+    last = figure.add_subplot(grid[-1, :] if narrow else grid[divmod(count, columns)])
     epsilons = sorted(ratios["epsilon"].unique(), reverse=True)
     colour = dict(zip(epsilons, shades(len(epsilons)), strict=True))
     top = min(1.3 * float(ratios["value"].max()), 60)
-    for axis, (schedule, step) in zip(axes, settings, strict=False):
+    for axis, (schedule, step) in zip(axes, settings, strict=True):
         some = ratios[(ratios["schedule"] == schedule) & (ratios["step_size"] == step)]
         for epsilon in epsilons:
             _bars(axis, some[some["epsilon"] == epsilon], colour[epsilon], f"ε = {epsilon:g}")
@@ -101,12 +135,11 @@ def speedup(estimates: pd.DataFrame, panel: str, words: str) -> Figure:
         axis.set(yscale="log", ylim=(0.6, max(top, 2)))
         _plain(axis, [0.7, 1, 1.25, 2, 3, 5, 10, 20, 50])
         axis.set_title(f"η = {step:g}" if schedule == "constant" else "theorem's schedule")
-    axes[0].set_ylabel("updates to ε,\nN agents / one")
-    _knees(axes[len(settings)], of_panel, settings)
-    for axis in axes[len(settings) + 1 :]:
-        axis.remove()
+    for axis in axes[::columns]:
+        axis.set_ylabel("updates to ε,\nN agents / one")
+    _knees(last, of_panel, settings)
     handles = [axes[0].plot([], [], "o-", color=colour[e], label=f"ε = {e:g}")[0] for e in epsilons]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) if width > style.NARROW else 3)
     figure.suptitle(f"{PROBLEMS[of_panel['problem'].iloc[0]]}: {words}", fontsize=9.5)
     return figure
 
@@ -135,10 +168,11 @@ def _knees(axis: Axes, rows: pd.DataFrame, settings: list[tuple[str, float]]) ->
 _METHODS = (style.BLACK, style.ORANGE, style.SKY, style.BLUE, style.VERMILION, style.GREEN)
 
 
-def waiting(estimates: pd.DataFrame) -> Figure:
+def waiting(estimates: pd.DataFrame, width: float) -> Figure:
     """Panel (iii), against slowest / fastest: closed forms of time, gain of not waiting, price of a straggler."""
-    figure = style.new_figure(7.0, 2.9)
-    left, middle, right = figure.subplots(1, 3)
+    narrow = width == style.NARROW
+    figure = style.new_figure(width, 7.5 if narrow else 2.9)
+    left, middle, right = figure.subplots(*((3, 1) if narrow else (1, 3)))
     rows = _rows(estimates, panel="time")
     epsilons = sorted(rows["epsilon"].dropna().unique(), reverse=True)
     colour = dict(zip(epsilons, shades(len(epsilons)), strict=True))
@@ -162,11 +196,11 @@ def waiting(estimates: pd.DataFrame) -> Figure:
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     left.plot([], [], "o", color=GREY, label="AFedPG: 1 / Σ 1/t")
-    left.plot([], [], "s", color=GREY, label="FedPG: t_max a round".replace("t_max", r"$t_{\max}$"))
+    left.plot([], [], "s", color=GREY, label="FedPG: t_max a round")
     left.legend(loc="lower left")
     middle.legend(loc="lower right")
     handles = [left.plot([], [], "o-", color=colour[e], label=f"ε = {e:g}")[0] for e in epsilons]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) if width > style.NARROW else 3)
     return figure
 
 

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from frl.report.figures import style
 from frl.report.figures.style import GREY
 
 
-def lookahead(estimates: pd.DataFrame) -> Figure:
+def lookahead(estimates: pd.DataFrame, width: float) -> Figure:
     """Three maps, one a momentum weight, at equal settings; and each method at its best."""
-    figure = style.new_figure(7.0, 5.2)
+    narrow = width == style.NARROW
     rows = estimates[(estimates["panel"] == "lookahead") & (estimates["quantity"] == "average_gap_ratio")]
     momenta = sorted(rows["momentum"].unique())
-    grid = figure.add_gridspec(2, len(momenta), height_ratios=(1.25, 1))
+    figure = style.new_figure(width, 2.2 * len(momenta) + 2.8 if narrow else 5.2)
+    if narrow:
+        grid = figure.add_gridspec(len(momenta) + 1, 1)
+        places = [grid[row, 0] for row in range(len(momenta))]
+    else:
+        grid = figure.add_gridspec(2, len(momenta), height_ratios=(1.25, 1))
+        places = [grid[0, column] for column in range(len(momenta))]
     limit = max(1.0, float(np.abs(np.log2(rows["value"])).max()))
     norm = TwoSlopeNorm(0, -limit, limit)
-    for column, alpha in enumerate(momenta):
-        panel = figure.add_subplot(grid[0, column])
+    maps = [figure.add_subplot(place) for place in places]
+    for panel, alpha in zip(maps, momenta, strict=True):
         image = _map(panel, rows[rows["momentum"] == alpha], norm)
         panel.set_title(f"α = {alpha:g}")
-        if column == 0:
+        if narrow or panel is maps[0]:
             panel.set_ylabel("noise / first gradient")
-    bar = figure.colorbar(image, ax=figure.axes, location="right", shrink=0.9, pad=0.02)  # type: ignore[arg-type]
+    where: Any = {"location": "bottom", "aspect": 40} if narrow else {"location": "right", "shrink": 0.9}
+    bar = figure.colorbar(image, ax=maps, pad=0.02, **where)
     ticks = [t for t in (-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6) if abs(t) <= limit]
     bar.set_ticks(ticks, labels=[f"{2.0**t:g}" for t in ticks])
     bar.set_label("average gap, Vanilla / AFedPG")
-    _best(figure.add_subplot(grid[1, :]), estimates)
+    _best(figure.add_subplot(grid[-1, :]), estimates)
     return figure
 
 
-def _map(panel: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> object:
+def _map(panel: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> AxesImage:
     """Ratios in colour and as numbers, bold where the interval excludes all within 5 % of 1."""
     rows = rows.assign(noise=[_noise(text) for text in rows["gradient"]], reach=rows["step_size"] * rows["n_agents"])
     reaches, noises = sorted(rows["reach"].unique()), sorted(rows["noise"].unique())
@@ -78,7 +88,7 @@ def _best(panel: Axes, estimates: pd.DataFrame) -> None:
     panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.set_xticks(range(len(noises)), [f"{x:g}" for x in noises])
-    panel.legend(loc="upper right", ncols=len(epsilons))
+    panel.legend(loc="upper right", ncols=len(epsilons), columnspacing=1, handlelength=1.2)
 
 
 def _noise(label: str) -> float:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from frl.analysis.waiting import momentum_share, round_seconds, task_seconds, waiting_gain
-from frl.theory.driver import Curves
+from frl.scenario.theory import TheoryScenario
+from frl.theory.cells.driver import Curves
+from frl.theory.cells.problems import Array
+from frl.theory.cells.spec import Cell, identity
 from frl.theory.estimates import crossing, fitted_slope, knee, mean_gap, quantity
-from frl.theory.problems import Array
-from frl.theory.spec import Cell, TheoryScenario, identity
 
 Runs = dict[Cell, Curves]
 Row = dict[str, Any]
@@ -64,12 +65,13 @@ class Knee:
 
 
 def estimates(scenario: TheoryScenario, runs: Runs) -> list[Row]:
-    """Every estimate of the scenario."""
+    """Every estimate of the scenario; none of a panel's problem of which a cell is missing."""
     of = {"rates": rates, "speedup": speedup, "sampled": speedup, "time": waiting, "lookahead": lookahead, "best": best}
     rows: list[Row] = []
     for panel in scenario.panels:
         cells = [cell for cell in runs if cell.panel == panel]
-        for problem in dict.fromkeys(cell.problem for cell in cells):
+        gone = {cell.problem for cell in scenario.runs() if cell.panel == panel and cell not in runs}
+        for problem in (one for one in dict.fromkeys(cell.problem for cell in cells) if one not in gone):
             measured = [Measured(cell, runs[cell]) for cell in cells if cell.problem == problem]
             if panel in of:
                 rows += of[panel](measured, scenario.targets[problem])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from frl.analysis.load import mixed
 from frl.analysis.quantity import shown
 from frl.scenario.claim_base import Per
-from frl.verdicts.record import ArmResult, Judgement, Verdicts
+from frl.verdicts.record import ArmResult, Judgement, Reason, Verdicts
 from frl.verdicts.rules import CENSORED, ENOUGH, NOT_RUN, VERDICTS
 
 MEANING = {
@@ -100,7 +101,27 @@ def evidence(one: Judgement) -> str:
     return "; ".join([reason(one), *notes(one)])
 
 
-def headline(verdicts: Verdicts) -> str:
+class JudgedPart(Protocol):
+    """A part of a claim, of training runs or of the theory lab."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reason(self) -> Reason: ...
+
+
+class Judged(Protocol):
+    """All parts of a scenario's claims."""
+
+    @property
+    def parts(self) -> Sequence[JudgedPart]: ...
+    @property
+    def instructions(self) -> Mapping[str, int]: ...
+
+
+def headline(verdicts: Judged) -> str:
     """The verdicts in one sentence, for a reader who stops there: the primary claims', or all where there are none."""
     primary = [one for one in verdicts.parts if one.role == "primary" and one.reason.code != "not_in_scenario"]
     counted = primary or [one for one in verdicts.parts if one.reason.code != "not_in_scenario"]

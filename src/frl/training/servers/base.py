@@ -24,6 +24,17 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
+    def given(self) -> dict[str, Any]:
+        """Every setting as JSON values, but for those that are empty unless given, and were not."""
+        values = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Settings):
+                values[name] = value.given()
+            elif value is None and field.default is None:
+                del values[name]
+        return values
+
 
 class ServerSettings(Settings):
     """Base of an algorithm's own settings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_discrete_are
 
-from frl.theory.problems import Array, Problem
+from frl.theory.cells.problems import Array, Problem
 
 
 class LQR(Problem):

@@ -6,14 +6,15 @@ and a stream of its own, and what becomes of it does not depend on the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from frl.spec import SERVERS
-from frl.theory.problems import Array, Oracle, Problem
-from frl.theory.spec import TASK_STEPS, Cell, build_oracle, build_problem
+from frl.theory.cells.build import build_oracle, build_problem
+from frl.theory.cells.problems import Array, Oracle, Problem
+from frl.theory.cells.spec import TASK_STEPS, Cell
 from frl.training.clock import Clock
 from frl.training.servers.base import Task, Update
 
@@ -57,17 +58,19 @@ class Seeded:
         self.send(self.server.receive(self.answers.pop(self.arriving)))
 
 
-def run(cell: Cell, seeds: Sequence[int]) -> Curves:
-    """All seeds of a cell."""
+def run(cell: Cell, progress: Callable[[int], object] | None = None) -> Curves:
+    """All seeds of a cell; `progress` is told at each point how many gradients of all seeds have arrived."""
     problem = build_problem(cell.problem_spec)
     oracle = build_oracle(problem, cell.gradient)
-    each = [Seeded(cell, problem, seed) for seed in seeds]
+    each = [Seeded(cell, problem, seed) for seed in cell.seeds]
     points = points_of_record(cell)
     rows = [_record(problem, each)]
     for arrivals in range(1, int(points[-1]) + 1):
         advance(oracle, each)
         if arrivals == points[len(rows)]:
             rows.append(_record(problem, each))
+            if progress is not None:
+                progress(arrivals * len(each))
     steps, times, gaps = (np.array(column).T for column in zip(*rows, strict=True))
     return Curves(points, steps, times, gaps)
 

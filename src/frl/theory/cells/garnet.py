@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from frl.theory.problems import Array, Oracle, Problem
+from frl.theory.cells.problems import Array, Oracle, Problem
 
 
 class Garnet(Problem):

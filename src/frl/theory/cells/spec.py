@@ -1,0 +1,179 @@
+"""The settings of one cell: problem, gradient, algorithm, N, schedule, fleet, seeds.
+
+Every model is frozen and refuses unknown keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from frl.spec import Count, FleetSpec, NonNegative, Positive, RunSpec, Seed
+from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
+
+PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
+THEORY_VERSION = 3
+"""Raised whenever a change of problems, servers or clock reorders arithmetic, so that a cell's CSV is no longer
+byte-identical to older ones; what NUMERICS_VERSION is to a training run. Published cells are accepted by it."""
+TASK_STEPS = 1000
+"""Environment steps that the clock charges for a gradient: one simulated second for the fastest agent."""
+
+
+class QuadraticSpec(Settings):
+    """A quadratic with a chosen spectrum, from a point at distance 1 of the optimum."""
+
+    kind: Literal["quadratic"]
+    eigenvalues: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Of the negative Hessian."""
+
+
+class GarnetSpec(Settings):
+    """A random MDP with an entropy-regularised softmax policy."""
+
+    kind: Literal["garnet"]
+    states: Count
+    actions: Annotated[int, Field(ge=2, strict=True)]
+    branching: Count
+    """Successors of every state and action."""
+    discount: Annotated[float, Field(gt=0, lt=1)]
+    temperature: Positive
+    """Weight of the policy's entropy in every reward."""
+    seed: Seed
+    """Of transitions and rewards."""
+
+    @model_validator(mode="after")
+    def _enough_states(self) -> GarnetSpec:
+        if self.branching > self.states:
+            raise ValueError(f"branching = {self.branching}: at most the number of states, {self.states}")
+        return self
+
+
+class LQRSpec(Settings):
+    """A discounted linear-quadratic regulator with a Gaussian policy."""
+
+    kind: Literal["lqr"]
+    states: Count
+    inputs: Count
+    discount: Annotated[float, Field(gt=0, lt=1)]
+    spectral_radius: NonNegative
+    """Of the system without control; below 1 / sqrt(discount)."""
+    exploration: Positive
+    """Standard deviation of the policy."""
+    seed: Seed
+    """Of the system."""
+
+    @model_validator(mode="after")
+    def _finite_at_start(self) -> LQRSpec:
+        if self.spectral_radius * self.discount**0.5 >= 1:
+            raise ValueError(f"spectral_radius = {self.spectral_radius}: must be below 1 / sqrt(discount)")
+        return self
+
+
+ProblemSpec = Annotated[QuadraticSpec | GarnetSpec | LQRSpec, Field(discriminator="kind")]
+
+
+class GaussianSpec(Settings):
+    """The exact gradient plus isotropic Gaussian noise."""
+
+    kind: Literal["gaussian"]
+    relative: NonNegative
+    """Root of E ||noise||^2, in multiples of the gradient's norm at theta_0."""
+
+    @property
+    def label(self) -> str:
+        """In file names and tables."""
+        return f"noise{self.relative:g}"
+
+
+class SampledSpec(Settings):
+    """A policy gradient from sampled trajectories."""
+
+    kind: Literal["sampled"]
+    trajectories: Count
+    """Per gradient."""
+    horizon: Count
+    """Steps of each."""
+
+    @property
+    def label(self) -> str:
+        """In file names and tables."""
+        return f"sampled{self.trajectories}x{self.horizon}"
+
+
+GradientSpec = Annotated[GaussianSpec | SampledSpec, Field(discriminator="kind")]
+
+
+class Cell(Settings):
+    """One setting, run with all seeds of its scenario: one job, and what a RunSpec is to a training run."""
+
+    kind: Literal["theory"] = "theory"
+    panel: PanelName
+    problem: str
+    problem_spec: ProblemSpec
+    gradient: GradientSpec
+    algorithm: Literal["afedpg", "async_pg", "fedpg"]
+    n_agents: Count
+    step_size: StepSize
+    momentum: Momentum
+    schedule: Schedule
+    fleet: FleetSpec
+    updates: Count
+    """Gradients after which the cell ends: of all agents together."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+
+    @property
+    def run_id(self) -> str:
+        """What the cell is called in its scenario, and where its files are; a digest tells what the words do not."""
+        settings = self.model_dump_json(exclude={"kind", "seeds"})
+        short = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        words = f"{self.gradient.label}-n{self.n_agents}-eta{self.step_size:g}-alpha{self.momentum:g}-{short}"
+        return f"{self.panel}/{self.problem}/{self.algorithm}/{words}"
+
+    @property
+    def gradients(self) -> int:
+        """That it takes, with all seeds: what progress and plan count."""
+        return self.updates * len(self.seeds)
+
+    def to_json(self) -> str:
+        """Canonical JSON: every setting, keys sorted."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def digest(self, code_digest: str) -> str:
+        """Hex SHA-256 of the cell and of the code that runs it (:func:`frl.runs.provenance.code_digest`)."""
+        return hashlib.sha256(f"{self.to_json()}\n{code_digest}".encode()).hexdigest()
+
+    def run_spec(self, seed: int) -> RunSpec:
+        """What server, clock and the closed forms of waiting read: N, settings, fleet, tasks of 1,000 steps.
+
+        The environment that a RunSpec must name is never made.
+        """
+        return RunSpec.model_validate(
+            {
+                "environment": "Swimmer",
+                "algorithm": self.algorithm,
+                "n_agents": self.n_agents,
+                "seed": seed,
+                "steps_per_agent": TASK_STEPS * self.updates,
+                "server": {"step_size": self.step_size, "momentum": self.momentum, "schedule": self.schedule},
+                "sampling": {"lanes": 1, "segment_steps": TASK_STEPS},
+                "fleet": self.fleet,
+            }
+        )
+
+
+def identity(cell: Cell) -> dict[str, object]:
+    """The columns that say which cell a row is about."""
+    return {
+        "panel": cell.panel,
+        "problem": cell.problem,
+        "gradient": cell.gradient.label,
+        "algorithm": cell.algorithm,
+        "n_agents": cell.n_agents,
+        "schedule": cell.schedule,
+        "step_size": cell.step_size,
+        "momentum": cell.momentum,
+        "slowest": getattr(cell.fleet, "ratio", 1.0),
+    }

@@ -1,0 +1,79 @@
+"""What each panel shows, in a sentence of numbers: the titles of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from frl.theory.panels import LINEAR_AGENTS
+
+
+def finding(estimates: pd.DataFrame, panel: str) -> str:
+    """The panel's finding; empty if nothing was estimated of it.
+
+    Args:
+        estimates: the collected estimates.
+        panel: by its name in the scenario.
+    """
+    rows = estimates[(estimates["panel"] == panel) & (estimates["relation"] == "=")]
+    return _FINDINGS[panel](estimates, rows) if len(rows) else ""
+
+
+def _range(rows: pd.DataFrame, quantity: str, form: str = "{:.2f}") -> str:
+    """From the smallest to the largest estimate; empty if there is none."""
+    values = rows.loc[rows["quantity"] == quantity, "value"]
+    if values.empty:
+        return ""
+    low, high = (form.format(value) for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _rates(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    said = f"Rates: the gap falls as {_range(rows, 'rate', 'K^−{:.2f}')} with 1 to {rows['n_agents'].max()} agents"
+    ratio = _range(rows, "gap_ratio")
+    return f"{said}; the last gap is {ratio} times that of one agent" if ratio else said
+
+
+def _speedup(estimates: pd.DataFrame, rows: pd.DataFrame, name: str = "Speed-up") -> str:
+    del estimates
+    said = []
+    if exponent := _range(rows, "per_agent_exponent", "N^−{:.2f}"):
+        said.append(f"gradients per agent fall as {exponent} up to {max(LINEAR_AGENTS)} agents")
+    if knee := _range(rows, "knee", "{:.0f}"):
+        said.append(f"the knee is at {knee} agents, by step size and ε")
+    return f"{name}: {'; '.join(said) or 'one agent does not get to any ε'}"
+
+
+def _sampled(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    return _speedup(estimates, rows, "Sampled trajectories")
+
+
+def _time(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    closed = rows["quantity"].isin(["time_per_update", "time_per_round"])
+    forms = _range(rows[closed].assign(quantity="either"), "either")
+    if not forms:
+        return "Time: one of the two methods does not get to any ε"
+    slowest = rows["slowest"].max()
+    ratio = _range(rows[rows["slowest"] == slowest], "time_ratio", "{:.3g}")
+    said = f"Time: {forms} times the closed forms"
+    return f"{said}; with one agent {slowest:g} times slower FedPG takes {ratio} times as long as AFedPG"
+
+
+def _lookahead(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    gap = _range(rows, "average_gap_ratio", "{:.3g}")
+    said = f"Lookahead: without it the gap is {gap} times as large at equal settings"
+    at_best = estimates[(estimates["panel"] == "best") & (estimates["relation"] == "=")]
+    best = _range(at_best, "best_updates_ratio")
+    return f"{said}; with each at its best the gradients needed are {best} times as many" if best else said
+
+
+_FINDINGS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], str]] = {
+    "rates": _rates,
+    "speedup": _speedup,
+    "time": _time,
+    "lookahead": _lookahead,
+    "sampled": _sampled,
+}
