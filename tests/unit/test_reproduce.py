@@ -85,7 +85,7 @@ def test_what_cannot_be_made_again_is_refused(run, capsys):
     meta = json.loads(run.with_name(f"{run.stem}.meta.json").read_text())
     for other in (
         {"numerics_version": 0},
-        {"versions": {**meta["versions"], "torch": "1.0"}},
+        {"versions": {**meta["versions"], "mujoco": "1.0"}},
         {"spec": {**meta["spec"], "a_setting_of_the_past": 1}},
     ):
         edit(run, **{**meta, **other})
