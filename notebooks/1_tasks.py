@@ -16,6 +16,7 @@ base = Path("results/quick")
 
 # %%
 from frl.report import show, tasks
+from frl.report.gaits import section
 
 # %% [markdown]
 # ## Task by task
@@ -33,6 +34,9 @@ show.figure(
     "method's marker.",
     fold="Return against simulated time, every seed",
 )
+
+# %%
+section.films(base)
 
 # %% [markdown] tags=["figure-staleness"]
 # ### How old updates are

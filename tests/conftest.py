@@ -6,6 +6,7 @@ cannot. ``make test`` runs those of its tests that are also marked ``short``, an
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import os
 import shutil
@@ -20,8 +21,10 @@ class Suite:
 
     commands: tuple[str, ...] = ()
     install: str = ""
-    """How to get the commands; Debian's packages stand in tests/<suite>/apt.txt too, and .ci/run installs them."""
+    """How to get commands or library; Debian's packages stand in tests/<suite>/apt.txt too; .ci/run installs them."""
     modules: tuple[str, ...] = ()
+    library: str = ""
+    """One of the system's."""
     root: bool = False
 
     def missing(self) -> str:
@@ -29,12 +32,15 @@ class Suite:
         where = f"{os.environ.get('PATH', '')}:/usr/sbin"
         if absent := [name for name in self.commands if shutil.which(name, path=where) is None]:
             return f"no {', '.join(absent)} here: {self.install}"
+        if self.library and ctypes.util.find_library(self.library) is None:
+            return f"no lib{self.library} here: {self.install}"
         if absent := [name for name in self.modules if importlib.util.find_spec(name) is None]:
             return f"no Python module {', '.join(absent)}: make setup"
         return "needs root" if self.root and os.geteuid() != 0 else ""
 
 
 SUITES = {
+    "gaits": Suite(library="OSMesa", install="apt-get install -y --no-install-recommends libosmesa6"),
     "long": Suite(),  # wide grids and random search, of which `make test` runs a small fixed part
     "page": Suite(
         commands=("chromium",),

@@ -198,6 +198,37 @@ def _add_evaluate(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.set_defaults(command=run_commands.evaluate)
 
 
+def _add_render(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
+    command = subparsers.add_parser(
+        "render",
+        help="film a policy of a finished run as a GIF",
+        description="Film an episode of a finished run's policy as a GIF of 320 x 256 pixels, and where ffmpeg is as "
+        "an MP4 too. No display is needed: MuJoCo draws through OSMesa where that is (Debian's libosmesa6), else "
+        "matplotlib draws the robot's parts as lines. `frl report` shows the films in RESULTS/<scenario>/gaits.",
+    )
+    command.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
+    command.add_argument(
+        "--at",
+        type=int,
+        metavar="STEPS",
+        help="the policy after so many steps per agent, 0 being the first one; the run is trained again up to there, "
+        "and nothing of that is kept (default: the last policy, from the store)",
+    )
+    command.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help="how much of the episode is shown (default: 6 seconds; 24 of Swimmer, which is shown 4 times as fast)",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="the episode's, as for evaluate (default: 0)")
+    command.add_argument("--mean-action", action="store_true", help="play the policy's mean action, not a sample")
+    command.add_argument("--skeleton", action="store_true", help="draw lines also where OSMesa is")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE.gif", help="default: in RESULTS/<scenario>/gaits, named like run and steps"
+    )
+    command.set_defaults(command=run_commands.render)
+
+
 def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema = subparsers.add_parser(
         "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
@@ -217,6 +248,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     again.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     again.set_defaults(command=run_commands.reproduce)
     _add_evaluate(subparsers)
+    _add_render(subparsers)
     store = subparsers.add_parser(
         "store",
         help="pack or unpack finished runs",

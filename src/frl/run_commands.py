@@ -1,4 +1,4 @@
-"""What the ``frl`` commands about a single run do: train, reproduce, evaluate. Heavy imports happen inside."""
+"""What the ``frl`` commands about a single run do: train, reproduce, evaluate, render. Heavy imports happen inside."""
 
 from __future__ import annotations
 
@@ -107,3 +107,20 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     found = evaluate(named.read(arguments.run), arguments.episodes, arguments.seed, arguments.mean_action)
     print(json.dumps(found.facts()) if arguments.json else "\n".join(found.lines()))
+
+
+def render(arguments: argparse.Namespace) -> None:
+    from frl.report.gaits import film
+    from frl.runs import named
+    from frl.runs.gait import gait
+    from frl.runs.progress import Progress
+
+    run = named.read(arguments.run)
+    film.check(arguments.out, arguments.seconds)
+    with Progress(arguments.run.stem) as progress:
+        played = gait(run, arguments.at, arguments.seed, arguments.mean_action, progress)
+    if played.note:
+        print(f"frl: note: {played.note}", file=sys.stderr)
+    path = arguments.out or film.path_of(arguments.run, played)
+    for written in film.write(played, path, arguments.seconds, arguments.skeleton):
+        print(written)

@@ -62,6 +62,14 @@ def test_readme_is_short_and_finished():
     assert re.search(r"published\s+neither\s+code\s+nor\s+settings", first)
 
 
+def test_published_pages_and_films_are_small():
+    films, pages = (list(ROOT.glob(f"results/published/*/{name}")) for name in ("gaits/*.gif", "report.html"))
+    assert films
+    assert pages
+    assert not [path for path in films if path.stat().st_size > 300_000]
+    assert not [path for path in pages if path.stat().st_size > 3_000_000]
+
+
 def test_the_repositorys_address_is_to_be_filled_in_at_one_place():
     pages = [path for path in ROOT.rglob("*.md") if not {".venv", "site"} & set(path.relative_to(ROOT).parts)]
     found = [path for path in pages if "<address>" in path.read_text(encoding="utf-8")]

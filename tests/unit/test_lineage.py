@@ -50,6 +50,18 @@ def test_what_was_just_built_belongs(results: Path) -> None:
     assert stale(results) == set()
 
 
+def test_a_film_that_came_or_went_makes_the_report_stale(results: Path) -> None:
+    film = results / SMALL.name / "gaits/a.gif"
+    film.parent.mkdir()
+    film.write_bytes(b"film")
+    assert stale(results) == {"report"}
+    report = Lineage(SMALL, results / SMALL.name)
+    report.record("report", report._made_from("report"))
+    assert stale(results) == set()
+    film.unlink()
+    assert stale(results) == {"report"}
+
+
 AFTER_COLLECT = set(STEPS)
 RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"episodes": 10}}
 

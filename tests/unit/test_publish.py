@@ -24,19 +24,24 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     (base / "report.html").unlink()
     with pytest.raises(SpecError, match=r"report\.html is not there"):
         publish(scenario, tmp_path)
+    (base / "gaits").mkdir()
+    (base / "gaits/a.gif").write_bytes(b"film")
+    (base / "gaits/a.mp4").write_bytes(b"another form of it")
     synthetic.build(tmp_path, scenario)
     written = publish(scenario, tmp_path)
     target = tmp_path / "published" / scenario.name
     assert sorted(written) == sorted(path for path in target.rglob("*") if path.is_file())
     names = {str(path.relative_to(target)) for path in written}
     assert {"report.html", "curves.csv", "figures/sample_complexity.svg", "tables/final_return.csv"} <= names
+    assert {name for name in names if name.startswith("gaits/")} == {"gaits/a.gif"}
     assert not any("seed" in name for name in names)
     archive = target / "runs.tar.xz"
     assert Store(tmp_path / "elsewhere").import_(archive) == len(list(scenario.runs())) == 4
     before = archive.read_bytes()
-    (target / "figures/dropped.svg").write_text("of an older report")
+    for older in ("figures/dropped.svg", "gaits/dropped.gif"):
+        (target / older).write_text("of an older report")
     assert publish(scenario, tmp_path)[-1].read_bytes() == before
-    assert not (target / "figures/dropped.svg").exists()
+    assert not list(target.rglob("dropped.*"))
     shutil.rmtree(tmp_path / ".store")
     gone = run_paths(next(scenario.runs()), tmp_path, scenario.name)[0]
     content = gone.read_bytes()

@@ -10,11 +10,11 @@ from frl.runs.lineage import Lineage
 from frl.runs.paths import base_of, run_paths
 from frl.runs.store import Store, mark_published
 from frl.scenario.kinds import AnyScenario
-from frl.scenario.products import JUDGED, REPORT, archive_of, files, steps_of
+from frl.scenario.products import FILMS, JUDGED, REPORT, archive_of, files, steps_of
 
 
 def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list[Path]:
-    """Copy report, collected curves, figures and tables to ``<results>/published/<scenario>``; the files written.
+    """Copy report, curves, figures, tables and films to ``<results>/published/<scenario>``; the files written.
 
     Beside them an archive (:func:`archive_of`) packs the runs (specification, curve, checksum: some kB each), so that
     they can be taken into a store elsewhere and are never trained again (``frl store import``). The runs are marked as
@@ -39,11 +39,14 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
     lineage.require("report")
     digests = lineage.digests()
     _keep(scenario, results, digests)
-    names = [name for step in steps_of(scenario) for name in files(step, scenario) if _kept(name)]
+    films = [f"{FILMS}/{path.name}" for path in sorted((base / FILMS).glob("*.gif"))]
+    names = films + [name for step in steps_of(scenario) for name in files(step, scenario) if _kept(name)]
     written = [target / name for name in names]
     for name in names:
         write_atomically(target / name, (base / name).read_bytes())
-    kept = [path for pattern in ("verdicts.json", "figures/*", "tables/*") for path in target.glob(pattern)]
+    kept = [
+        path for pattern in ("verdicts.json", "figures/*", "tables/*", f"{FILMS}/*") for path in target.glob(pattern)
+    ]
     for old in set(kept) - set(written):  # of another report
         old.unlink()
     archive = target / archive_of(scenario)

@@ -14,7 +14,10 @@ from frl.theory.cells.spec import Cell
 from frl.training import kept
 from frl.training.evaluation import Evaluator, Point
 from frl.training.heterogeneity import variants
+from frl.training.mlp import Float32
+from frl.training.normalizer import Normalizer
 from frl.training.physics import Float
+from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Episodes
 
 EPISODES = 100
@@ -80,7 +83,7 @@ def evaluate(run: NamedRun, episodes: int | None = None, seed: int = 0, mean_act
     Raises:
         EvaluateError: if there is no such number of episodes or seed, or the run has no policy that could be played.
     """
-    spec, policy = _spec(run), _policy(run)
+    spec, policy = spec_of(run), last_policy(run)
     weights = _weights(spec)
     share = len(weights)
     episodes = -(-EPISODES // share) * share if episodes is None else episodes
@@ -100,6 +103,18 @@ def play(spec: RunSpec, policy: bytes, point: int, episodes: int, mean_action: b
     Raises:
         EvaluateError: if `policy` is no kept policy of `spec`.
     """
+    shape, theta, normalizer = unpacked(spec, policy)
+    counted = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"episodes": episodes})})
+    with threadpool_limits(1):
+        return _Player(counted, shape).play(Point(point, theta, normalizer, mean_action))
+
+
+def unpacked(spec: RunSpec, policy: bytes) -> tuple[GaussianPolicy, Float32, Normalizer]:
+    """A kept policy of `spec`: its shape, parameters and normaliser.
+
+    Raises:
+        EvaluateError: if `policy` is no kept policy of `spec`.
+    """
     try:
         theta, normalizer = kept.from_bytes(policy)
     except ValueError as error:
@@ -107,9 +122,7 @@ def play(spec: RunSpec, policy: bytes, point: int, episodes: int, mean_action: b
     shape = kept.make_policy(spec)
     if theta.shape != (shape.size,):
         raise EvaluateError(f"a kept policy of {theta.size} parameters, but the run's have {shape.size}")
-    counted = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"episodes": episodes})})
-    with threadpool_limits(1):
-        return _Player(counted, shape).play(Point(point, theta, normalizer, mean_action))
+    return shape, theta, normalizer
 
 
 class _Player(Evaluator):
@@ -120,7 +133,12 @@ class _Player(Evaluator):
         return self._play([(point, not point.mean_action)])[0]
 
 
-def _spec(run: NamedRun) -> RunSpec:
+def spec_of(run: NamedRun) -> RunSpec:
+    """What was run.
+
+    Raises:
+        EvaluateError: if this version does not have its settings, or it is a cell of the theory lab.
+    """
     if (spec := run.spec) is None:
         raise EvaluateError(f"{run.path}: made with settings that this version does not have")
     if isinstance(spec, Cell):
@@ -128,7 +146,12 @@ def _spec(run: NamedRun) -> RunSpec:
     return spec
 
 
-def _policy(run: NamedRun) -> bytes:
+def last_policy(run: NamedRun) -> bytes:
+    """The run's last policy, from the store.
+
+    Raises:
+        EvaluateError: if it has none, or it is not kept.
+    """
     if run.meta.get("status") == "diverged":
         raise EvaluateError(f"{run.path}: the run diverged, so it has no policy to play")
     if run.store is None:

@@ -21,7 +21,7 @@ from frl.runs.provenance import analysis_digest, digest_of
 from frl.runs.store import Meta, key_of_published
 from frl.runs.validity import objection
 from frl.scenario.kinds import AnyScenario
-from frl.scenario.products import NOTEBOOKS, files, record, steps_of
+from frl.scenario.products import FILMS, NOTEBOOKS, files, record, steps_of
 from frl.scenario.theory import TheoryScenario
 
 Record = dict[str, Any]
@@ -174,6 +174,8 @@ class Lineage:
         found: Record = {"code": self._code(step), "scenario": digest_of([scenario]), "inputs": inputs}
         if step == "report" and self.notebooks is not None:
             found["notebooks"] = {path.name: _sha256(path) for path in sorted(self.notebooks.glob(NOTEBOOKS))}
+        if step == "report":
+            found["films"] = {path.name: _sha256(path) for path in sorted((self.base / FILMS).glob("*.gif"))}
         if step == "report" and self.code is not None:
             found["code cells"] = self.code
         return found

@@ -47,6 +47,12 @@ def results_of(table: Path) -> Path | None:
     return None
 
 
+def scenario_folder(table: Path) -> Path | None:
+    """``<results>/<scenario>`` of a run's CSV; None if it does not lie where :func:`run_paths` puts it."""
+    results = results_of(table)
+    return None if results is None else results / table.resolve().parents[RUN_ID.count("/") + 1].name
+
+
 def progress_path(spec: AnyRun, results: Path, scenario: str) -> Path:
     """What says how far a run is (:mod:`frl.runs.progress`)."""
     return results / scenario / "progress" / f"{spec.run_id}.json"

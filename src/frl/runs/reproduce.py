@@ -50,9 +50,7 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
             differs in nothing else promises the same bytes: that is what is tried.
     """
     table, meta, spec = run.table, run.meta, run.spec
-    libraries = CELL_LIBRARIES if isinstance(spec, Cell) else LIBRARIES
-    made = [f"{name} {meta['versions'].get(name, '').split('+')[0]}" for name in libraries]
-    if spec is None or meta["numerics_version"] != numerics_version(spec) or made != library_versions(libraries):
+    if spec is None or not made_here(run):
         commit = (meta.get("git") or {}).get("commit")
         raise ReproduceError(
             f"{run.path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
@@ -74,6 +72,15 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
     return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")
+
+
+def made_here(run: NamedRun) -> bool:
+    """Whether the run was made by the numerics and libraries that there are here."""
+    if (spec := run.spec) is None:
+        return False
+    libraries = CELL_LIBRARIES if isinstance(spec, Cell) else LIBRARIES
+    made = [f"{name} {run.meta['versions'].get(name, '').split('+')[0]}" for name in libraries]
+    return bool(run.meta["numerics_version"] == numerics_version(spec) and made == library_versions(libraries))
 
 
 def first_difference(before: bytes, after: bytes, columns: tuple[str, ...] | None = None) -> str:

@@ -30,6 +30,8 @@ THEORY_COLLECTED = (CELLS, ESTIMATES, CURVES, MISSING)
 JUDGED, REPORT = "verdicts.json", "report.html"
 ARCHIVE = "runs.tar.xz"
 """The runs of a published scenario, beside what was built from them."""
+FILMS = "gaits"
+"""Folder of the films that `frl render` makes; no step does, and the report shows those that are there."""
 FIGURE_SUFFIXES = (".svg", ".pdf", ".png", "-narrow.svg", "-narrow.pdf", "-narrow.png", ".csv")
 """Of a figure's files: two columns wide, one column wide, and its numbers."""
 TABLE_KINDS = ("html", "csv", "md")
