@@ -66,7 +66,7 @@ show.frame(settings.settings(scenario)[0])
 show.frame(settings.digests(read_runs(base)))
 
 # %%
-show.summary(scenario, base)
+show.verdicts(scenario, base)
 
 # %%
 show.figure(scenario, base, "sample_complexity", "Return")
