@@ -151,7 +151,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             )
         if name == "best":
             command.add_argument("--csv", action="store_true", help="print every row as CSV instead")
-            command.add_argument("--horizons", action="store_true", help="print the horizons by the rule as well")
+            command.add_argument("--rules", action="store_true", help="print horizons and thresholds by the rules too")
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(

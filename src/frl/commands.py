@@ -174,11 +174,13 @@ def best(arguments: argparse.Namespace) -> None:
         raise SpecError(f"scenario {scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
     of = _lineage(arguments, scenario)
     of.require("collect")
-    table = choice.choices(scenario, read_curves(of.base))
+    curves = read_curves(of.base)
+    table = choice.choices(scenario, curves)
     if arguments.csv:
         print(table.to_csv(index=False, lineterminator="\n"), end="")
     else:
-        print("\n".join([*choice.lines(table), *(["", *choice.horizons(table)] if arguments.horizons else [])]))
+        rules = ["", *choice.horizons(table), "", *choice.heights(choice.thresholds(scenario, curves))]
+        print("\n".join([*choice.lines(table), *(rules if arguments.rules else [])]))
     for told in choice.warnings(scenario, table):
         print(f"frl: warning: {told}", file=sys.stderr)
 
