@@ -228,8 +228,8 @@ def _highest(runs: list[Run]) -> float | None:
 def heights(found: dict[str, float | None]) -> list[str]:
     """The thresholds by the rule, a line each."""
     told = [
-        f"Thresholds by the rule, the highest multiple of {STEP} that {MOST:.0%} of AFedPG's runs get to, each N at its "
-        "value of the highest last returns:"
+        f"Thresholds by the rule, the highest multiple of {STEP} that {MOST:.0%} of AFedPG's runs get to, each N at "
+        "its value of the highest last returns:"
     ]
     return told + [f"{'none' if level is None else f'{level:.0f}':>12}  {where}" for where, level in found.items()]
 
