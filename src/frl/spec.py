@@ -200,6 +200,21 @@ class LinkSpec(Settings):
 
 
 # --------------------------------------------------------------------------------------------------
+# Real time
+
+
+class EngineSpec(Settings):
+    """Who carries tasks and answers by the wall clock; a run without it is simulated."""
+
+    kind: Literal["processes", "ray"]
+    """processes: every agent a process of this machine; ray: every agent an actor of Ray, on one machine or many."""
+    paced: Flag = True
+    """An agent takes at least the time that fleet and link say, and sleeps the rest; false: it is as fast as it can."""
+    timeout_s: Positive = 600.0
+    """An agent that has not answered a task after so many seconds is taken for dead and started again."""
+
+
+# --------------------------------------------------------------------------------------------------
 # Run
 
 
@@ -249,6 +264,8 @@ class RunSpec(Settings):
     fleet: FleetSpec = StragglerFleet()
     link: LinkSpec = LinkSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
+    engine: EngineSpec | None = None
+    """Who carries tasks and answers by the wall clock; empty: the run is simulated."""
 
     @model_validator(mode="before")
     @classmethod

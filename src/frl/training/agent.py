@@ -87,10 +87,17 @@ class Agents:
             works.update((work.update.agent, work) for work in self.advance())
         return [works[task.agent] for task in tasks]
 
-    def resume(self, sampler: dict[str, Any], tasks: dict[int, Task]) -> None:
-        """Back to a saved moment of the sampler, with the tasks that were under way."""
-        self.tasks = tasks
-        self.sampler.restore(sampler, [self._play(task) for task in tasks.values()])
+    def save(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs to continue bit for bit."""
+        each = [agent.save() for agent in self.each.values()]
+        return {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Back to a saved moment, with the tasks that were under way."""
+        for agent, own in zip(self.each.values(), saved["agents"], strict=True):
+            agent.restore(own)
+        self.tasks = saved["tasks"]
+        self.sampler.restore(saved["sampler"], [self._play(task) for task in self.tasks.values()])
 
     def _play(self, task: Task) -> Play:
         """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
@@ -118,6 +125,18 @@ class Agent:
         self.codec: Codec | None = None
         self.codec_memory: dict[str, Array] = {}
         self.adversary: Adversary | None = None
+
+    def save(self) -> dict[str, Any]:
+        """All attributes but those that the specification gives."""
+        given = ("spec", "index", "policy", "reward_scale", "codec", "adversary")
+        own = {name: value for name, value in vars(self).items() if name not in given}
+        return own | {"critic": None if self.critic is None else vars(self.critic)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Back to a saved moment."""
+        if self.critic is not None:
+            vars(self.critic).update(saved["critic"])
+        vars(self).update({name: value for name, value in saved.items() if name != "critic"})
 
     def normalizer(self, task: Task) -> Normalizer:
         """The snapshot with which it samples and learns."""
