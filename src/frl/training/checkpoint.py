@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from frl.training.agent import Work
 from frl.training.evaluation import Point
 from frl.training.loop import Training
 from frl.training.normalizer import Normalizer
 from frl.training.servers.base import Task, Update
+from frl.training.work import Work
 
 FORMAT = 2
 Facts = dict[str, Any]
@@ -69,6 +69,8 @@ def restore(training: Training, state: State) -> None:
     training._works = state["works"]
     vars(training.server).update(state["server"])
     vars(training.server.shared).update(state["shared"])
+    if training.downlink is not None:
+        vars(training.downlink).update(state["downlink"])
     vars(training.clock).update(state["clock"])
     vars(training.recorder).update(state["recorder"])
     for agent, saved in zip(training.agents.each.values(), state["agents"], strict=True):
@@ -102,11 +104,12 @@ def _state(training: Training) -> dict[str, Any]:
         "clock": {name: clock[name] for name in ("now", "_queue", "_open", "_sent", "_streams")},
         "recorder": _own(training.recorder, "identity"),
         "agents": [
-            _own(agent, "spec", "index", "policy", "reward_scale", "codec", "adversary")
+            _own(agent, "spec", "index", "policy", "reward_scale", "codec", "downlink", "adversary")
             | {"critic": None if agent.critic is None else vars(agent.critic)}
             for agent in training.agents.each.values()
         ],
         "sampler": training.agents.sampler.save(),
+        "downlink": None if training.downlink is None else _own(training.downlink, "method", "draws"),
         "evaluator": training.evaluator.env_steps,
     }
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,14 +15,16 @@ import numpy as np
 from frl.spec import SERVERS, RunSpec
 from frl.training import kept
 from frl.training import normalizer as observations
-from frl.training.agent import Agents, Work
+from frl.training.agent import Agents
 from frl.training.clock import Clock
+from frl.training.codecs.wire import Downlink, Uplink, compression
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
+from frl.training.work import Work
 
 EVALUATE_EVERY_S = 30.0
 """Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""
@@ -101,9 +104,21 @@ class Training:
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
         self.codec: Codec | None = None
+        self.downlink: Downlink | None = None
+        self._connect()
         self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
+
+    def _connect(self) -> None:
+        """Give the codecs of the spec to both sides."""
+        spec, shapes = self.spec, [*self.policy.mlp.shapes, (self.policy.action_size,)]
+        if spec.codec is not None:
+            self.codec = Uplink(compression(spec.codec, shapes), partial(spec.stream, "uplink"))
+        if spec.downlink is not None:
+            self.downlink = Downlink(compression(spec.downlink, shapes), partial(spec.stream, "downlink"))
+        for agent in self.agents.each.values():
+            agent.codec, agent.downlink = self.codec, self.downlink
 
     def begin(self) -> None:
         """Evaluate theta_0 and send the first tasks."""
@@ -176,9 +191,10 @@ class Training:
 
     def _dispatch(self, tasks: list[Task]) -> None:
         for task in tasks:
-            self.recorder.sent(task.nbytes)
-            self.clock.dispatch(task.agent, task.nbytes)
-            self.agents.begin(task)
+            sent = task if self.downlink is None else self.downlink.encode(task)
+            self.recorder.sent(sent.nbytes)
+            self.clock.dispatch(sent.agent, sent.nbytes)
+            self.agents.begin(sent)
 
     def _next(self) -> Work:
         """The answer that arrives next. Agents are kept busy until it is certain which: no bit depends on how long."""
