@@ -17,12 +17,17 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from frl.errors import explain
+from frl.training.codecs.local import LocalSpec
+from frl.training.codecs.wire import CodecSpec
 from frl.training.servers.a3c import A3C
+from frl.training.servers.afednpg import AFedNPG
 from frl.training.servers.afedpg import AFedPG
 from frl.training.servers.async_pg import AsyncPG
 from frl.training.servers.base import Server, ServerSettings, Settings
+from frl.training.servers.fednpg import FedNPG
 from frl.training.servers.fedpg import FedPG
 from frl.training.servers.lapg import LAPG
+from frl.training.servers.lazy_afedpg import LazyAFedPG
 from frl.training.servers.random_skip import RandomSkip
 
 # One line an algorithm: its name in configs, paths and figures, and its server.
@@ -33,7 +38,17 @@ SERVERS: dict[str, type[Server]] = {
     "a3c": A3C,
     "lapg": LAPG,
     "random_skip": RandomSkip,
+    "lazy_afedpg": LazyAFedPG,
+    "afednpg": AFedNPG,
+    "fednpg": FedNPG,
 }
+
+
+def gradients_uploaded() -> list[str]:
+    """The algorithms whose agents upload their gradient itself."""
+    own = {name: [c for c in server.__mro__ if c is not Server] for name, server in SERVERS.items()}
+    return [name for name, classes in own.items() if not any("agent_gradient" in vars(c) for c in classes)]
+
 
 EnvironmentName = Literal["Swimmer", "Hopper", "Walker2d", "Humanoid", "HalfCheetah", "Ant"]
 ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
@@ -263,6 +278,12 @@ class RunSpec(Settings):
     heterogeneity: HeterogeneitySpec = HeterogeneitySpec()
     fleet: FleetSpec = StragglerFleet()
     link: LinkSpec = LinkSpec()
+    codec: CodecSpec | None = None
+    """Compression of the gradients that agents upload; empty: none."""
+    downlink: CodecSpec | None = None
+    """Compression of the parameters that the server sends, as differences; empty: none."""
+    local: LocalSpec | None = None
+    """Local steps between two uploads; empty: none."""
     evaluation: EvaluationSpec = EvaluationSpec()
     engine: EngineSpec | None = None
     """Who carries tasks and answers by the wall clock; empty: the run is simulated."""
@@ -295,6 +316,8 @@ class RunSpec(Settings):
             )
         if self.estimator.standardize and self.steps_per_upload < 2:
             raise ValueError("estimator.standardize leaves nothing of a task of one step; set it to false")
+        if self.local is not None and self.algorithm not in (same := gradients_uploaded()):
+            raise ValueError(f"local: an agent of {self.algorithm} uploads no mean of gradients; {', '.join(same)} do")
         independent = self.sampling.trajectories or self.sampling.lanes
         if getattr(self.server, "variance_multiplier", 0) and independent < 2:
             raise ValueError("server.variance_multiplier needs sampling.lanes (or trajectories) of at least 2")
@@ -337,10 +360,10 @@ class RunSpec(Settings):
     @property
     def steps_per_upload(self) -> int:
         """Environment steps of one task (at most, with whole episodes)."""
-        sampling = self.sampling
+        sampling, steps = self.sampling, 1 if self.local is None else self.local.steps
         if sampling.trajectories is not None:
-            return sampling.trajectories * 1000
-        return sampling.lanes * sampling.segment_steps
+            return steps * sampling.trajectories * 1000
+        return steps * sampling.lanes * sampling.segment_steps
 
     def evaluation_grid(self) -> Iterator[int]:
         """Environment steps of all agents together at which the policy is evaluated, without end.

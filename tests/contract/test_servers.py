@@ -24,7 +24,7 @@ def answer(task, seed=0, **fields):
 def sample(gradient, task=None, n_agents=1, seed=0):
     """What an agent that computed `gradient` hands to its side of the method."""
     task = task if task is not None else Task(0, 0, np.zeros_like(gradient))
-    return Sample(task, gradient, lambda: 0.0, np.random.default_rng(seed), n_agents)
+    return Sample(task, gradient, lambda: 0.0, np.random.default_rng(seed), n_agents, lambda vector: 2 * vector)
 
 
 def play(server, updates, order=None, seed=0):
@@ -38,6 +38,7 @@ def play(server, updates, order=None, seed=0):
 
 
 WAITS = {"afedpg": False, "fedpg": True, "async_pg": False, "a3c": False, "lapg": True, "random_skip": True}
+WAITS |= {"lazy_afedpg": False, "afednpg": False, "fednpg": True}
 
 
 def waits(name):

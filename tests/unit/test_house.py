@@ -25,6 +25,7 @@ FLOORS = (
     "frl.theory.cells",
     "frl.training",
     "frl.spec",
+    "frl.training.codecs",
     "frl.training.servers",
     "frl.errors",
     "frl.data",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,23 +15,14 @@ from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
 from frl.training.episodes import WholeEpisodes
 from frl.training.estimators import estimate, step_weights
 from frl.training.heterogeneity import variants
+from frl.training.links import downlink, uplink
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
 from frl.training.segments import Segments
-from frl.training.servers.base import Adversary, Array, Codec, Payload, Sample, Task, Update
-
-
-@dataclass(frozen=True)
-class Work:
-    """An update, and what the simulation (not the server) measures about how it came to be."""
-
-    update: Update
-    env_steps: int
-    returns: list[float]
-    sums: observations.Sums
-    """The agent's own normaliser after the task, where it is local."""
+from frl.training.servers.base import Adversary, Array, Codec, CodedTask, Payload, Sample, Task, Update, uploaded
+from frl.training.work import Work, together
 
 
 class Agents:
@@ -61,8 +52,11 @@ class Agents:
         else:
             self.sampler = WholeEpisodes(env, len(chosen), policy)
 
-    def begin(self, task: Task) -> None:
+    def begin(self, sent: Task | CodedTask) -> None:
         """The task's agent, which must be idle, begins."""
+        self._begin(self.each[sent.agent].received(sent))
+
+    def _begin(self, task: Task) -> None:
         self.tasks[task.agent] = task
         self.sampler.begin(self._play(task))
 
@@ -70,13 +64,20 @@ class Agents:
         """Go on with all tasks under way; the answers that are ready with it."""
         works = []
         for group, batch in self.sampler.advance():
-            index = self._index[group]
-            works.append(self.each[index].learn(self.tasks.pop(index), batch))
+            agent = self.each[self._index[group]]
+            task = self.tasks.pop(agent.index)
+            work = agent.learn(task, batch)
+            following = agent.following(task, work)
+            if following is not None:
+                self._begin(following)
+            else:
+                works.append(agent.answer(task, work))
         return works
 
     def at_least(self, agent: int) -> int:
         """Environment steps that the answer to the task under way will have, or fewer."""
-        return self.sampler.at_least(self._group[agent])
+        done = sum(step.env_steps for step in self.each[agent].steps)
+        return done + self.sampler.at_least(self._group[agent])
 
     def work(self, tasks: Sequence[Task]) -> list[Work]:
         """The answers to tasks of idle agents, in their order."""
@@ -122,13 +123,16 @@ class Agent:
         self.memory: dict[str, Array] = {}
         self.reward_scale = variants(spec)[index].reward_scale
         self.sums = observations.empty_sums(size)  # used where the normaliser is local
-        self.codec: Codec | None = None
+        self.codec: Codec | None = uplink(spec, policy)
         self.codec_memory: dict[str, Array] = {}
+        self.downlink = downlink(spec, policy)
+        self.held: dict[str, Array] = {}  # the downlink's memory
+        self.steps: list[Work] = []  # local steps of the task under way
         self.adversary: Adversary | None = None
 
     def save(self) -> dict[str, Any]:
         """All attributes but those that the specification gives."""
-        given = ("spec", "index", "policy", "reward_scale", "codec", "adversary")
+        given = ("spec", "index", "policy", "reward_scale", "codec", "downlink", "adversary")
         own = {name: value for name, value in vars(self).items() if name not in given}
         return own | {"critic": None if self.critic is None else vars(self.critic)}
 
@@ -137,6 +141,14 @@ class Agent:
         if self.critic is not None:
             vars(self.critic).update(saved["critic"])
         vars(self).update({name: value for name, value in saved.items() if name != "critic"})
+
+    def received(self, sent: Task | CodedTask) -> Task:
+        """The task that was sent, decoded if it has to be."""
+        if self.downlink is not None:
+            return self.downlink.decode(sent, self.held)
+        if isinstance(sent, CodedTask):
+            raise ValueError(f"agent {self.index} has no codec for the task that it was sent")
+        return sent
 
     def normalizer(self, task: Task) -> Normalizer:
         """The snapshot with which it samples and learns."""
@@ -167,16 +179,30 @@ class Agent:
         )
         if self.critic is not None:
             self.critic.fit(observation, batch.elapsed_TB.reshape(-1)[rows], target.reshape(-1)[rows])
-        payload = Payload(
-            gradient=SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server),
-            normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
-        )
+        sent = SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server)
+        sums = self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows))
+        return Work(Update(task.agent, task.step, sent, sums), batch.env_steps, batch.returns, self.sums)
+
+    def following(self, task: Task, work: Work) -> Task | None:
+        """The task at the next point, where local steps are still to be made after this work; else None."""
+        if self.spec.local is None:
+            return None
+        self.steps.append(work)
+        if len(self.steps) == self.spec.local.steps:
+            return None
+        return replace(task, parameters=task.parameters + self.spec.local.step_size * uploaded(work.update))
+
+    def answer(self, task: Task, work: Work) -> Work:
+        """What is sent for the work, local steps before it included."""
+        if self.spec.local is not None:
+            work, self.steps = together(self.steps), []
+        payload = Payload(work.update.gradient, work.update.normalizer)
         if self.adversary is not None:
             payload = self.adversary.answer(task, payload)
         update = Update(task.agent, task.step, payload.gradient, payload.normalizer)
         if self.codec is not None:
             update = self.codec.encode(update, self.codec_memory)
-        return Work(update, batch.env_steps, batch.returns, self.sums)
+        return replace(work, update=update)
 
     def _sums(self, task: Task) -> observations.Sums | None:
         return task.normalizer if self.spec.normalizer.mode == "federated" else self.sums

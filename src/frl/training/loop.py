@@ -15,14 +15,16 @@ import numpy as np
 from frl.spec import SERVERS, RunSpec
 from frl.training import kept
 from frl.training import normalizer as observations
-from frl.training.agent import Agents, Work
+from frl.training.agent import Agents
 from frl.training.clock import Clock
 from frl.training.evaluation import Evaluator, Point
+from frl.training.links import downlink, uplink
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
-from frl.training.servers.base import Codec, SharedState, Task, Update
+from frl.training.servers.base import Codec, CodedTask, SharedState, Task, Update
+from frl.training.work import Work
 
 EVALUATE_EVERY_S = 30.0
 """Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""
@@ -112,9 +114,16 @@ class ServerSide(ABC):
         env = self.evaluator.sampler.env
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
-        self.codec: Codec | None = None
+        self.codec: Codec | None = uplink(spec, self.policy)
+        self.downlink = downlink(spec, self.policy)
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
+
+    def _sent(self, task: Task) -> Task | CodedTask:
+        """What travels for a task, counted."""
+        sent = task if self.downlink is None else self.downlink.encode(task)
+        self.recorder.sent(sent.nbytes)
+        return sent
 
     @property
     @abstractmethod
@@ -264,9 +273,9 @@ class Training(ServerSide):
 
     def _dispatch(self, tasks: list[Task]) -> None:
         for task in tasks:
-            self.recorder.sent(task.nbytes)
-            self.clock.dispatch(task.agent, task.nbytes)
-            self.agents.begin(task)
+            sent = self._sent(task)
+            self.clock.dispatch(sent.agent, sent.nbytes)
+            self.agents.begin(sent)
 
     def _next(self) -> Work:
         """The answer that arrives next. Agents are kept busy until it is certain which: no bit depends on how long."""

@@ -72,6 +72,17 @@ class Task(Message):
 
 
 @dataclass(frozen=True)
+class CodedTask(Message):
+    """A task on its way to an agent that holds an earlier point: how to move it, in place of the parameters."""
+
+    agent: int
+    step: int
+    coded: tuple[Array, ...]
+    """What a codec made of theta~ less the point that the agent holds, each array in the dtype that travels."""
+    normalizer: Array | None = None
+
+
+@dataclass(frozen=True)
 class Update(Message):
     """Agent to server: all that may leave an agent. No observation, action, reward or trajectory is among it."""
 
