@@ -75,6 +75,8 @@ def restore(training: Training, state: State) -> None:
         if agent.critic is not None:
             vars(agent.critic).update(saved["critic"])
         vars(agent).update({name: value for name, value in saved.items() if name != "critic"})
+    if training.adversary is not None:
+        vars(training.adversary).update(state["adversary"])
     training.agents.resume(state["sampler"], state["tasks"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
@@ -106,6 +108,7 @@ def _state(training: Training) -> dict[str, Any]:
             | {"critic": None if agent.critic is None else vars(agent.critic)}
             for agent in training.agents.each.values()
         ],
+        "adversary": None if training.adversary is None else vars(training.adversary),
         "sampler": training.agents.sampler.save(),
         "evaluator": training.evaluator.env_steps,
     }

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
-from frl.training import kept
+from frl.training import adversaries, kept
 from frl.training import normalizer as observations
 from frl.training.agent import Agents, Work
 from frl.training.clock import Clock
@@ -101,6 +101,9 @@ class Training:
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
         self.codec: Codec | None = None
+        self.adversary = adversaries.make(spec)
+        for index, agent in self.agents.each.items():
+            agent.adversary = self.adversary if adversaries.malicious(spec, index) else None
         self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
