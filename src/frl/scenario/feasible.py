@@ -27,7 +27,7 @@ SIZES = {
 """Numbers of observations (of the version that has more) and of actions."""
 NEVER_END = ("Swimmer", "HalfCheetah")
 """Environments whose episodes all last their 1,000 steps."""
-SYNCHRONOUS = frozenset({"fedpg", "fednpg", "lapg", "random_skip"})
+SYNCHRONOUS = frozenset({"fedpg", "fednpg", "robust_fedpg", "lapg", "random_skip"})
 """Algorithms whose server steps once all N agents have answered."""
 
 MAX_SECONDS = 1e15

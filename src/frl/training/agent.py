@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
+from frl.training import adversaries
 from frl.training import normalizer as observations
 from frl.training.critic import Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
@@ -42,6 +43,9 @@ class Agents:
     def __init__(self, spec: RunSpec, policy: GaussianPolicy, only: Sequence[int] | None = None):
         chosen = range(spec.n_agents) if only is None else only
         self.each = {index: Agent(spec, index, policy) for index in chosen}
+        self.adversary = adversaries.make(spec)
+        for index, agent in self.each.items():
+            agent.adversary = self.adversary if adversaries.malicious(spec, index) else None
         self.tasks: dict[int, Task] = {}
         self._group = {index: group for group, index in enumerate(chosen)}
         self._index = list(chosen)
@@ -91,12 +95,15 @@ class Agents:
     def save(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to continue bit for bit."""
         each = [agent.save() for agent in self.each.values()]
-        return {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
+        saved = {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
+        return saved | {"adversary": None if self.adversary is None else vars(self.adversary)}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Back to a saved moment, with the tasks that were under way."""
         for agent, own in zip(self.each.values(), saved["agents"], strict=True):
             agent.restore(own)
+        if self.adversary is not None:
+            vars(self.adversary).update(saved["adversary"])
         self.tasks = saved["tasks"]
         self.sampler.restore(saved["sampler"], [self._play(task) for task in self.tasks.values()])
 
