@@ -74,14 +74,18 @@ def plan(arguments: argparse.Namespace) -> None:
 
 
 def watch(arguments: argparse.Namespace) -> None:
-    from frl.runs.live import Live
+    from frl.runs.validity import state
+    from frl.runs.watch import Watch
 
     scenario = _scenario(arguments)
-    live = Live(scenario.runs(), arguments.results, scenario.name)
+    specs, name = list(scenario.runs()), scenario.name
+    finished = ("finished", "diverged", "stored")
+    done = {spec.run_id for spec in specs if state(spec, arguments.results, name) in finished}
+    watch = Watch(specs, arguments.results, name, done)
     if arguments.once:
-        print("\n".join(live.lines()))
+        print("\n".join(watch.lines()))
     else:
-        live.watch()
+        watch.show()
 
 
 def _lineage(arguments: argparse.Namespace, scenario: AnyScenario, **report: Any) -> Lineage:
