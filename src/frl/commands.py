@@ -77,11 +77,10 @@ def watch(arguments: argparse.Namespace) -> None:
     from frl.runs.validity import state
     from frl.runs.watch import Watch
 
-    scenario = _scenario(arguments)
-    specs, name = list(scenario.runs()), scenario.name
+    scenario, results = _scenario(arguments), arguments.results
     finished = ("finished", "diverged", "stored")
-    done = {spec.run_id for spec in specs if state(spec, arguments.results, name) in finished}
-    watch = Watch(specs, arguments.results, name, done)
+    done = {spec.run_id for spec in scenario.runs() if state(spec, results, scenario.name) in finished}
+    watch = Watch(scenario.runs(), results, scenario.name, done)
     if arguments.once:
         print("\n".join(watch.lines()))
     else:
