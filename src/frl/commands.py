@@ -214,6 +214,16 @@ def trials(arguments: argparse.Namespace) -> None:
         print(line)
 
 
+def export(arguments: argparse.Namespace) -> None:
+    from frl.analysis.load import read_curves
+    from frl.report.export import FORMATS
+
+    of = _lineage(arguments, _training(arguments))
+    of.require("collect")
+    for path in FORMATS[arguments.format](read_curves(of.base), arguments.out or of.base / "export" / arguments.format):
+        print(path)
+
+
 def publish(arguments: argparse.Namespace) -> None:
     from frl.report.publish import publish
 
