@@ -134,6 +134,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             commands.trials,
             "rank the settings that a tuning scenario tried by mean return over time",
         ),
+        "export": (commands.export, "write the collected runs as TensorBoard's event files or as rliable's scores"),
     }
     for name, (function, text) in analysis.items():
         command = _add_scenario_command(subparsers, name, function, text)
@@ -149,6 +150,9 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
                 metavar="FILE.csv",
                 help="put one row a run into FILE.csv, as a scenario's key `trials` names, and rank all its rows",
             )
+        if name == "export":
+            command.add_argument("--format", choices=("tensorboard", "rliable"), required=True)
+            command.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/<scenario>/export/<format>")
         if name == "best":
             command.add_argument("--csv", action="store_true", help="print every row as CSV instead")
             command.add_argument("--rules", action="store_true", help="print horizons and thresholds by the rules too")
