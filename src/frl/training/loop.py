@@ -81,6 +81,11 @@ def train(
         if progress is not None and (run.finished or time.monotonic() - shown > 0.5):
             shown = time.monotonic()
             progress(run.progress())
+    return result_of(run)
+
+
+def result_of(run: ServerSide) -> Result:
+    """What is left of a run at its end."""
     facts = {
         "env_steps_total": run.recorder.env_steps_total,
         "env_steps_agents": run.recorder.env_steps.tolist(),
