@@ -54,6 +54,7 @@ def execute(
         if keeper is not None:
             keeper.keep(run)
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack, threadpool_limits(1):
         file = stack.enter_context(path.open("w+", encoding="utf-8"))
         start = stack.enter_context(connect(spec))

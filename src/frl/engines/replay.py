@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from threadpoolctl import threadpool_limits
 
 from frl.engines.trace import Arrival, TraceError
@@ -52,9 +53,7 @@ class Replay(Training):
         return work
 
 
-def replay(
-    spec: RunSpec, arrivals: Sequence[Arrival], progress: Progress | None = None
-) -> tuple[bytes, Result]:
+def replay(spec: RunSpec, arrivals: Sequence[Arrival], progress: Progress | None = None) -> tuple[bytes, Result]:
     """The run of a trace, or as much of it as the trace holds.
 
     Args:

@@ -21,7 +21,7 @@ from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
-from frl.training.recorder import Recorder
+from frl.training.recorder import WALL, Recorder
 from frl.training.servers.base import Codec, SharedState, Task, Update
 
 EVALUATE_EVERY_S = 30.0
@@ -225,7 +225,7 @@ class ServerSide(ABC):
             status=self.status,
         )
         if self.spec.engine is not None:
-            row["wall_time_s"] = self.now
+            row[WALL] = self.now
         if self.status == "ok":
             self.server.parameters.flags.writeable = False  # the point may wait
             mean_action = self.finished or point % self.spec.evaluation.mean_action_every == 0
