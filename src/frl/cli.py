@@ -260,9 +260,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "lies beside the trace, compare: all columns are the same, byte for byte, on a processor with the same vector "
         "instructions. Exit code 1 if they differ. The trace of a run that was killed gives its beginning.",
     )
-    replay.add_argument(
-        "trace", type=Path, metavar="TRACE", help=EXAMPLE.replace("quick", "quick-processes").replace(".csv", ".trace")
-    )
+    replay.add_argument("trace", type=Path, metavar="TRACE", help="as `frl train --engine` leaves it beside the CSV")
     replay.add_argument("--out", type=Path, metavar="FILE.csv", help="default: beside the trace, named .replay.csv")
     replay.set_defaults(command=run_commands.replay)
     _add_evaluate(subparsers)

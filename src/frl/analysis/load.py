@@ -33,8 +33,8 @@ CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:]
 
 _TEXT = ("environment", "env_version", "algorithm", "method", "staleness_counts", "uploaded", "status")
 _WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
-DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in CURVES_COLUMNS} | {
-    WALL: "float64"
+DTYPES: dict[str, str] = {
+    c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in (*CURVES_COLUMNS, WALL)
 }
 
 MISSING_COLUMNS = ("environment", "algorithm", "method", "n_agents", "seed", "run_id", "reason")

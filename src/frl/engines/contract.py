@@ -39,14 +39,14 @@ def check(answer: Any, task: Task, spec: RunSpec) -> Work:
     if not all(type(value) is float and math.isfinite(value) for value in work.returns):
         raise Refused("it states a return that is no finite number")
     size = None if task.normalizer is None else task.normalizer.shape
-    expected = {
+    expected: dict[str, tuple[Any, Any, tuple[int, ...] | None]] = {
         "gradient": (update.gradient, task.parameters.dtype, task.parameters.shape),
         "normalizer": (update.normalizer, np.float64, size if size is not None else ()),
         "sums": (work.sums, np.float64, None),
     }
     for name, (array, dtype, shape) in expected.items():
         if array is not None and not _is(array, dtype, shape):
-            raise Refused(f"its {name} is {_told(array)}, expected {np.dtype(dtype).name} of shape {shape}")
+            raise Refused(f"its {name} is {_told(array)}, expected {np.dtype(dtype)} of shape {shape}")
     arrays = [array for array, _, _ in expected.values()] + list(update.coded or ())
     for array in arrays:
         if array is not None and not np.isfinite(array).all():

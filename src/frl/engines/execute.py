@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ from frl.training.execute import csv_bytes
 from frl.training.loop import Keeper, Progress, Result, ServerSide
 
 
-def connecting(spec: RunSpec, address: str | None) -> AbstractContextManager[Connect]:
+def connecting(spec: RunSpec) -> AbstractContextManager[Connect]:
     """What starts the agents of the run."""
-    assert spec.engine is not None
-    if spec.engine.kind == "processes":
-        return processes.connecting()
-    from frl.engines import ray
+    if spec.engine is not None and spec.engine.kind == "ray":
+        from frl.engines import actors
 
-    return ray.connecting(address)
+        return actors.connecting()
+    return nullcontext(processes.Process)
 
 
 def execute(
@@ -32,7 +31,7 @@ def execute(
     path: Path,
     progress: Progress | None = None,
     keeper: Keeper | None = None,
-    connect: Callable[[RunSpec], AbstractContextManager[Connect]] = lambda spec: connecting(spec, None),
+    connect: Callable[[RunSpec], AbstractContextManager[Connect]] = connecting,
 ) -> tuple[bytes, Result, dict[str, Any]]:
     """Train `spec` with agents of their own, by the wall clock.
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from frl.engines.live import Connect
 from frl.engines.worker import answering
 from frl.spec import RunSpec
 
@@ -52,9 +50,3 @@ def serve(connection: Connection, settings: str, agent: int) -> None:
     with suppress(EOFError, OSError):
         while True:
             connection.send_bytes(answer(connection.recv_bytes(), connection.poll))
-
-
-@contextmanager
-def connecting() -> Iterator[Connect]:
-    """What starts an agent's process."""
-    yield Process

@@ -184,7 +184,7 @@ Made = tuple[bytes, str, dict[str, Any], bytes | None]
 
 
 def _train(spec: RunSpec, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping) -> Made:
-    """A training run. What went by the wall clock is made again in the same order from its trace, a part of its meta."""
+    """A training run; the meta data of one by the wall clock hold its trace, from which it can be made again."""
     own: dict[str, Any] = {}
     if spec.engine is None:
         from frl.training.execute import execute
