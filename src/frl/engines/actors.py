@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,7 +34,7 @@ class Agent:
 
     def ask(self, message: bytes) -> bytes:
         """The agent's answer."""
-        return self.answer(message)
+        return self.answer(message, time.sleep)
 
 
 class Actor:
@@ -43,7 +44,8 @@ class Actor:
         import ray
 
         options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": "SPREAD"}
-        self.actor: Any = ray.remote(**options)(Agent).remote(spec.to_json(), agent)
+        make: Any = ray.remote(**options)(Agent)
+        self.actor = make.remote(spec.to_json(), agent)
 
     def ask(self, message: bytes) -> bytes:
         """The actor's answer.
@@ -81,9 +83,8 @@ def connecting() -> Iterator[Connect]:
     try:
         import ray
     except ImportError:
-        raise SpecError(
-            "engine.kind = 'ray': Ray is not installed; pip install -e '.[ray]' -c requirements.lock"
-        ) from None
+        told = "engine.kind = 'ray': Ray is not installed; pip install -e '.[ray]' -c requirements.lock"
+        raise SpecError(told) from None
     own = {"include_dashboard": False, "_node_ip_address": LOOPBACK, "object_store_memory": STORE_BYTES}
     with _handlers_kept():
         ray.init(address, log_to_driver=False, logging_level="error", **(own if address == "local" else {}))

@@ -19,9 +19,13 @@ class Refused(ValueError):
 class NotFinite(Refused):
     """An answer that is one but for a number that is not finite: a broken agent, or a run that diverges."""
 
+    def __init__(self, work: Work):
+        super().__init__("it holds a number that is not finite")
+        self.work = work
 
-def check(answer: Any, task: Task, spec: RunSpec) -> Work:
-    """The work in an agent's answer to `task`.
+
+def check(answer: Any, number: int, task: Task, spec: RunSpec) -> Work:
+    """The work in an agent's answer to `task`, of this number.
 
     Raises:
         Refused: if it is no answer to this task, or has an array of another shape or dtype.
@@ -30,6 +34,8 @@ def check(answer: Any, task: Task, spec: RunSpec) -> Work:
     work = answer.get("work") if isinstance(answer, dict) else None
     if not isinstance(work, Work) or not _is(answer.get("state"), np.uint8, None):
         raise Refused("it is no answer to a task")
+    if answer.get("number") != number:
+        raise Refused(f"it answers task {answer.get('number')}, and {number} was asked")
     update = work.update
     if (update.agent, update.step) != (task.agent, task.step):
         asked = f"agent {task.agent} with k' = {task.step}"
@@ -50,7 +56,7 @@ def check(answer: Any, task: Task, spec: RunSpec) -> Work:
     arrays = [array for array, _, _ in expected.values()] + list(update.coded or ())
     for array in arrays:
         if array is not None and not np.isfinite(array).all():
-            raise NotFinite("it holds a number that is not finite")
+            raise NotFinite(work)
     return work
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import numpy as np
 
@@ -64,6 +64,19 @@ class Order:
     """When it was sent last."""
 
 
+class Came(NamedTuple):
+    """What came of a message."""
+
+    seconds: float
+    """When, by this process's clock."""
+    agent: int
+    link: Link
+    number: int
+    """Of the task that was sent."""
+    content: bytes | Exception
+    """The answer, or what tells that there will be none."""
+
+
 class Live(ServerSide):
     """The server's process of a run by the wall clock; a context, at whose end all agents are stopped.
 
@@ -104,7 +117,7 @@ class Live(ServerSide):
         self._links: dict[int, Link] = {}
         self._new: set[int] = set()  # agents whose links were not told yet where to begin
         self._closed = False
-        self._inbox: queue.SimpleQueue[tuple[float, int, Link, bytes | Exception]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Came] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(2 * spec.n_agents + 1)
         self._evaluations: list[tuple[Future[Any], list[tuple[dict[str, object], Point]]]] = []
         self._began = 0.0
@@ -174,9 +187,9 @@ class Live(ServerSide):
         new = agent in self._new
         self._new.discard(agent)
         message = {"number": order.number, "task": order.task, "state": self._states.get(agent) if new else None}
-        self._threads.submit(self._carry, agent, self._links[agent], pack(message), new)
+        self._threads.submit(self._carry, agent, self._links[agent], order.number, pack(message), new)
 
-    def _carry(self, agent: int, link: Link, message: bytes, new: bool) -> None:
+    def _carry(self, agent: int, link: Link, number: int, message: bytes, new: bool) -> None:
         answer: bytes | Exception
         try:
             if new:
@@ -184,14 +197,13 @@ class Live(ServerSide):
             answer = link.ask(message)
         except Exception as error:  # whatever tells that the agent is gone
             answer = error
-        self._inbox.put((time.perf_counter(), agent, link, answer))
+        self._inbox.put(Came(time.perf_counter(), agent, link, number, answer))
 
     def _next(self) -> Work:
         self._fill_in(wait=False)
         while True:
             try:
-                came, agent, link, answer = self._inbox.get(timeout=WAKE_S)
-                work = self._taken(came, agent, link, answer)
+                work = self._taken(self._inbox.get(timeout=WAKE_S))
             except queue.Empty:
                 self.idle(self)
                 work = None
@@ -199,35 +211,35 @@ class Live(ServerSide):
             if work is not None:
                 return work
 
-    def _taken(self, came: float, agent: int, link: Link, content: bytes | Exception) -> Work | None:
+    def _taken(self, came: Came) -> Work | None:
         """The work of an answer that is taken, and noted in the trace; None if it is refused or the agent is gone."""
-        order, current = self._orders.get(agent), self._links.get(agent) is link
-        if isinstance(content, Exception):
-            if current and order is not None:
-                self._again(agent, f"is gone ({type(content).__name__}: {content})".replace(": )", ")"), content)
+        agent, order = came.agent, self._orders.get(came.agent)
+        if order is None or came.number != order.number:
+            if not isinstance(came.content, Exception):
+                self._refuse(agent, f"task {came.number} was answered before")
+            return None
+        current = self._links[agent] is came.link
+        if isinstance(came.content, Exception):
+            if current:
+                self._again(agent, f"is gone ({type(came.content).__name__})", came.content)
             return None
         try:
-            answer = unpack(content)
-            number = answer.get("number") if isinstance(answer, dict) else None
-            if order is None or number != order.number:
-                self._refuse(agent, f"it answers task {number}, which is not open")
-                return None
-            work = check(answer, order.task, self.spec)
+            answer = unpack(came.content)
+            work = check(answer, order.number, order.task, self.spec)
         except NotFinite as error:
-            work = answer["work"]
-            if order is not None and order.tries < 2:
-                self._refuse(agent, str(error))
-                self._again(agent, "sent a number that is not finite", error)
-                return None  # twice the same: the run diverges, and its status will say so
+            self._refuse(agent, str(error))
+            if order.tries < 2:
+                self._again(agent, "sent a number that is not finite")
+                return None
+            work = error.work  # twice the same: the run diverges, and its status will say so
         except (Refused, CheckpointError) as error:
             self._refuse(agent, str(error))
-            if current and order is not None:
-                self._again(agent, f"answered with something else: {error}", error)
+            if current:
+                self._again(agent, "answered with something else")
             return None
-        assert order is not None
         self._states[agent] = answer["state"]
         del self._orders[agent]
-        arrival = Arrival(agent, order.task.step, order.number, max(came - self._began, self.now))
+        arrival = Arrival(agent, order.task.step, order.number, max(came.seconds - self._began, self.now))
         self.arrivals.append(arrival)
         self.file.write(arrival.line())
         self.file.flush()

@@ -47,7 +47,7 @@ def answering(settings: str, index: int) -> Answer:
     spec = RunSpec.model_validate(json.loads(settings))
     answer = Evaluation(spec).answer if index == EVALUATION else OneAgent(spec, index).answer
 
-    def answer_on_one_thread(message: bytes, wait: Wait = time.sleep) -> bytes:
+    def answer_on_one_thread(message: bytes, wait: Wait) -> bytes:
         order = unpack(message)
         with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
             return pack(facts() if order is None else answer(order, wait))
