@@ -22,7 +22,7 @@ from frl.training.links import downlink, uplink
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
-from frl.training.recorder import Recorder
+from frl.training.recorder import WALL, Recorder
 from frl.training.servers.base import Codec, CodedTask, SharedState, Task, Update
 from frl.training.work import Work
 
@@ -83,6 +83,11 @@ def train(
         if progress is not None and (run.finished or time.monotonic() - shown > 0.5):
             shown = time.monotonic()
             progress(run.progress())
+    return result_of(run)
+
+
+def result_of(run: ServerSide) -> Result:
+    """What is left of a run at its end."""
     facts = {
         "env_steps_total": run.recorder.env_steps_total,
         "env_steps_agents": run.recorder.env_steps.tolist(),
@@ -119,7 +124,7 @@ class ServerSide(ABC):
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
 
-    def _sent(self, task: Task) -> Task | CodedTask:
+    def _outgoing(self, task: Task) -> Task | CodedTask:
         """What travels for a task, counted."""
         sent = task if self.downlink is None else self.downlink.encode(task)
         self.recorder.sent(sent.nbytes)
@@ -229,7 +234,7 @@ class ServerSide(ABC):
             status=self.status,
         )
         if self.spec.engine is not None:
-            row["wall_time_s"] = self.now
+            row[WALL] = self.now
         if self.status == "ok":
             self.server.parameters.flags.writeable = False  # the point may wait
             mean_action = self.finished or point % self.spec.evaluation.mean_action_every == 0
@@ -273,7 +278,7 @@ class Training(ServerSide):
 
     def _dispatch(self, tasks: list[Task]) -> None:
         for task in tasks:
-            sent = self._sent(task)
+            sent = self._outgoing(task)
             self.clock.dispatch(sent.agent, sent.nbytes)
             self.agents.begin(sent)
 
