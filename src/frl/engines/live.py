@@ -180,19 +180,19 @@ class Live(ServerSide):
             self._sent += 1
             self._send(task.agent)
 
-    def _send(self, agent: int) -> None:
+    def _send(self, agent: int, anew: bool = False) -> None:
         order = self._orders[agent]
         order.tries += 1
         order.sent = time.monotonic()
-        new = agent in self._new
+        state = self._states.get(agent) if agent in self._new else None
         self._new.discard(agent)
-        message = {"number": order.number, "task": order.task, "state": self._states.get(agent) if new else None}
-        self._threads.submit(self._carry, agent, self._links[agent], order.number, pack(message), new)
+        message = pack({"number": order.number, "task": order.task, "state": state})
+        self._threads.submit(self._carry, agent, self._links[agent], order.number, message, anew)
 
-    def _carry(self, agent: int, link: Link, number: int, message: bytes, new: bool) -> None:
+    def _carry(self, agent: int, link: Link, number: int, message: bytes, anew: bool) -> None:
         answer: bytes | Exception
         try:
-            if new:
+            if anew:
                 self._greet(link)
             answer = link.ask(message)
         except Exception as error:  # whatever tells that the agent is gone
@@ -225,7 +225,7 @@ class Live(ServerSide):
             return None
         try:
             answer = unpack(came.content)
-            work = check(answer, order.number, order.task, self.spec)
+            work = check(answer, order.number, order.task, self.spec, self.local_sums[agent].size)
         except NotFinite as error:
             self._refuse(agent, str(error))
             if order.tries < 2:
@@ -265,7 +265,7 @@ class Live(ServerSide):
         self._links[agent].stop()
         self._links[agent] = self.connect(self.spec, agent)
         self._new.add(agent)
-        self._send(agent)
+        self._send(agent, anew=True)
 
     def _restart_what_hangs(self) -> None:
         late = time.monotonic() - self.settings.timeout_s
