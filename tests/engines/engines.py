@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import threading
 import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
 
 from frl.engines import execute, processes, trace
 from frl.engines.live import Live
@@ -68,9 +71,11 @@ class Killing:
         kills: how many.
         seed: of the moments, and of who it is.
         between: seconds from one to the next, at most.
+        begun: what says whether to begin.
     """
 
-    def __init__(self, kills, seed, between):
+    def __init__(self, kills, seed, between, begun):
+        self.begun = begun
         self.left, self.random, self.between = kills, random.Random(seed), between
         self.killed = 0
         self.links = {}
@@ -91,7 +96,7 @@ class Killing:
         self._thread.join()
 
     def _kill(self):
-        while not self.links:
+        while not self.begun() and not self._over.is_set():
             time.sleep(0.01)
         while self.left and not self._over.wait(self.random.uniform(0, self.between)):
             link = self.links[self.random.choice(sorted(self.links))]
@@ -101,14 +106,50 @@ class Killing:
                 self.killed += 1
 
 
-def survives(run, folder, kills, seed, between=0.15):
-    """Whether a run whose agents are killed loses nothing: its restarts and kills."""
+def survives(run, folder, kills, seed, between=0.15, after=1):
+    """That a run whose agents are killed, after so many arrivals, loses nothing: its restarts and kills."""
     path = folder / "run.trace"
-    with Killing(kills, seed, between) as killing:
-        from contextlib import nullcontext
 
+    def begun():
+        return killing.links and path.exists() and path.read_bytes().count(b"\n") > after
+
+    with Killing(kills, seed, between, begun) as killing:
         table, result, facts = execute.execute(run, path, connect=lambda _: nullcontext(killing.connect))
     again, same = replayed(path)
     assert again == table
     assert (same.policy, same.facts, same.status) == (result.policy, result.facts, result.status)
     return facts["engine"]["restarts"], killing.killed
+
+
+def listening(pids):
+    """Addresses on which these processes listen by TCP, from /proc, as hexadecimal as there."""
+    inodes = {}
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A":
+                inodes[words[9]] = words[1].partition(":")[0]
+    found = []
+    for pid in pids:
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                inode = re.fullmatch(r"socket:\[(\d+)\]", str(handle.readlink()))
+                if inode and inode[1] in inodes:
+                    found.append(inodes[inode[1]])
+    return found
+
+
+def descendants(pid):
+    """A process and all below it, and those that its forks' server started."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+LOOPBACK = ("0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000")
+"""127.0.0.1, the same in IPv6, and ::1, as /proc writes them."""
