@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from frl.spec import RunSpec
+from frl.spec import SERVERS, RunSpec
 from frl.training.agent import Work
-from frl.training.servers.base import Task
+from frl.training.servers.base import Task, Update
 
 
 class Refused(ValueError):
@@ -24,39 +23,46 @@ class NotFinite(Refused):
         self.work = work
 
 
-def check(answer: Any, number: int, task: Task, spec: RunSpec) -> Work:
-    """The work in an agent's answer to `task`, of this number.
+def check(answer: Any, number: int, task: Task, spec: RunSpec, size: int) -> Work:
+    """The work in an agent's answer to a task.
+
+    Args:
+        answer: what came.
+        number: the task's.
+        task: the task.
+        spec: the run.
+        size: of the sums of observations, 1 + 2 O.
 
     Raises:
         Refused: if it is no answer to this task, or has an array of another shape or dtype.
         NotFinite: if a number in it is not finite.
     """
     work = answer.get("work") if isinstance(answer, dict) else None
-    if not isinstance(work, Work) or not _is(answer.get("state"), np.uint8, None):
+    if (
+        not isinstance(work, Work)
+        or not isinstance(work.update, Update)
+        or not _is(answer.get("state"), np.uint8, None)
+    ):
         raise Refused("it is no answer to a task")
-    if answer.get("number") != number:
-        raise Refused(f"it answers task {answer.get('number')}, and {number} was asked")
     update = work.update
-    if (update.agent, update.step) != (task.agent, task.step):
-        asked = f"agent {task.agent} with k' = {task.step}"
-        raise Refused(f"it is signed by agent {update.agent} with k' = {update.step}, and {asked} was asked")
+    signed, asked = (answer.get("number"), update.agent, update.step), (number, task.agent, task.step)
+    if signed != asked:
+        raise Refused(f"it is of (task, agent, k') = {signed}, and {asked} was asked")
     if type(work.env_steps) is not int or not 1 <= work.env_steps <= spec.steps_per_upload:
         raise Refused(f"it states {work.env_steps!r} environment steps")
-    if not all(type(value) is float and math.isfinite(value) for value in work.returns):
-        raise Refused("it states a return that is no finite number")
-    size = None if task.normalizer is None else task.normalizer.shape
-    expected: dict[str, tuple[Any, Any, tuple[int, ...] | None]] = {
+    if update.gradient is None and update.coded is None and not SERVERS[spec.algorithm].lazy:
+        raise Refused("it has no gradient")
+    vectors: dict[str, tuple[Any, Any, tuple[int, ...]]] = {
         "gradient": (update.gradient, task.parameters.dtype, task.parameters.shape),
-        "normalizer": (update.normalizer, np.float64, size if size is not None else ()),
-        "sums": (work.sums, np.float64, None),
+        "normalizer": (update.normalizer, np.float64, (0 if task.normalizer is None else size,)),
+        "sums": (work.sums, np.float64, (size,)),
     }
-    for name, (array, dtype, shape) in expected.items():
+    for name, (array, dtype, shape) in vectors.items():
         if array is not None and not _is(array, dtype, shape):
             raise Refused(f"its {name} is {_told(array)}, expected {np.dtype(dtype)} of shape {shape}")
-    arrays = [array for array, _, _ in expected.values()] + list(update.coded or ())
-    for array in arrays:
-        if array is not None and not np.isfinite(array).all():
-            raise NotFinite(work)
+    arrays = [array for array, _, _ in vectors.values() if array is not None]
+    if not all(np.isfinite(array).all() for array in (*arrays, *(update.coded or ()), np.array(work.returns))):
+        raise NotFinite(work)
     return work
 
 

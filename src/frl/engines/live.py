@@ -29,7 +29,7 @@ from frl.training.evaluation import Point
 from frl.training.loop import ServerSide
 from frl.training.servers.base import Task
 
-TRIES = 3
+TRIES = 5
 """How often a task is sent before the run gives up."""
 WAKE_S = 0.2
 """How often the server looks up while nothing arrives."""
@@ -150,16 +150,30 @@ class Live(ServerSide):
         self.file.write(trace.first_line(self.spec) + trace.to_text(self.arrivals))
         self.file.flush()
         self._new = set(range(self.spec.n_agents))
-        for agent in self._new:
-            self._links[agent] = self.connect(self.spec, agent)
-        self._links[EVALUATION] = self.connect_evaluation(self.spec, EVALUATION)
-        try:
-            list(self._threads.map(self._greet, list(self._links.values())))
-        except EngineError:
-            raise
-        except Exception as error:
-            raise EngineError(f"an agent could not be started ({type(error).__name__}: {error})") from None
+        list(self._threads.map(self._meet, (*range(self.spec.n_agents), EVALUATION)))
         self._began = time.perf_counter() - self.now
+
+    def _meet(self, agent: int) -> None:
+        """Start an agent, or the evaluation, and wait until it is there.
+
+        Raises:
+            EngineError: if it dies again and again, or runs other code.
+        """
+        for _ in range(TRIES):
+            link = (self.connect_evaluation if agent == EVALUATION else self.connect)(self.spec, agent)
+            self._links[agent] = link
+            try:
+                self._greet(link)
+                return
+            except EngineError:
+                raise
+            except Exception as error:  # whatever tells that it is gone
+                cause = f"{type(error).__name__}: {error}"
+                link.stop()
+            if self._closed:
+                break
+        name = "the evaluation" if agent == EVALUATION else f"agent {agent}"
+        raise EngineError(f"{name} could not be started ({cause})")
 
     def _greet(self, link: Link) -> None:
         """Wait until it is there.
@@ -180,19 +194,19 @@ class Live(ServerSide):
             self._sent += 1
             self._send(task.agent)
 
-    def _send(self, agent: int) -> None:
+    def _send(self, agent: int, anew: bool = False) -> None:
         order = self._orders[agent]
         order.tries += 1
         order.sent = time.monotonic()
-        new = agent in self._new
+        state = self._states.get(agent) if agent in self._new else None
         self._new.discard(agent)
-        message = {"number": order.number, "task": order.task, "state": self._states.get(agent) if new else None}
-        self._threads.submit(self._carry, agent, self._links[agent], order.number, pack(message), new)
+        message = pack({"number": order.number, "task": order.task, "state": state})
+        self._threads.submit(self._carry, agent, self._links[agent], order.number, message, anew)
 
-    def _carry(self, agent: int, link: Link, number: int, message: bytes, new: bool) -> None:
+    def _carry(self, agent: int, link: Link, number: int, message: bytes, anew: bool) -> None:
         answer: bytes | Exception
         try:
-            if new:
+            if anew:
                 self._greet(link)
             answer = link.ask(message)
         except Exception as error:  # whatever tells that the agent is gone
@@ -225,7 +239,7 @@ class Live(ServerSide):
             return None
         try:
             answer = unpack(came.content)
-            work = check(answer, order.number, order.task, self.spec)
+            work = check(answer, order.number, order.task, self.spec, self.local_sums[agent].size)
         except NotFinite as error:
             self._refuse(agent, str(error))
             if order.tries < 2:
@@ -265,7 +279,7 @@ class Live(ServerSide):
         self._links[agent].stop()
         self._links[agent] = self.connect(self.spec, agent)
         self._new.add(agent)
-        self._send(agent)
+        self._send(agent, anew=True)
 
     def _restart_what_hangs(self) -> None:
         late = time.monotonic() - self.settings.timeout_s
@@ -302,7 +316,7 @@ class Live(ServerSide):
             if self._closed:
                 break
             self._links[EVALUATION].stop()
-            self._links[EVALUATION] = self.connect_evaluation(self.spec, EVALUATION)
+            self._meet(EVALUATION)
         raise EngineError("the process that evaluates dies again and again")
 
     def unevaluated(self) -> list[tuple[dict[str, object], Point]]:
