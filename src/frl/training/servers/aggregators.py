@@ -65,14 +65,14 @@ def multi_krum(vectors_ND: Array, f: int) -> Array:
     return np.asarray(vectors_ND[np.sort(best)].mean(axis=0))
 
 
-def geometric_median(vectors_ND: Array, f: int = 0, smoothing: float = 1e-3, iterations: int = 32) -> Array:
+def geometric_median(vectors_ND: Array, f: int = 0, smoothing: float = 1e-3, iterations: int = 16) -> Array:
     """The point of the smallest sum of distances, by smoothed Weiszfeld steps from the coordinate median.
 
     Args:
         vectors_ND: the vectors.
         f: of no influence.
         smoothing: distances count as at least this, in multiples of their median at the start.
-        iterations: how many steps at most; it ends where one moves by less than a millionth of that median.
+        iterations: how many steps at most; it ends where one moves by less than a thousandth of that median.
     """
     del f
     centre = np.median(vectors_ND, axis=0)
@@ -80,7 +80,7 @@ def geometric_median(vectors_ND: Array, f: int = 0, smoothing: float = 1e-3, ite
     for _ in range(iterations if scale > 0 else 0):
         weight = 1 / np.maximum(np.linalg.norm(vectors_ND - centre, axis=1), smoothing * scale)
         before, centre = centre, weight @ vectors_ND / weight.sum()
-        if np.linalg.norm(centre - before) < 1e-6 * scale:
+        if np.linalg.norm(centre - before) < 1e-3 * scale:
             break
     return np.asarray(centre)
 
