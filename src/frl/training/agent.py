@@ -20,7 +20,7 @@ from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
 from frl.training.segments import Segments
-from frl.training.servers.base import Adversary, Array, Codec, Payload, Sample, Task, Update
+from frl.training.servers.base import Adversary, Array, Codec, Sample, Task, Update
 
 
 @dataclass(frozen=True)
@@ -148,13 +148,12 @@ class Agent:
         )
         if self.critic is not None:
             self.critic.fit(observation, batch.elapsed_TB.reshape(-1)[rows], target.reshape(-1)[rows])
-        payload = Payload(
+        update = Update(
+            task.agent,
+            task.step,
             gradient=SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server),
             normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
         )
-        if self.adversary is not None:
-            payload = self.adversary.answer(task, payload)
-        update = Update(task.agent, task.step, payload.gradient, payload.normalizer)
         if self.codec is not None:
             update = self.codec.encode(update, self.codec_memory)
         return Work(update, batch.env_steps, batch.returns, self.sums)

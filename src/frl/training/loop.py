@@ -6,7 +6,7 @@ import bisect
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
 from frl.training.recorder import Recorder
-from frl.training.servers.base import Codec, SharedState, Task, Update
+from frl.training.servers.base import Codec, Payload, SharedState, Task, Update
 
 EVALUATE_EVERY_S = 30.0
 """Wall seconds after which evaluations no longer wait for others, so that progress shows them; changes no bit."""
@@ -121,7 +121,7 @@ class Training:
         successive evaluations that reach `spec.stop_at`.
         """
         work = self._next()
-        update, recorder, spec = self._decoded(work.update), self.recorder, self.spec
+        update, recorder, spec = self._forged(self._decoded(work.update)), self.recorder, self.spec
         gradient_norm = float(np.linalg.norm(update.gradient)) if update.gradient is not None else None
         staleness = self.server.step + 1 - update.step
         recorder.arrived(update.agent, work.env_steps, work.update.nbytes, staleness, gradient_norm, work.returns)
@@ -167,6 +167,14 @@ class Training:
 
     def _decoded(self, update: Update) -> Update:
         return update if self.codec is None else self.codec.decode(update)
+
+    def _forged(self, update: Update) -> Update:
+        """What the server reads of a malicious agent, as many bytes as its honest answer."""
+        adversary = self.agents.each[update.agent].adversary
+        if adversary is None:
+            return update
+        payload = adversary.answer(update.agent, Payload(update.gradient, update.normalizer))
+        return replace(update, gradient=payload.gradient, normalizer=payload.normalizer)
 
     def progress(self) -> dict[str, Any]:
         """Where the run stands."""

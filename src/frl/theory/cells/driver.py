@@ -63,7 +63,7 @@ class Seeded:
         """The server takes the answer that is due, forged if its agent is malicious, and sends what it sends."""
         update = self.answers.pop(self.arriving)
         if self.adversary is not None and adversaries.malicious(self.spec, self.arriving):
-            forged = self.adversary.answer(self.tasks[self.arriving], Payload(update.gradient, None))
+            forged = self.adversary.answer(self.arriving, Payload(update.gradient, None))
             update = replace(update, gradient=forged.gradient)
         self.send(self.server.receive(update))
 
