@@ -356,10 +356,6 @@ class RunSpec(Settings):
                 f"adversary.number = {self.adversary.number}: must be below n_agents = {self.n_agents}, so that an "
                 "honest agent is left"
             )
-        if self.adversary is not None and self.engine is not None:
-            raise ValueError(
-                "adversary: malicious agents share what they know, and no engine carries that; leave engine out"
-            )
         return self
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
 from frl.training.sampler import Batch, Play, Sampler
 from frl.training.segments import Segments
-from frl.training.servers.base import Adversary, Array, Codec, CodedTask, Payload, Sample, Task, Update, uploaded
+from frl.training.servers.base import Adversary, Array, Codec, CodedTask, Sample, Task, Update, uploaded
 from frl.training.work import Work, together
 
 
@@ -43,9 +43,6 @@ class Agents:
     def __init__(self, spec: RunSpec, policy: GaussianPolicy, only: Sequence[int] | None = None):
         chosen = range(spec.n_agents) if only is None else only
         self.each = {index: Agent(spec, index, policy) for index in chosen}
-        self.adversary = adversaries.make(spec)
-        for index, agent in self.each.items():
-            agent.adversary = self.adversary if adversaries.malicious(spec, index) else None
         self.tasks: dict[int, Task] = {}
         self._group = {index: group for group, index in enumerate(chosen)}
         self._index = list(chosen)
@@ -75,7 +72,7 @@ class Agents:
             if following is not None:
                 self._begin(following)
             else:
-                works.append(agent.answer(task, work))
+                works.append(agent.answer(work))
         return works
 
     def at_least(self, agent: int) -> int:
@@ -95,15 +92,12 @@ class Agents:
     def save(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to continue bit for bit."""
         each = [agent.save() for agent in self.each.values()]
-        saved = {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
-        return saved | {"adversary": None if self.adversary is None else vars(self.adversary)}
+        return {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Back to a saved moment, with the tasks that were under way."""
         for agent, own in zip(self.each.values(), saved["agents"], strict=True):
             agent.restore(own)
-        if self.adversary is not None:
-            vars(self.adversary).update(saved["adversary"])
         self.tasks = saved["tasks"]
         self.sampler.restore(saved["sampler"], [self._play(task) for task in self.tasks.values()])
 
@@ -135,7 +129,7 @@ class Agent:
         self.downlink = downlink(spec, policy)
         self.held: dict[str, Array] = {}  # the downlink's memory
         self.steps: list[Work] = []  # local steps of the task under way
-        self.adversary: Adversary | None = None
+        self.adversary: Adversary | None = adversaries.make(spec) if adversaries.malicious(spec, index) else None
 
     def save(self) -> dict[str, Any]:
         """All attributes but those that the specification gives."""
@@ -199,17 +193,13 @@ class Agent:
             return None
         return replace(task, parameters=task.parameters + self.spec.local.step_size * uploaded(work.update))
 
-    def answer(self, task: Task, work: Work) -> Work:
+    def answer(self, work: Work) -> Work:
         """What is sent for the work, local steps before it included."""
         if self.spec.local is not None:
             work, self.steps = together(self.steps), []
-        payload = Payload(work.update.gradient, work.update.normalizer)
-        if self.adversary is not None:
-            payload = self.adversary.answer(task, payload)
-        update = Update(task.agent, task.step, payload.gradient, payload.normalizer)
         if self.codec is not None:
-            update = self.codec.encode(update, self.codec_memory)
-        return replace(work, update=update)
+            work = replace(work, update=self.codec.encode(work.update, self.codec_memory))
+        return work
 
     def _sums(self, task: Task) -> observations.Sums | None:
         return task.normalizer if self.spec.normalizer.mode == "federated" else self.sums

@@ -7,13 +7,13 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
-from frl.training import kept
+from frl.training import adversaries, kept
 from frl.training import normalizer as observations
 from frl.training.agent import Agents
 from frl.training.clock import Clock
@@ -23,7 +23,7 @@ from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
 from frl.training.recorder import WALL, Recorder
-from frl.training.servers.base import Codec, CodedTask, SharedState, Task, Update
+from frl.training.servers.base import Adversary, Codec, CodedTask, Payload, SharedState, Task, Update
 from frl.training.work import Work
 
 EVALUATE_EVERY_S = 30.0
@@ -121,6 +121,7 @@ class ServerSide(ABC):
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
         self.codec: Codec | None = uplink(spec, self.policy)
         self.downlink = downlink(spec, self.policy)
+        self.adversary: Adversary | None = adversaries.make(spec)
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
 
@@ -164,7 +165,7 @@ class ServerSide(ABC):
         successive evaluations that reach `spec.stop_at`.
         """
         work = self._next()
-        update, recorder, spec = self._decoded(work.update), self.recorder, self.spec
+        update, recorder, spec = self._forged(self._decoded(work.update)), self.recorder, self.spec
         gradient_norm = float(np.linalg.norm(update.gradient)) if update.gradient is not None else None
         staleness = self.server.step + 1 - update.step
         recorder.arrived(update.agent, work.env_steps, work.update.nbytes, staleness, gradient_norm, work.returns)
@@ -210,6 +211,13 @@ class ServerSide(ABC):
 
     def _decoded(self, update: Update) -> Update:
         return update if self.codec is None else self.codec.decode(update)
+
+    def _forged(self, update: Update) -> Update:
+        """What the server reads of a malicious agent, as many bytes as its honest answer."""
+        if self.adversary is None or not adversaries.malicious(self.spec, update.agent):
+            return update
+        payload = self.adversary.answer(update.agent, Payload(update.gradient, update.normalizer))
+        return replace(update, gradient=payload.gradient, normalizer=payload.normalizer)
 
     def progress(self) -> dict[str, Any]:
         """Where the run stands."""
