@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from frl.spec import AdversarySpec, RunSpec
+from frl.settings import AdversarySpec
+from frl.spec import RunSpec
 from frl.training import checkpoint
-from frl.training.agent import Agents
+from frl.training.agents import Agents
 from frl.training.loop import Training
 from frl.training.servers.base import Payload, Update
 

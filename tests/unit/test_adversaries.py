@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from frl.spec import AdversarySpec, RunSpec
+from frl.settings import AdversarySpec
+from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.adversaries import ATTACKS, Attack, malicious, poisoned
 from frl.training.execute import csv_bytes

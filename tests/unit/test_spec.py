@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from frl.errors import SpecError, _models_in
 from frl.scenario.loading import load_scenario, load_training
 from frl.scenario.scenario import Scenario, merge
-from frl.spec import SERVERS, CriticSpec, RunSpec
+from frl.settings import CriticSpec
+from frl.spec import SERVERS, RunSpec
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {

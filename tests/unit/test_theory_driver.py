@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from frl.spec import SERVERS, ConstantFleet, LognormalFleet, StragglerFleet
+from frl.settings import ConstantFleet, LognormalFleet, StragglerFleet
+from frl.spec import SERVERS
 from frl.theory.cells.build import build_oracle, build_problem
 from frl.theory.cells.driver import Seeded, advance, points_of_record, run
 from frl.theory.cells.spec import Cell, GarnetSpec, GaussianSpec, QuadraticSpec, SampledSpec

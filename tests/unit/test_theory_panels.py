@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frl.spec import ConstantFleet
+from frl.settings import ConstantFleet
 from frl.theory.cells.driver import Curves
 from frl.theory.cells.spec import Cell, GaussianSpec, QuadraticSpec
 from frl.theory.panels import COLUMNS, Measured, best, lookahead, rates, speedup

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from frl.training.loop import ServerSide
+from frl.training.server_side import ServerSide
 from frl.training.servers.base import CodedTask, Task, Update
 from frl.training.work import Work
 

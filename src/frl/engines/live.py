@@ -25,7 +25,7 @@ from frl.engines.worker import EVALUATION, facts
 from frl.spec import RunSpec
 from frl.training.checkpoint import CheckpointError, pack, unpack
 from frl.training.evaluation import Point
-from frl.training.loop import ServerSide
+from frl.training.server_side import ServerSide
 from frl.training.servers.base import CodedTask, Task
 from frl.training.work import Work
 

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from frl.scenario.claim_base import Line, Text
 from frl.scenario.theory_claims import TheoryClaims
-from frl.spec import AdversarySpec, AttackName, ConstantFleet, Count, FleetSpec, Positive, Seed
+from frl.settings import AdversarySpec, AttackName, ConstantFleet, Count, FleetSpec, Positive, Seed
 from frl.theory.cells.spec import (
     AlgorithmName,
     Cell,

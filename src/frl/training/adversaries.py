@@ -169,7 +169,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "fedpg_attack": FedPGAttack,
     "direction": Direction,
 }
-"""By their names in frl.spec.AttackName."""
+"""By their names in frl.settings.AttackName."""
 
 
 def make(spec: RunSpec) -> Attack | None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from frl.training.evaluation import Point
-from frl.training.loop import ServerSide
 from frl.training.normalizer import Normalizer
+from frl.training.server_side import ServerSide
 from frl.training.servers.base import CodedTask, Task, Update
 from frl.training.work import Work
 

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from frl.spec import AdversarySpec, Count, FleetSpec, NonNegative, Positive, RunSpec, Seed
+from frl.settings import AdversarySpec, Count, FleetSpec, NonNegative, Positive, Seed
+from frl.spec import RunSpec
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
 PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning", "adversaries", "rennala"]
