@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from frl.report.figures import style
 from frl.report.figures.style import GREY
+from frl.theory.cells.spec import ROUNDS
 
 WORST = 3.0
 """The map's last colour, in doublings: beyond it, more is not worse."""
@@ -19,19 +20,20 @@ ATTACKS = {
     "fedpg_attack": "FedPG attack", "direction": "direction",
 }  # fmt: skip
 """In the order of the map's columns."""
-COLOURS = {"AFedPG": style.BLUE, "FedPG": style.VERMILION}
+MODES = ("AFedPG", "FedPG")
 
 
 def mode_of(algorithm: str) -> str:
     """The undefended method that an algorithm is compared with."""
-    return "FedPG" if algorithm.endswith("fedpg") and not algorithm.endswith("afedpg") else "AFedPG"
+    return "FedPG" if algorithm in ROUNDS else "AFedPG"
 
 
 def adversaries(estimates: pd.DataFrame, width: float) -> Figure:
     """A map for each problem and mode: updates to the last epsilon over those without attack and defence."""
     rows = estimates[(estimates["panel"] == "adversaries") & (estimates["quantity"] == "attacked_updates_ratio")]
-    rows = rows[rows["epsilon"] == rows["epsilon"].min()].assign(mode=[mode_of(name) for name in rows["algorithm"]])
-    problems, modes = list(dict.fromkeys(rows["problem"])), list(COLOURS)
+    rows = rows[rows["epsilon"] == rows["epsilon"].min()]
+    rows = rows.assign(mode=[mode_of(name) for name in rows["algorithm"]])
+    problems, modes = list(dict.fromkeys(rows["problem"])), list(MODES)
     heights = [rows[rows["mode"] == mode]["defence"].nunique() + 3.2 for mode in modes]
     narrow = width == style.NARROW
     across = 1 if narrow else len(problems)
