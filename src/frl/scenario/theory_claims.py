@@ -27,9 +27,24 @@ QuantityName = Literal[
     "waiting_gain",
     "average_gap_ratio",
     "best_updates_ratio",
+    "attacked_updates_ratio",
+    "share_of_seeds",
+    "rennala_time_ratio",
+    "rennala_updates_ratio",
 ]
 WhereColumn = Literal[
-    "problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents", "slowest", "epsilon"
+    "problem",
+    "gradient",
+    "algorithm",
+    "schedule",
+    "step_size",
+    "momentum",
+    "n_agents",
+    "slowest",
+    "epsilon",
+    "attack",
+    "defence",
+    "communication",
 ]
 
 

@@ -9,15 +9,21 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
-from frl.spec import Count, FleetSpec, NonNegative, Positive, RunSpec, Seed
+from frl.settings import AdversarySpec, Count, FleetSpec, NonNegative, Positive, Seed
+from frl.spec import RunSpec
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
-PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning"]
+PanelName = Literal["rates", "speedup", "time", "lookahead", "best", "sampled", "tuning", "adversaries", "rennala"]
+AlgorithmName = Literal["afedpg", "async_pg", "fedpg", "robust_afedpg", "robust_fedpg", "rennala"]
+ROUNDS = ("fedpg", "robust_fedpg")
+"""Algorithms whose server waits for all N agents."""
 THEORY_VERSION = 3
 """Raised whenever a change of problems, servers or clock reorders arithmetic, so that a cell's CSV is no longer
 byte-identical to older ones; what NUMERICS_VERSION is to a training run. Published cells are accepted by it."""
+EXTENSIONS = ("attack", "defence", "communication")
+"""Columns that tables have where some cell has them."""
 TASK_STEPS = 1000
 """Environment steps that the clock charges for a gradient: one simulated second for the fastest agent."""
 
@@ -106,6 +112,21 @@ class SampledSpec(Settings):
 GradientSpec = Annotated[GaussianSpec | SampledSpec, Field(discriminator="kind")]
 
 
+class ServerOptions(Settings):
+    """What some algorithms' servers are told beside step size, momentum and schedule."""
+
+    defence: str | None = None
+    aggregator: str | None = None
+    faulty: NonNegativeInt | None = None
+    batch: Count | None = None
+
+    @property
+    def label(self) -> str:
+        """In file names and tables: the defence, with its aggregator, or the batch."""
+        words = (self.defence, self.aggregator, self.batch and f"m{self.batch}")
+        return "-".join(str(word) for word in words if word is not None)
+
+
 class Cell(Settings):
     """One setting, run with all seeds of its scenario: one job, and what a RunSpec is to a training run."""
 
@@ -114,7 +135,7 @@ class Cell(Settings):
     problem: str
     problem_spec: ProblemSpec
     gradient: GradientSpec
-    algorithm: Literal["afedpg", "async_pg", "fedpg"]
+    algorithm: AlgorithmName
     n_agents: Count
     step_size: StepSize
     momentum: Momentum
@@ -123,14 +144,27 @@ class Cell(Settings):
     updates: Count
     """Gradients after which the cell ends: of all agents together."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    server: ServerOptions | None = None
+    adversary: AdversarySpec | None = None
+    communication: Positive | None = None
+    """Time that an agent needs to fetch a point and send what it has for it, in multiples of a gradient's; none: 0."""
+
+    @model_validator(mode="after")
+    def _has_rewards_to_flip(self) -> Cell:
+        if self.adversary is not None and self.adversary.attack == "reward_flip":
+            raise ValueError("adversary.attack = 'reward_flip': the lab's gradients come from no rewards")
+        return self
 
     @property
     def run_id(self) -> str:
         """What the cell is called in its scenario, and where its files are; a digest tells what the words do not."""
-        settings = self.model_dump_json(exclude={"kind", "seeds"})
+        absent = type(self).model_fields.keys() - self.given().keys()
+        settings = self.model_dump_json(exclude={"kind", "seeds", *absent}, exclude_none=True)
         short = hashlib.sha256(settings.encode()).hexdigest()[:8]
-        words = f"{self.gradient.label}-n{self.n_agents}-eta{self.step_size:g}-alpha{self.momentum:g}-{short}"
-        return f"{self.panel}/{self.problem}/{self.algorithm}/{words}"
+        words = [self.gradient.label, f"n{self.n_agents}", f"eta{self.step_size:g}", f"alpha{self.momentum:g}"]
+        words += [self.server.label] if self.server else []
+        words += [self.adversary.attack] if self.adversary else []
+        return f"{self.panel}/{self.problem}/{self.algorithm}/{'-'.join([*words, short])}"
 
     @property
     def gradients(self) -> int:
@@ -138,8 +172,8 @@ class Cell(Settings):
         return self.updates * len(self.seeds)
 
     def to_json(self) -> str:
-        """Canonical JSON: every setting, keys sorted."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Canonical JSON of :meth:`given`, keys sorted."""
+        return json.dumps(self.given(), sort_keys=True)
 
     def digest(self, code_digest: str) -> str:
         """Hex SHA-256 of the cell and of the code that runs it (:func:`frl.runs.provenance.code_digest`)."""
@@ -157,7 +191,9 @@ class Cell(Settings):
                 "n_agents": self.n_agents,
                 "seed": seed,
                 "steps_per_agent": TASK_STEPS * self.updates,
-                "server": {"step_size": self.step_size, "momentum": self.momentum, "schedule": self.schedule},
+                "server": {"step_size": self.step_size, "momentum": self.momentum, "schedule": self.schedule}
+                | (self.server.given() if self.server else {}),
+                "adversary": self.adversary,
                 "sampling": {"lanes": 1, "segment_steps": TASK_STEPS},
                 "fleet": self.fleet,
             }
@@ -165,7 +201,12 @@ class Cell(Settings):
 
 
 def identity(cell: Cell) -> dict[str, object]:
-    """The columns that say which cell a row is about."""
+    """The columns that say which cell a row is about; those of `EXTENSIONS` where the cell has them."""
+    own = {
+        "attack": cell.adversary and cell.adversary.attack,
+        "defence": cell.server and cell.server.label,
+        "communication": cell.communication,
+    }
     return {
         "panel": cell.panel,
         "problem": cell.problem,
@@ -176,4 +217,4 @@ def identity(cell: Cell) -> dict[str, object]:
         "step_size": cell.step_size,
         "momentum": cell.momentum,
         "slowest": getattr(cell.fleet, "ratio", 1.0),
-    }
+    } | {name: value for name, value in own.items() if value is not None}
