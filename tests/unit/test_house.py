@@ -23,6 +23,7 @@ FLOORS = (
     "frl.runs",
     "frl.scenario",
     "frl.theory.cells",
+    "frl.engines",
     "frl.training",
     "frl.spec",
     "frl.training.servers",

@@ -162,7 +162,7 @@ class ServerSide(ABC):
         self.local_sums[update.agent] = work.sums
         tasks = self.server.receive(update)
         reached = self._reached()
-        if not (gradient_norm is None or np.isfinite(gradient_norm)) or not self._server_is_finite():
+        if not (gradient_norm is None or np.isfinite(gradient_norm)) or not np.isfinite(self.server.parameters).all():
             self.status, self.finished = "diverged", True
             self._write_row(reached)
             self._evaluate()
@@ -210,9 +210,6 @@ class ServerSide(ABC):
             "env_steps_budget": self.spec.env_steps_budget,
             "eval_return_mean": returns[-1] if returns else None,
         }
-
-    def _server_is_finite(self) -> bool:
-        return bool(np.isfinite(self.server.parameters).all())
 
     def _write_row(self, point: int) -> None:
         self._next_point = point + 1
