@@ -8,9 +8,9 @@
 set -euo pipefail
 token=$(python3 -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=$token RAY_USAGE_STATS_ENABLED=0
-export RAY_ADDRESS=${RAY_HEAD:-$(hostname -I | cut -d ' ' -f 1)}:${RAY_PORT:-6379} # this script runs on the first node
+export RAY_ADDRESS=$(hostname -I | cut -d ' ' -f 1):${RAY_PORT:-6379} # this script runs on the first node
 
-node() {
+join_ray() {
   local first=$((${RAY_PORTS:-20000} + 1000 * SLURM_NODEID)) what=(--address "$RAY_ADDRESS")
   [ "$SLURM_NODEID" -ne 0 ] || what=(--head --node-ip-address "${RAY_ADDRESS%:*}" --port "${RAY_ADDRESS#*:}" --include-dashboard false)
   until env -u RAY_ADDRESS ray start "${what[@]}" --node-manager-port $((first)) --object-manager-port $((first + 1)) \
@@ -18,9 +18,8 @@ node() {
     --dashboard-agent-listen-port $((first + 5)) --min-worker-port $((first + 10)) --max-worker-port $((first + 999)) \
     --disable-usage-stats --block; do sleep 2; done # the head may not be there yet
 }
-export -f node
 
-srun --overlap --ntasks-per-node 1 bash -c node &
+srun --overlap --ntasks-per-node 1 bash -c "$(declare -f join_ray); join_ray" &
 nodes=$!
 trap 'kill $nodes; wait $nodes || true' EXIT
 python3 - "$SLURM_NNODES" << 'PYTHON'

@@ -42,7 +42,7 @@ def slurm(tmp_path):
 
 def test_one_allocation_runs_agents_on_all_of_its_nodes(slurm, tmp_path):
     log, results = tmp_path / "job.log", tmp_path / "results"
-    environment = "ALL,RAY_HEAD=127.0.0.1,RAY_PORT=17900,RAY_PORTS=18000"  # both nodes are this machine
+    environment = "ALL,RAY_PORT=17900,RAY_PORTS=18000"  # both nodes are this machine
     job = ["sbatch", "--parsable", "--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=2", "--mem=4000"]
     train = ["frl", "train", str(SCENARIO), *RUN.split(), "--results", str(results)]
     number = slurm(*job, f"--export={environment}", f"--output={log}", "workflow/ray.sh", *train).strip()
