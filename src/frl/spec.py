@@ -17,8 +17,7 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from frl.errors import explain
-from frl.training.codecs.local import LocalSpec
-from frl.training.codecs.wire import CodecSpec
+from frl.training.codecs.wire import CodecSpec, LocalSpec
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afednpg import AFedNPG
 from frl.training.servers.afedpg import AFedPG

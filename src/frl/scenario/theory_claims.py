@@ -27,9 +27,24 @@ QuantityName = Literal[
     "waiting_gain",
     "average_gap_ratio",
     "best_updates_ratio",
+    "bytes_saving",
+    "bytes_against_control",
+    "samples_ratio",
+    "time_saving",
+    "natural_ratio",
 ]
 WhereColumn = Literal[
-    "problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents", "slowest", "epsilon"
+    "problem",
+    "gradient",
+    "algorithm",
+    "schedule",
+    "step_size",
+    "momentum",
+    "n_agents",
+    "slowest",
+    "epsilon",
+    "method",
+    "bandwidth",
 ]
 
 

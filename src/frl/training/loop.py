@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +16,7 @@ from frl.training import kept
 from frl.training import normalizer as observations
 from frl.training.agent import Agents
 from frl.training.clock import Clock
-from frl.training.codecs.wire import Downlink, Uplink, compression
+from frl.training.codecs.wire import connect
 from frl.training.evaluation import Evaluator, Point
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
@@ -103,22 +102,15 @@ class Training:
         env = self.agents.sampler.env
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
-        self.codec: Codec | None = None
-        self.downlink: Downlink | None = None
-        self._connect()
+        shapes = [*self.policy.mlp.shapes, (self.policy.action_size,)]
+        codecs = connect(spec.codec, spec.downlink, shapes, spec.stream)
+        self.codec: Codec | None = codecs[0]
+        self.downlink = codecs[1]
+        for agent in self.agents.each.values():
+            agent.codec, agent.downlink = codecs
         self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
-
-    def _connect(self) -> None:
-        """Give the codecs of the spec to both sides."""
-        spec, shapes = self.spec, [*self.policy.mlp.shapes, (self.policy.action_size,)]
-        if spec.codec is not None:
-            self.codec = Uplink(compression(spec.codec, shapes), partial(spec.stream, "uplink"))
-        if spec.downlink is not None:
-            self.downlink = Downlink(compression(spec.downlink, shapes), partial(spec.stream, "downlink"))
-        for agent in self.agents.each.values():
-            agent.codec, agent.downlink = self.codec, self.downlink
 
     def begin(self) -> None:
         """Evaluate theta_0 and send the first tasks."""
