@@ -47,7 +47,7 @@ ifneq ($(INDEX),)
 	@$(PIP) --no-deps --retries 2 --index-url $(INDEX) $(TORCH) | $(SHOW) || \
 		echo "note: $(TORCH) could not be installed from $(INDEX); it is taken from the default index" >&2
 endif
-	@$(PIP) -e ".[dev,cluster,docs]" -c requirements.lock | $(SHOW)
+	@$(PIP) -e ".[dev,cluster,docs,tensorboard]" -c requirements.lock | $(SHOW)
 	@touch $@
 
 demo: $(READY) ## train, draw and report at the quick scale (minutes on 2 cores)

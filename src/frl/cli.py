@@ -134,6 +134,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             commands.trials,
             "rank the settings that a tuning scenario tried by mean return over time",
         ),
+        "export": (commands.export, "write the collected runs as TensorBoard's event files or as rliable's scores"),
     }
     for name, (function, text) in analysis.items():
         command = _add_scenario_command(subparsers, name, function, text)
@@ -149,9 +150,12 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
                 metavar="FILE.csv",
                 help="put one row a run into FILE.csv, as a scenario's key `trials` names, and rank all its rows",
             )
+        if name == "export":
+            command.add_argument("--format", choices=("tensorboard", "rliable"), required=True)
+            command.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/<scenario>/export/<format>")
         if name == "best":
             command.add_argument("--csv", action="store_true", help="print every row as CSV instead")
-            command.add_argument("--horizons", action="store_true", help="print the horizons by the rule as well")
+            command.add_argument("--rules", action="store_true", help="print horizons and thresholds by the rules too")
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(
@@ -172,6 +176,12 @@ def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.add_argument("--n-agents", type=int, metavar="N", help="number of agents")
     command.add_argument("--seed", type=int, metavar="S", help="seed of the run")
     command.add_argument("--cell", metavar="ID", help="of the theory lab, instead of these: as `frl runs` lists it")
+    command.add_argument(
+        "--engine",
+        choices=("simulated", "processes", "ray"),
+        help="who carries tasks and answers (default: what the scenario names, else simulated); with another than the "
+        "scenario's the files go to RESULTS/SCENARIO-ENGINE",
+    )
     command.add_argument("--expect-digest", metavar="HEX", help="refuse to run if settings and code are not these")
     command.add_argument("--quiet", action="store_true", help="show no progress")
     command.add_argument(
@@ -247,6 +257,16 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     )
     again.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     again.set_defaults(command=run_commands.reproduce)
+    replay = subparsers.add_parser(
+        "replay",
+        help="make a run by the wall clock again from its trace",
+        description="Simulate a run in the order in which its answers arrived, and write its CSV. If the run's own CSV "
+        "lies beside the trace, compare: all columns are the same, byte for byte, on a processor with the same vector "
+        "instructions. Exit code 1 if they differ. The trace of a run that was killed gives its beginning.",
+    )
+    replay.add_argument("trace", type=Path, metavar="TRACE", help="as `frl train --engine` leaves it beside the CSV")
+    replay.add_argument("--out", type=Path, metavar="FILE.csv", help="default: beside the trace, named .replay.csv")
+    replay.set_defaults(command=run_commands.replay)
     _add_evaluate(subparsers)
     _add_render(subparsers)
     store = subparsers.add_parser(

@@ -37,7 +37,7 @@ def train(arguments: argparse.Namespace) -> None:
     from frl.spec import RunSpec
 
     scenario = load_scenario(arguments.scenario)
-    spec, name = _spec(arguments, scenario), scenario.name
+    spec, name = _with_engine(_spec(arguments, scenario), scenario.name, arguments.engine)
     every = _checkpoint_every(arguments.checkpoint_every)
     if isinstance(spec, RunSpec):
         refuse_what_cannot_fit(spec)
@@ -49,6 +49,44 @@ def train(arguments: argparse.Namespace) -> None:
         print(f"{outcome}: {path}")
         if isinstance(spec, RunSpec):
             _say_where_the_policy_is(path)
+
+
+def _with_engine(spec: AnyRun, scenario: str, engine: str | None) -> tuple[AnyRun, str]:
+    """The run with another engine than its scenario's, and the name of the folder that keeps it apart."""
+    from frl.errors import SpecError
+    from frl.spec import EngineSpec, RunSpec
+
+    if engine is None:
+        return spec, scenario
+    if not isinstance(spec, RunSpec):
+        raise SpecError(f"--engine = {engine!r}: a cell of the theory lab is no training run")
+    if engine == ("simulated" if spec.engine is None else spec.engine.kind):
+        return spec, scenario
+    given = {} if spec.engine is None else spec.engine.model_dump()
+    other = None if engine == "simulated" else EngineSpec.model_validate({**given, "kind": engine})
+    return spec.model_copy(update={"engine": other}), f"{scenario}-{engine}"
+
+
+def replay(arguments: argparse.Namespace) -> None:
+    from frl.engines import trace
+    from frl.engines.replay import replay
+    from frl.runs.files import write_atomically
+    from frl.runs.progress import Progress
+    from frl.runs.reproduce import first_difference
+
+    spec, arrivals = trace.read(arguments.trace)
+    with Progress(spec.run_id) as progress:
+        table, result = replay(spec, arrivals, progress)
+    out = arguments.out or arguments.trace.with_suffix(".replay.csv")
+    write_atomically(out, table)
+    print(f"{out}: {len(arrivals)} arrivals, {result.facts['env_steps_total']:,} steps")
+    beside = arguments.trace.with_suffix(".csv")
+    if not beside.exists():
+        return
+    difference = first_difference(beside.read_bytes(), table)
+    print(f"{beside}: {difference or 'identical, byte for byte'}")
+    if difference:
+        raise SystemExit(1)
 
 
 def _say_where_the_policy_is(path: Path) -> None:

@@ -28,6 +28,9 @@ from frl.training.servers.fedpg import FedPG
 from frl.training.servers.lapg import LAPG
 from frl.training.servers.lazy_afedpg import LazyAFedPG
 from frl.training.servers.random_skip import RandomSkip
+from frl.training.servers.rennala import Rennala
+from frl.training.servers.robust_afedpg import RobustAFedPG
+from frl.training.servers.robust_fedpg import RobustFedPG
 
 # One line an algorithm: its name in configs, paths and figures, and its server.
 SERVERS: dict[str, type[Server]] = {
@@ -40,6 +43,9 @@ SERVERS: dict[str, type[Server]] = {
     "lazy_afedpg": LazyAFedPG,
     "afednpg": AFedNPG,
     "fednpg": FedNPG,
+    "rennala": Rennala,
+    "robust_afedpg": RobustAFedPG,
+    "robust_fedpg": RobustFedPG,
 }
 
 
@@ -150,6 +156,28 @@ class HeterogeneitySpec(Settings):
         return any(getattr(self, name) != (1.0, 1.0) for name in type(self).model_fields)
 
 
+AttackName = Literal["sign_flip", "random_noise", "reward_flip", "alie", "inner_product", "fedpg_attack", "direction"]
+
+
+class AdversarySpec(Settings):
+    """Malicious agents: the first `number` of the run's, which collude."""
+
+    attack: AttackName
+    """What they send instead of their answers; each is a class in frl.training.adversaries."""
+    number: Count
+    """f."""
+    strength: Positive | None = None
+    """Scale of the attack, whose meaning is the attack's; empty means the literature's."""
+
+    @model_validator(mode="after")
+    def _enough_of_them(self) -> AdversarySpec:
+        if self.attack in ("alie", "fedpg_attack") and self.number < 2:
+            raise ValueError(f"number = {self.number}: {self.attack} compares the gradients of at least 2 colluders")
+        if self.attack == "reward_flip" and self.strength is not None:
+            raise ValueError(f"strength = {self.strength:g}: reward_flip has none")
+        return self
+
+
 # --------------------------------------------------------------------------------------------------
 # Clock
 
@@ -214,6 +242,21 @@ class LinkSpec(Settings):
 
 
 # --------------------------------------------------------------------------------------------------
+# Real time
+
+
+class EngineSpec(Settings):
+    """Who carries tasks and answers by the wall clock; a run without it is simulated."""
+
+    kind: Literal["processes", "ray"]
+    """processes: every agent a process of this machine; ray: every agent an actor of Ray, on one machine or many."""
+    paced: Flag = True
+    """An agent takes at least the time that fleet and link say, and sleeps the rest; false: it is as fast as it can."""
+    timeout_s: Positive = 600.0
+    """An agent that has not answered a task after so many seconds is taken for dead and started again."""
+
+
+# --------------------------------------------------------------------------------------------------
 # Run
 
 
@@ -269,6 +312,10 @@ class RunSpec(Settings):
     local: LocalSpec | None = None
     """Local steps between two uploads; empty: none."""
     evaluation: EvaluationSpec = EvaluationSpec()
+    engine: EngineSpec | None = None
+    """Who carries tasks and answers by the wall clock; empty: the run is simulated."""
+    adversary: AdversarySpec | None = None
+    """Malicious agents; empty means none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -303,6 +350,15 @@ class RunSpec(Settings):
         independent = self.sampling.trajectories or self.sampling.lanes
         if getattr(self.server, "variance_multiplier", 0) and independent < 2:
             raise ValueError("server.variance_multiplier needs sampling.lanes (or trajectories) of at least 2")
+        if self.adversary is not None and self.adversary.number >= self.n_agents:
+            raise ValueError(
+                f"adversary.number = {self.adversary.number}: must be below n_agents = {self.n_agents}, so that an "
+                "honest agent is left"
+            )
+        if self.adversary is not None and self.engine is not None:
+            raise ValueError(
+                "adversary: malicious agents share what they know, and no engine carries that; leave engine out"
+            )
         return self
 
     @model_validator(mode="after")

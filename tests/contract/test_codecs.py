@@ -213,7 +213,7 @@ def test_every_method_runs_with_every_algorithm_and_pays_for_what_it_sends(name,
     recorder, sums = training.recorder, 8 * (1 + 2 * 11)
     answers = recorder.env_steps_total // 32
     assert recorder.uplink_bytes == answers * (16 + sums) + recorder.uploads * BYTES[name]
-    tasks = training.server.step * (3 if algorithm in feasible.SYNCHRONOUS else 1)
+    tasks = 3 * training.server.step if algorithm in feasible.SYNCHRONOUS else answers
     last = 3 if algorithm in feasible.SYNCHRONOUS else 1  # the run ends before its last tasks are sent
     assert recorder.downlink_bytes == 3 * (16 + 4 * SIZE + sums) + (tasks - last) * (16 + BYTES[name] + sums)
     assert training.status == "ok"
@@ -278,12 +278,13 @@ def test_local_steps_upload_the_mean_gradient_along_their_way():
 @pytest.mark.parametrize("algorithm", SERVERS)
 def test_local_steps_are_for_methods_whose_agents_upload_their_gradient(algorithm):
     local = {"steps": 2, "step_size": 0.1}
-    if algorithm in ("afedpg", "fedpg", "async_pg"):
+    allowed = ("afedpg", "fedpg", "async_pg", "rennala", "robust_afedpg", "robust_fedpg")
+    if algorithm in allowed:
         run = spec(algorithm=algorithm, local=local)
         assert run.steps_per_upload == 2 * spec().steps_per_upload
         assert finish(Training(run)).recorder.uploads == 5  # of 64 steps, from the 288 of three agents
     else:
-        with pytest.raises(ValidationError, match=f"local: an agent of {algorithm} .*; afedpg, fedpg, async_pg do"):
+        with pytest.raises(ValidationError, match=f"local: an agent of {algorithm} .*; {', '.join(allowed)} do"):
             spec(algorithm=algorithm, local=local)
 
 

@@ -12,7 +12,7 @@ rule train:
         at_run(BENCHMARK)
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: lambda wildcards: JOBS.threads(wildcards)
     resources:
         mem_mb=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[1],
         runtime=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[0],

@@ -25,7 +25,7 @@ from frl.runs.validity import Found, Unfit, read
 from frl.scenario.products import CURVES, MISSING, RUNS
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
-from frl.training.recorder import AXES, COLUMNS, IDENTITY
+from frl.training.recorder import AXES, COLUMNS, IDENTITY, WALL
 
 _BEFORE_METHOD = COLUMNS.index("algorithm") + 1
 CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:], STOP_AT)
@@ -33,7 +33,9 @@ CURVES_COLUMNS = (*COLUMNS[:_BEFORE_METHOD], "method", *COLUMNS[_BEFORE_METHOD:]
 
 _TEXT = ("environment", "env_version", "algorithm", "method", "staleness_counts", "uploaded", "status")
 _WHOLE = (*(a for a in AXES if a not in ("env_steps_per_agent", "sim_time_s")), "n_agents", "seed", "train_episodes")
-DTYPES: dict[str, str] = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in CURVES_COLUMNS}
+DTYPES: dict[str, str] = {
+    c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in (*CURVES_COLUMNS, WALL)
+}
 
 MISSING_COLUMNS = ("environment", "algorithm", "method", "n_agents", "seed", "run_id", "reason")
 META_KEYS = (
@@ -138,8 +140,14 @@ def _complaint(path: Path, spec: RunSpec) -> str | None:
 
 
 def _with_method(text: str, spec: RunSpec) -> str:
-    """A run's rows with method and `STOP_AT`, the rest copied as it is: no float is parsed and printed again."""
-    rows = (line.split(",", _BEFORE_METHOD) for line in text.rstrip("\n").split("\n")[1:])
+    """A run's rows with method and `STOP_AT`, the rest copied as it is: no float is parsed and printed again.
+
+    `WALL` is left out: it is `sim_time_s` once more.
+    """
+    lines = text.rstrip("\n").split("\n")[1:]
+    if spec.engine is not None:
+        lines = [line.rpartition(",")[0] for line in lines]
+    rows = (line.split(",", _BEFORE_METHOD) for line in lines)
     stop = "" if spec.stop_at is None else str(spec.stop_at)
     return "".join(",".join([*row[:-1], spec.method, row[-1], stop]) + "\n" for row in rows)
 
@@ -180,8 +188,9 @@ def check_run(path: Path, table: bytes, spec: RunSpec) -> pd.DataFrame:
     if not text.endswith("\n"):
         raise DataError(f"{path}: truncated: the last line has no end")
     header = text.split("\n", 1)[0]
-    if tuple(header.split(",")) != COLUMNS:
-        raise DataError(f"{path}: columns are {header!r}, expected {','.join(COLUMNS)!r}")
+    columns = COLUMNS if spec.engine is None else (*COLUMNS, WALL)
+    if tuple(header.split(",")) != columns:
+        raise DataError(f"{path}: columns are {header!r}, expected {','.join(columns)!r}")
     frame = _parse(path, text)
     for problem in _problems(frame, spec):
         raise DataError(f"{path}: {problem}")
@@ -189,9 +198,11 @@ def check_run(path: Path, table: bytes, spec: RunSpec) -> pd.DataFrame:
 
 
 def _parse(path: Path, text: str) -> pd.DataFrame:
-    for number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
-        if line.count(",") != len(COLUMNS) - 1:
-            raise DataError(f"{path}: line {number} has {line.count(',') + 1} fields, expected {len(COLUMNS)}")
+    lines = text.rstrip("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if line.count(",") != lines[0].count(","):
+            expected = lines[0].count(",") + 1
+            raise DataError(f"{path}: line {number} has {line.count(',') + 1} fields, expected {expected}")
     try:
         frame = pd.read_csv(io.StringIO(text), dtype=DTYPES)
     except ValueError as error:

@@ -15,6 +15,9 @@ DISPLAY: dict[str, str] = {
     "lazy_afedpg": "lazy AFedPG",
     "afednpg": "AFedNPG",
     "fednpg": "FedNPG",
+    "rennala": "Rennala NIGT",
+    "robust_afedpg": "robust AFedPG",
+    "robust_fedpg": "robust FedPG",
 }
 
 FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_complexity"}

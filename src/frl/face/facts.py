@@ -20,8 +20,8 @@ UNIT: dict[Per, str] = {
     "uplink_bytes": "bytes",
     "total_bytes": "bytes",
 }
-CLOCK = ("fleet", "link")
-"""Settings of the simulated clock: with others, times are not comparable; without a clock they do nothing."""
+CLOCK = ("fleet", "link", "engine")
+"""Settings of the clock: with others, times are not comparable; without a clock they do nothing."""
 LENGTH = ("sim_seconds", "stop_at")
 """Settings of how long a run goes on: a horizon beyond the end of one is refused, whatever they are."""
 OWN = ("algorithm", "method", "server", "n_agents", "seed")

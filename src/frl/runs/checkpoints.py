@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ from frl.runs.keeping import Keeping
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.checkpoint import CheckpointError
-from frl.training.loop import Training
+from frl.training.loop import ServerSide, Training
 from frl.training.numerics import arithmetic
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -43,14 +43,14 @@ class Keeper(Keeping):
         self._stop = 0  # the signal, once one has come
         self._saved = self._began
 
-    def resume(self, spec: RunSpec) -> Training | None:
-        """The run at its last checkpoint; None if there is none that can be used."""
+    def resume(self, spec: RunSpec, make: Callable[[RunSpec], ServerSide] = Training) -> ServerSide | None:
+        """The run at its last checkpoint, put into a new one; None if there is none that can be used."""
         try:
             facts, state = checkpoint.read(self.path.read_bytes())
             for name, here in {"digest": self.digest, **self.arithmetic}.items():
                 if facts[name] != here:
                     raise CheckpointError(f"it was made with another {name}: {facts[name]}, here {here}")
-            training = Training(spec)
+            training = make(spec)
             checkpoint.restore(training, state)
             self._before = {name: facts[name] for name in self._before}
             self.resumed, self.started = facts["resumed"] + 1, facts["started"]
@@ -65,7 +65,7 @@ class Keeper(Keeping):
         print(f"frl: resumed at {self.resumed_at:,} steps from {self.path}", file=sys.stderr)
         return training
 
-    def keep(self, training: Training) -> None:
+    def keep(self, training: ServerSide) -> None:
         """Write a checkpoint if one is due. That it cannot be written is no reason to stop.
 
         Raises:

@@ -18,12 +18,11 @@ from threadpoolctl import threadpool_limits
 from frl.runs.evaluate import EvaluateError, last_policy, spec_of, unpacked
 from frl.runs.named import NamedRun
 from frl.runs.paths import results_of
-from frl.runs.reproduce import first_difference, made_here
+from frl.runs.reproduce import first_difference, made_here, remade
 from frl.spec import RunSpec
 from frl.training import kept
 from frl.training.envs import MAKE
 from frl.training.episodes import WholeEpisodes
-from frl.training.execute import execute
 from frl.training.heterogeneity import variants
 from frl.training.loop import Training
 from frl.training.physics import Float
@@ -99,7 +98,7 @@ def _earlier(run: NamedRun, spec: RunSpec, at: int, made: float, progress: Progr
     if at == 0:
         start = Training(spec)
         return kept.to_bytes(start.server.parameters, start.normalizer()), 0.0, ""
-    table, result = execute(beginning(spec, at), progress)
+    table, result = remade(beginning(spec, at), run.meta, progress)
     if result.status == "diverged":
         raise EvaluateError(f"--at = {at}: the run diverged before, so it has no policy there")
     head = b"".join(table.splitlines(keepends=True)[:-1])  # the last row is an evaluation out of turn

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from frl.runs.files import remove
+from frl.runs.paths import TRACE_SUFFIX
 
 
 class Keeping:
@@ -16,7 +17,7 @@ class Keeping:
 
     Args:
         results: the results folder.
-        digest: what the run's numbers depend on; names the checkpoint.
+        digest: what the run's numbers depend on; names the checkpoint, and the trace of a run by the wall clock.
         arithmetic: what the last digits of a run depend on beside code and settings.
 
     Attributes:
@@ -27,6 +28,7 @@ class Keeping:
 
     def __init__(self, results: Path, digest: str, arithmetic: dict[str, Any]):
         self.path = results / ".checkpoints" / f"{digest}.npz"
+        self.trace = self.path.with_suffix(TRACE_SUFFIX)
         self.digest = digest
         self.arithmetic = arithmetic
         self.resumed = self.resumed_at = 0
@@ -45,6 +47,7 @@ class Keeping:
     def remove(self) -> None:
         """The run is finished and kept elsewhere, or the checkpoint is of no use."""
         remove(self.path)
+        remove(self.trace)
 
     def on_terminate(self) -> AbstractContextManager[None]:
         """While the context lasts, a signal is treated as the job needs it."""

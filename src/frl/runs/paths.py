@@ -9,6 +9,8 @@ from frl.spec import RUN_ID
 
 RUN_SUFFIXES = (".csv", ".meta.json")
 """Of a run's table and of what is said about it, both at ``<results>/<scenario>/runs/<run id>``."""
+TRACE_SUFFIX = ".trace"
+"""Of a run's trace (:mod:`frl.engines.trace`), beside its table if it went by the wall clock."""
 CELL_ID = "{cell}"
 """As `RUN_ID`, of the theory lab's cells."""
 RUN_FILES = tuple(f"runs/{{}}{suffix}" for suffix in RUN_SUFFIXES)

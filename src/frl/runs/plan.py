@@ -120,7 +120,8 @@ def plan(specs: Sequence[AnyRun], results: Path, scenario: str, cores: int) -> P
     cores = max(1, min(cores, len(todo)))
     at_once = min(cores, os.cpu_count() or 1)
     speeds = {each: past.get(each) or calibrate(specs[0], at_once) for each, specs in kinds.items()}
-    seconds = [START_S + env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
+    works = [env_steps(spec, speeds[kind(spec)]) * speeds[kind(spec)].seconds_per_step for spec in todo]
+    seconds = [START_S + max(work, slept_seconds(spec)) for work, spec in zip(works, todo, strict=True)]
     return Plan(
         states,
         [(each, len(s), sum(env_steps(spec, speeds[each]) for spec in s), speeds[each]) for each, s in kinds.items()],
@@ -147,6 +148,8 @@ def _kind(spec: dict[str, Any]) -> Kind:
     networks = f"policy {'x'.join(map(str, spec['policy']['hidden']))}"
     if critic["mode"] != "none":
         networks += f", {critic['mode']} critic"
+    if "engine" in spec:
+        lanes += f", by the wall clock with N = {spec['n_agents']}"
     return f"{spec['environment']}-{spec['env_version']}", networks, lanes
 
 
@@ -163,6 +166,12 @@ def env_steps(spec: AnyRun, speed: Speed) -> int:
         return budget(spec)
     whole = feasible.expected(spec)
     return whole.env_steps_budget + round(whole.evaluation_steps_at_most * speed.evaluation_share)
+
+
+def slept_seconds(spec: AnyRun) -> float:
+    """What a run by the wall clock takes at least, if its agents are paced; of others 0."""
+    paced = isinstance(spec, RunSpec) and spec.engine is not None and spec.engine.paced
+    return feasible.run_seconds(spec) if isinstance(spec, RunSpec) and paced else 0.0
 
 
 def past_speeds(results: Path) -> dict[Kind, Speed]:
@@ -205,7 +214,7 @@ def request(spec: AnyRun, results: Path, attempt: int = 1) -> tuple[int, int]:
     estimate = 700.0 if isinstance(spec, Cell) else max(700.0, feasible.memory_bytes(spec) / 1e6)
     seconds_per_step, memory_mb = _past_maxima(results).get(kind(spec), (1e-3, estimate))
     steps = env_steps(spec, Speed(seconds_per_step, 1.0, ""))
-    minutes = 10 + 2 * steps * seconds_per_step / 60
+    minutes = 10 + 2 * max(steps * seconds_per_step, slept_seconds(spec)) / 60
     return math.ceil(attempt * minutes), math.ceil(attempt * (1.5 * memory_mb + SNAKEMAKE_MB))
 
 

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frl.engines.replay import replay
+from frl.engines.trace import from_text
 from frl.runs.named import NamedRun
 from frl.runs.provenance import CELL_LIBRARIES, LIBRARIES, library_versions
 from frl.runs.runner import keeping, make
+from frl.runs.store import Meta
 from frl.runs.validity import numerics_version
+from frl.spec import RunSpec
 from frl.theory.cells.spec import Cell
+from frl.training.execute import execute
+from frl.training.loop import Progress, Result
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
 """Columns that no rounding reaches where a task's length is fixed: equal on every processor."""
@@ -58,7 +64,11 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
         )
     with tempfile.TemporaryDirectory() as folder:
         keeper = keeping(spec, Path(folder), meta["digest"], math.inf)
-        (again, _), policy = make(spec, meta["digest"], progress, keeper)
+        if isinstance(spec, RunSpec) and spec.engine is not None:
+            again, result = remade(spec, meta, progress)
+            policy = result.policy if result.status == "ok" else None
+        else:
+            (again, _), policy = make(spec, meta["digest"], progress, keeper)
         same_arithmetic = all(meta.get(name, value) == value for name, value in keeper.arithmetic.items())
     if again == table:
         return Outcome(True, "identical, byte for byte", policy)
@@ -72,6 +82,19 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
     return Outcome(True, f"{'clock and messages are equal; ' if comparable else ''}{what}")
+
+
+def remade(spec: RunSpec, meta: Meta, progress: Progress | None) -> tuple[bytes, Result]:
+    """A training run again, or its beginning: one that went by the wall clock in the order of its trace.
+
+    Args:
+        spec: the run's settings, or those of its beginning.
+        meta: the run's meta data.
+        progress: see :func:`frl.training.loop.train`.
+    """
+    if spec.engine is None:
+        return execute(spec, progress)
+    return replay(spec, from_text(meta["trace"]), progress)
 
 
 def made_here(run: NamedRun) -> bool:

@@ -7,6 +7,7 @@ are in the meta data. The last policy is in the store only (:mod:`frl.runs.store
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import resource
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from frl.runs import provenance
 from frl.runs.files import write_atomically
 from frl.runs.locks import alone
-from frl.runs.paths import progress_path, run_paths
+from frl.runs.paths import TRACE_SUFFIX, progress_path, run_paths
 from frl.runs.progress import ProgressFile
 from frl.runs.store import Meta, Store, checksum, dump_meta, policy_digest
 from frl.runs.validity import Unfit, code_digest, numerics_version, read, run_digest, stored
@@ -113,7 +114,7 @@ def _run_alone(
         outcome: Outcome = "trained"
     else:
         outcome = "restored"
-    _write(paths, entry)
+    _write(spec, paths, entry)
     keeper.remove()
     return outcome
 
@@ -122,11 +123,16 @@ def restore(spec: AnyRun, results: Path, scenario: str) -> bool:
     """Write a run's files again from the store; whether it is there."""
     entry = stored(spec, results)
     if entry is not None:
-        _write(run_paths(spec, results, scenario), entry)
+        _write(spec, run_paths(spec, results, scenario), entry)
     return entry is not None
 
 
-def _write(paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
+def _write(spec: AnyRun, paths: tuple[Path, Path], entry: tuple[bytes, bytes]) -> None:
+    if isinstance(spec, RunSpec) and spec.engine is not None:
+        from frl.engines.trace import first_line
+
+        trace = first_line(spec) + json.loads(entry[1])["trace"]
+        write_atomically(paths[0].with_suffix(TRACE_SUFFIX), trace)
     for path, content in reversed(list(zip(paths, entry, strict=True))):  # the CSV last: it is what others wait for
         write_atomically(path, content)
 
@@ -178,14 +184,21 @@ Made = tuple[bytes, str, dict[str, Any], bytes | None]
 
 
 def _train(spec: RunSpec, progress: Callable[[dict[str, Any]], None] | None, keeper: Keeping) -> Made:
-    """A training run."""
-    from frl.training.execute import execute
+    """A training run; the meta data of one by the wall clock hold its trace, from which it can be made again."""
+    own: dict[str, Any] = {}
+    if spec.engine is None:
+        from frl.training.execute import execute
 
-    table, result = execute(spec, progress, keeper)  # type: ignore[arg-type]
+        table, result = execute(spec, progress, keeper)  # type: ignore[arg-type]
+    else:
+        from frl.engines.execute import execute as execute_live
+
+        table, result, own = execute_live(spec, keeper.trace, progress, keeper)  # type: ignore[arg-type]
     amounts = {
         "env_steps_total": int(result.facts["env_steps_total"]),
         "env_steps_agents": [int(n) for n in result.facts["env_steps_agents"]],
         "eval_steps": int(result.facts["eval_steps"]),
+        **own,
     }
     return table, result.status, amounts, result.policy if result.status == "ok" else None
 

@@ -25,7 +25,7 @@ from frl.scenario.kinds import AnyRun, AnyScenario
 from frl.scenario.loading import load_scenario
 from frl.scenario.products import MISSING, REPORT, figure_names, files, notebooks_of, record, steps_of
 from frl.scenario.theory import TheoryScenario
-from frl.spec import RUN_ID
+from frl.spec import RUN_ID, RunSpec
 
 SHOWN_MISSING = 20
 _CONFIGFILE = re.compile(r"--configf\w*(=.*)?")
@@ -135,6 +135,11 @@ class Jobs:
     def request(self, wildcards: Mapping[str, object], attempt: int) -> tuple[int, int]:
         """Minutes and MB to ask a cluster for."""
         return request(self.spec(wildcards), self.results, attempt)
+
+    def threads(self, wildcards: Mapping[str, object]) -> int:
+        """Cores of the job: one, or one an agent where agents are processes of its machine."""
+        spec = self.spec(wildcards)
+        return spec.n_agents if isinstance(spec, RunSpec) and spec.engine is not None else 1
 
     def options(self, wildcards: Mapping[str, object]) -> str:
         """How `frl train` is told which run."""

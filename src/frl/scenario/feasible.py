@@ -27,7 +27,7 @@ SIZES = {
 """Numbers of observations (of the version that has more) and of actions."""
 NEVER_END = ("Swimmer", "HalfCheetah")
 """Environments whose episodes all last their 1,000 steps."""
-SYNCHRONOUS = frozenset({"fedpg", "fednpg", "lapg", "random_skip"})
+SYNCHRONOUS = frozenset({"fedpg", "fednpg", "robust_fedpg", "lapg", "random_skip"})
 """Algorithms whose server steps once all N agents have answered."""
 
 MAX_SECONDS = 1e15
@@ -35,6 +35,8 @@ MAX_SECONDS = 1e15
 MIN_SECONDS = 1e-9
 """Simulated time of a task."""
 MAX_EVALUATIONS = 100_000
+PROCESS_BYTES = 150_000_000
+"""Memory of an agent's process beside what its lanes need."""
 MAX_BYTES = 2**40
 """Memory of a run that no machine is asked for."""
 
@@ -75,6 +77,13 @@ def answers(spec: RunSpec) -> int:
     return max(of_steps, of_time if spec.sim_seconds else 0)
 
 
+def run_seconds(spec: RunSpec) -> float:
+    """Time of the run by its clock, unless a threshold stops it; of lognormal fleets about."""
+    seconds = agent_seconds(spec)
+    rate = spec.n_agents / seconds.max() if spec.algorithm in SYNCHRONOUS else (1 / seconds).sum()
+    return float(answers(spec) / rate)
+
+
 def expected(spec: RunSpec) -> RunSpec:
     """The run with the budget of the steps that it will make: whole tasks, and all of its simulated time."""
     steps = answers(spec) * spec.steps_per_upload
@@ -101,6 +110,7 @@ def memory_bytes(spec: RunSpec) -> int:
         + n * (4 * policy + 8 * features**2 + 10_000)
         + 3_000 * lanes
         + (spec.steps_per_upload + max(64, episodes)) * row
+        + (n * PROCESS_BYTES if spec.engine is not None else 0)
     )
 
 

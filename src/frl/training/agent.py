@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
+from frl.training import adversaries
 from frl.training import normalizer as observations
-from frl.training.codecs.wire import Downlink
 from frl.training.critic import Critic
 from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
 from frl.training.episodes import WholeEpisodes
 from frl.training.estimators import estimate, step_weights
 from frl.training.heterogeneity import variants
+from frl.training.links import downlink, uplink
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
@@ -42,6 +43,9 @@ class Agents:
     def __init__(self, spec: RunSpec, policy: GaussianPolicy, only: Sequence[int] | None = None):
         chosen = range(spec.n_agents) if only is None else only
         self.each = {index: Agent(spec, index, policy) for index in chosen}
+        self.adversary = adversaries.make(spec)
+        for index, agent in self.each.items():
+            agent.adversary = self.adversary if adversaries.malicious(spec, index) else None
         self.tasks: dict[int, Task] = {}
         self._group = {index: group for group, index in enumerate(chosen)}
         self._index = list(chosen)
@@ -88,10 +92,20 @@ class Agents:
             works.update((work.update.agent, work) for work in self.advance())
         return [works[task.agent] for task in tasks]
 
-    def resume(self, sampler: dict[str, Any], tasks: dict[int, Task]) -> None:
-        """Back to a saved moment of the sampler, with the tasks that were under way."""
-        self.tasks = tasks
-        self.sampler.restore(sampler, [self._play(task) for task in tasks.values()])
+    def save(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs to continue bit for bit."""
+        each = [agent.save() for agent in self.each.values()]
+        saved = {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
+        return saved | {"adversary": None if self.adversary is None else vars(self.adversary)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Back to a saved moment, with the tasks that were under way."""
+        for agent, own in zip(self.each.values(), saved["agents"], strict=True):
+            agent.restore(own)
+        if self.adversary is not None:
+            vars(self.adversary).update(saved["adversary"])
+        self.tasks = saved["tasks"]
+        self.sampler.restore(saved["sampler"], [self._play(task) for task in self.tasks.values()])
 
     def _play(self, task: Task) -> Play:
         """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
@@ -116,12 +130,24 @@ class Agent:
         self.memory: dict[str, Array] = {}
         self.reward_scale = variants(spec)[index].reward_scale
         self.sums = observations.empty_sums(size)  # used where the normaliser is local
-        self.codec: Codec | None = None
+        self.codec: Codec | None = uplink(spec, policy)
         self.codec_memory: dict[str, Array] = {}
-        self.downlink: Downlink | None = None
+        self.downlink = downlink(spec, policy)
         self.held: dict[str, Array] = {}  # the downlink's memory
         self.steps: list[Work] = []  # local steps of the task under way
         self.adversary: Adversary | None = None
+
+    def save(self) -> dict[str, Any]:
+        """All attributes but those that the specification gives."""
+        given = ("spec", "index", "policy", "reward_scale", "codec", "downlink", "adversary")
+        own = {name: value for name, value in vars(self).items() if name not in given}
+        return own | {"critic": None if self.critic is None else vars(self.critic)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Back to a saved moment."""
+        if self.critic is not None:
+            vars(self.critic).update(saved["critic"])
+        vars(self).update({name: value for name, value in saved.items() if name != "critic"})
 
     def received(self, sent: Task | CodedTask) -> Task:
         """The task that was sent, decoded if it has to be."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from frl.training.evaluation import Point
-from frl.training.loop import Training
+from frl.training.loop import ServerSide
 from frl.training.normalizer import Normalizer
 from frl.training.servers.base import Task, Update
 from frl.training.work import Work
@@ -32,17 +32,31 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message says why."""
 
 
-def save(training: Training, facts: Facts) -> bytes:
-    """The state of a run between two calls of :meth:`Training.advance`, and `facts` about it."""
+def save(training: ServerSide, facts: Facts) -> bytes:
+    """The state of a run between two calls of :meth:`ServerSide.advance`, and `facts` about it."""
+    return pack(_state(training), facts)
+
+
+def pack(value: Any, facts: Facts | None = None) -> bytes:
+    """A tree of plain values, arrays and messages as bytes; `facts` are JSON."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    tree = {"format": FORMAT, "facts": facts, "state": _encode(_state(training), arrays)}
+    tree = {"format": FORMAT, "facts": facts or {}, "state": _encode(value, arrays)}
     arrays["tree"] = np.frombuffer(json.dumps(tree).encode(), np.uint8)
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     return content.getvalue()
 
 
-def read(content: bytes) -> tuple[Facts, State]:
+def unpack(content: bytes) -> Any:
+    """The tree given to :func:`pack`.
+
+    Raises:
+        CheckpointError: if the content is damaged or of another format.
+    """
+    return read(content)[1]
+
+
+def read(content: bytes) -> tuple[Facts, Any]:
     """The facts given to :func:`save`, and the state for :func:`restore`.
 
     Raises:
@@ -61,56 +75,41 @@ def read(content: bytes) -> tuple[Facts, State]:
         raise CheckpointError(f"it is damaged ({type(error).__name__}: {error})") from None
 
 
-def restore(training: Training, state: State) -> None:
-    """Put a new, not begun run of the same spec where :func:`save` found one; it goes on byte for byte the same."""
+def restore(training: ServerSide, state: State) -> None:
+    """Put a new, not begun run of the same spec where :func:`save` found one; simulated, it goes on byte for byte."""
     training.status, training.finished = state["status"], state["finished"]
     training._next_point = state["next_point"]
     training.local_sums = state["local_sums"]
-    training._works = state["works"]
     vars(training.server).update(state["server"])
     vars(training.server.shared).update(state["shared"])
     if training.downlink is not None:
         vars(training.downlink).update(state["downlink"])
-    vars(training.clock).update(state["clock"])
     vars(training.recorder).update(state["recorder"])
-    for agent, saved in zip(training.agents.each.values(), state["agents"], strict=True):
-        if agent.critic is not None:
-            vars(agent.critic).update(saved["critic"])
-        vars(agent).update({name: value for name, value in saved.items() if name != "critic"})
-    training.agents.resume(state["sampler"], state["tasks"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
     for place, point in state["unevaluated"]:
         training._unevaluated.append((training.recorder.rows[place], Point(**point)))
+    training.resume(state)
 
 
 # --------------------------------------------------------------------------------------------------
 # What is saved
 
 
-def _state(training: Training) -> dict[str, Any]:
-    clock = vars(training.clock)
+def _state(training: ServerSide) -> dict[str, Any]:
     places = {id(row): place for place, row in enumerate(training.recorder.rows)}
     return {
         "status": training.status,
         "finished": training.finished,
         "next_point": training._next_point,
         "local_sums": training.local_sums,
-        "tasks": training.agents.tasks,
-        "works": training._works,
-        "unevaluated": [(places[id(row)], _fields(point)) for row, point in training._unevaluated],
+        "unevaluated": [(places[id(row)], _fields(point)) for row, point in training.unevaluated()],
         "server": _own(training.server, "settings", "shared", "n_agents"),
         "shared": vars(training.server.shared),
-        "clock": {name: clock[name] for name in ("now", "_queue", "_open", "_sent", "_streams")},
         "recorder": _own(training.recorder, "identity"),
-        "agents": [
-            _own(agent, "spec", "index", "policy", "reward_scale", "codec", "downlink", "adversary")
-            | {"critic": None if agent.critic is None else vars(agent.critic)}
-            for agent in training.agents.each.values()
-        ],
-        "sampler": training.agents.sampler.save(),
         "downlink": None if training.downlink is None else _own(training.downlink, "method", "draws"),
         "evaluator": training.evaluator.env_steps,
+        **training.saved(),
     }
 
 

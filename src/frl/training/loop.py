@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,13 +17,13 @@ from frl.training import kept
 from frl.training import normalizer as observations
 from frl.training.agent import Agents
 from frl.training.clock import Clock
-from frl.training.codecs.wire import connect
 from frl.training.evaluation import Evaluator, Point
+from frl.training.links import downlink, uplink
 from frl.training.normalizer import Normalizer
 from frl.training.numerics import NUMERICS_VERSION
 from frl.training.policy import GaussianPolicy
-from frl.training.recorder import Recorder
-from frl.training.servers.base import Codec, SharedState, Task, Update
+from frl.training.recorder import WALL, Recorder
+from frl.training.servers.base import Codec, CodedTask, SharedState, Task, Update
 from frl.training.work import Work
 
 EVALUATE_EVERY_S = 30.0
@@ -45,24 +46,34 @@ class Result:
 class Keeper(Protocol):
     """Who keeps a run's state outside of it (:class:`frl.runs.checkpoints.Keeper`)."""
 
-    def resume(self, spec: RunSpec) -> Training | None:
-        """The run where it was; None if it has to begin."""
+    def resume(self, spec: RunSpec, make: Callable[[RunSpec], ServerSide]) -> ServerSide | None:
+        """The run where it was, put into a new one; None if it has to begin."""
 
-    def keep(self, training: Training) -> None:
+    def keep(self, run: ServerSide) -> None:
         """Called between arrivals."""
 
 
-def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None = None) -> Result:
-    """Train to the end that the spec sets (:meth:`Training.advance`), or until the run diverges.
+def train(
+    spec: RunSpec,
+    progress: Progress | None = None,
+    keeper: Keeper | None = None,
+    make: Callable[[RunSpec], ServerSide] | None = None,
+) -> Result:
+    """Train to the end that the spec sets (:meth:`ServerSide.advance`), or until the run diverges.
 
     Args:
         progress: called a few times a second with env_steps_total, env_steps_budget and eval_return_mean (of the
             last point that is evaluated: they wait for each other, up to EVALUATE_EVERY_S).
         keeper: what to begin from, if not from nothing, and who is told after every arrival.
+        make: the run, not begun; none means a simulated one.
     """
-    run = keeper.resume(spec) if keeper is not None else None
+    if make is None:
+        if spec.engine is not None:
+            raise ValueError("engine: a run by the wall clock cannot be simulated; frl.engines makes it")
+        make = Training
+    run = keeper.resume(spec, make) if keeper is not None else None
     if run is None:
-        run = Training(spec)
+        run = make(spec)
         run.begin()
     shown = time.monotonic()
     while not run.finished:
@@ -72,6 +83,11 @@ def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None
         if progress is not None and (run.finished or time.monotonic() - shown > 0.5):
             shown = time.monotonic()
             progress(run.progress())
+    return result_of(run)
+
+
+def result_of(run: ServerSide) -> Result:
+    """What is left of a run at its end."""
     facts = {
         "env_steps_total": run.recorder.env_steps_total,
         "env_steps_agents": run.recorder.env_steps.tolist(),
@@ -81,8 +97,11 @@ def train(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None
     return Result(run.recorder.rows, run.status, facts, kept.to_bytes(run.server.parameters, run.normalizer()))
 
 
-class Training:
-    """The whole state of a run between two arrivals."""
+class ServerSide(ABC):
+    """The server of a run, its log and its evaluations between two arrivals; who carries tasks and answers is not here.
+
+    An engine adds that: :class:`Training` simulates, :mod:`frl.engines` has those that go by the wall clock.
+    """
 
     def __init__(self, spec: RunSpec):
         self.spec = spec
@@ -90,27 +109,47 @@ class Training:
         self.finished = False
         self._next_point = 0
         self._grid, self._points = [-1], spec.evaluation_grid()
-        self.clock = Clock(spec)
         self.policy = kept.make_policy(spec)
         self.evaluator = Evaluator(spec, self.policy)
-        self.agents = Agents(spec, self.policy)
-        self.local_sums = [agent.sums for agent in self.agents.each.values()]
+        self.local_sums = [observations.empty_sums(self.policy.mlp.shapes[0][0])] * spec.n_agents
         self.server = SERVERS[spec.algorithm](
             self.policy.init(spec.stream("policy")), spec.n_agents, spec.server, _shared_state(spec, self.policy)
         )
         identity = spec.model_dump(include={"environment", "env_version", "algorithm", "n_agents", "seed"})
-        env = self.agents.sampler.env
+        env = self.evaluator.sampler.env
         step_bytes = 4 * (env.observation_size + env.action_size + 1)  # observation, action, reward as float32
         self.recorder = Recorder(identity, spec.n_agents, step_bytes, SERVERS[spec.algorithm].lazy)
-        shapes = [*self.policy.mlp.shapes, (self.policy.action_size,)]
-        codecs = connect(spec.codec, spec.downlink, shapes, spec.stream)
-        self.codec: Codec | None = codecs[0]
-        self.downlink = codecs[1]
-        for agent in self.agents.each.values():
-            agent.codec, agent.downlink = codecs
-        self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
+        self.codec: Codec | None = uplink(spec, self.policy)
+        self.downlink = downlink(spec, self.policy)
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
+
+    def _outgoing(self, task: Task) -> Task | CodedTask:
+        """What travels for a task, counted."""
+        sent = task if self.downlink is None else self.downlink.encode(task)
+        self.recorder.sent(sent.nbytes)
+        return sent
+
+    @property
+    @abstractmethod
+    def now(self) -> float:
+        """Seconds from the first task to the last arrival, by the run's clock."""
+
+    @abstractmethod
+    def _dispatch(self, tasks: list[Task]) -> None:
+        """Send tasks to their agents."""
+
+    @abstractmethod
+    def _next(self) -> Work:
+        """The answer that arrives next."""
+
+    @abstractmethod
+    def saved(self) -> dict[str, Any]:
+        """All that the engine keeps between two arrivals, and :meth:`resume` needs to go on."""
+
+    @abstractmethod
+    def resume(self, saved: dict[str, Any]) -> None:
+        """Go on from a saved moment."""
 
     def begin(self) -> None:
         """Evaluate theta_0 and send the first tasks."""
@@ -121,7 +160,7 @@ class Training:
     def advance(self) -> None:
         """One arrival: the server takes it, sends what it sends, and a row is written if one is due.
 
-        The run ends with the arrival that completes both its steps and its simulated time, or at the second of two
+        The run ends with the arrival that completes both its steps and its time, or at the second of two
         successive evaluations that reach `spec.stop_at`.
         """
         work = self._next()
@@ -137,7 +176,7 @@ class Training:
             self._write_row(reached)
             self._evaluate()
             return
-        self.finished = recorder.env_steps_total >= spec.env_steps_budget and self.clock.now >= spec.sim_seconds
+        self.finished = recorder.env_steps_total >= spec.env_steps_budget and self.now >= spec.sim_seconds
         if self.finished or reached >= self._next_point:
             self._write_row(max(reached, self._next_point))
         waited = time.monotonic() - self._evaluated > EVALUATE_EVERY_S
@@ -181,21 +220,6 @@ class Training:
             "eval_return_mean": returns[-1] if returns else None,
         }
 
-    def _dispatch(self, tasks: list[Task]) -> None:
-        for task in tasks:
-            sent = task if self.downlink is None else self.downlink.encode(task)
-            self.recorder.sent(sent.nbytes)
-            self.clock.dispatch(sent.agent, sent.nbytes)
-            self.agents.begin(sent)
-
-    def _next(self) -> Work:
-        """The answer that arrives next. Agents are kept busy until it is certain which: no bit depends on how long."""
-        while not self.clock.decided(self.agents.at_least):
-            for work in self.agents.advance():
-                self._works[work.update.agent] = work
-                self.clock.answer(work.update.agent, work.env_steps, work.update.nbytes)
-        return self._works.pop(self.clock.receive())
-
     def _server_is_finite(self) -> bool:
         return bool(np.isfinite(self.server.parameters).all())
 
@@ -203,12 +227,14 @@ class Training:
         self._next_point = point + 1
         row = self.recorder.write(
             point=point,
-            sim_time_s=self.clock.now,
+            sim_time_s=self.now,
             server_step=self.server.step,
             direction_norm=self.server.direction_norm,
             policy_std=float(self.policy.std(self.server.parameters).mean()),
             status=self.status,
         )
+        if self.spec.engine is not None:
+            row[WALL] = self.now
         if self.status == "ok":
             self.server.parameters.flags.writeable = False  # the point may wait
             mean_action = self.finished or point % self.spec.evaluation.mean_action_every == 0
@@ -222,6 +248,10 @@ class Training:
         self._unevaluated.clear()
         self._evaluated = time.monotonic()
 
+    def unevaluated(self) -> list[tuple[dict[str, object], Point]]:
+        """The rows whose evaluations are not there yet, with their points."""
+        return self._unevaluated
+
     def normalizer(self) -> Normalizer:
         """The evaluated policy's normaliser: the server's, or all local ones pooled (the server sees none)."""
         settings = self.spec.normalizer
@@ -230,6 +260,46 @@ class Training:
         if settings.mode == "local":
             return Normalizer(np.sum(self.local_sums, axis=0), settings.clip)
         return Normalizer(self.server.shared.normalizer, settings.clip)
+
+
+class Training(ServerSide):
+    """The whole state of a simulated run between two arrivals: all agents in this process, and the simulated clock."""
+
+    def __init__(self, spec: RunSpec):
+        super().__init__(spec)
+        self.clock = Clock(spec)
+        self.agents = Agents(spec, self.policy)
+        self._works: dict[int, Work] = {}  # by agent: answer computed, not arrived
+
+    @property
+    def now(self) -> float:
+        """Simulated seconds."""
+        return self.clock.now
+
+    def _dispatch(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            sent = self._outgoing(task)
+            self.clock.dispatch(sent.agent, sent.nbytes)
+            self.agents.begin(sent)
+
+    def _next(self) -> Work:
+        """The answer that arrives next. Agents are kept busy until it is certain which: no bit depends on how long."""
+        while not self.clock.decided(self.agents.at_least):
+            for work in self.agents.advance():
+                self._works[work.update.agent] = work
+                self.clock.answer(work.update.agent, work.env_steps, work.update.nbytes)
+        return self._works.pop(self.clock.receive())
+
+    def saved(self) -> dict[str, Any]:
+        """Clock, agents, and answers that have not arrived."""
+        clock = {name: vars(self.clock)[name] for name in ("now", "_queue", "_open", "_sent", "_streams")}
+        return {"works": self._works, "clock": clock, **self.agents.save()}
+
+    def resume(self, saved: dict[str, Any]) -> None:
+        """Go on from a saved moment, byte for byte."""
+        self._works = saved["works"]
+        vars(self.clock).update(saved["clock"])
+        self.agents.restore(saved)
 
 
 def _shared_state(spec: RunSpec, policy: GaussianPolicy) -> SharedState:

@@ -43,6 +43,8 @@ TRAINING = (
     "status",
 )
 COLUMNS: tuple[str, ...] = IDENTITY + AXES + EVALUATION + TRAINING
+WALL = "wall_time_s"
+"""The last column of a run by the wall clock, for which `sim_time_s`, the time by the run's clock, is the same."""
 
 
 class Recorder:

@@ -14,7 +14,7 @@ import numpy as np
 from frl.theory.cells.driver import Seeded
 from frl.theory.cells.problems import Array, Oracle, Problem
 from frl.theory.cells.spec import TASK_STEPS, Cell, Traffic
-from frl.training.codecs.wire import connect
+from frl.training.codecs.wire import Downlink, Uplink, compression
 from frl.training.servers.base import Sample, Task, Update
 
 
@@ -38,8 +38,9 @@ class Wired(Seeded):
         self.traffic = cell.traffic or Traffic(method="plain")
         self.problem, self.bytes = problem, 0
         self.agents = [_Agent(spec.stream("agent", agent, "upload")) for agent in range(cell.n_agents)]
-        codecs = (self.traffic.codec, self.traffic.downlink)
-        self.uplink, self.downlink = connect(*codecs, problem.shapes, spec.stream)
+        up, down = (c and compression(c, problem.shapes) for c in (self.traffic.codec, self.traffic.downlink))
+        self.uplink = Uplink(up, partial(spec.stream, "uplink")) if up else None
+        self.downlink = Downlink(down, partial(spec.stream, "downlink")) if down else None
         super().__init__(cell, problem, seed)
 
     def send(self, tasks: list[Task]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -36,20 +35,6 @@ def compression(settings: CodecSpec, shapes: Shapes) -> Compression:
     """The method of these settings."""
     (method,) = (each for each in CODECS if isinstance(settings, each.Settings))
     return method(settings, shapes)
-
-
-def connect(
-    codec: CodecSpec | None, downlink: CodecSpec | None, shapes: Shapes, stream: Callable[..., np.random.Generator]
-) -> tuple[Uplink | None, Downlink | None]:
-    """The codecs of a run, both ways.
-
-    Args:
-        stream: (name, agent, k') -> a stream of the run.
-    """
-    return (
-        None if codec is None else Uplink(compression(codec, shapes), partial(stream, "uplink")),
-        None if downlink is None else Downlink(compression(downlink, shapes), partial(stream, "downlink")),
-    )
 
 
 class Uplink:
