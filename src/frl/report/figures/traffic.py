@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from frl.analysis.curves import STEPS, TOTAL_BYTES, Cell, Curves, all_curves, with_total_bytes
-from frl.analysis.names import shown
+from frl.analysis.names import display_name, shown
 from frl.analysis.thresholds import Arm, arm_of, common_horizon
 from frl.report.figures import layout, style, ticks
 from frl.report.figures.style import Drawing, Look
@@ -39,9 +39,8 @@ def traffic(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     for place, (panel, environment) in enumerate(zip(panels, scenario.environments, strict=False)):
         own = data[data["environment"] == environment]
         goal = layout.number(scenario.threshold(environment))
-        layout.panel_title(
-            panel, f"{environment}: to a return of {goal}, down and left is better", 0.9 * width / columns
-        )
+        title = f"{environment}: to a return of {goal}, down and left is better"
+        layout.panel_title(panel, title, 0.9 * width / columns)
         if own.empty:
             layout.nothing_drawn(panel)
             continue
@@ -50,7 +49,7 @@ def traffic(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
         if place % columns == 0:
             panel.set_ylabel("bytes per agent, up and down")
     handles = [
-        panels[0].plot([], [], look.marker, color=look.colour, label=label)[0]
+        panels[0].plot([], [], look.marker, color=look.colour, label=display_name(label))[0]
         for label, look in looks.items()
         if label in {called[method] for method in data["method"]}
     ]
@@ -108,5 +107,5 @@ def _finding(data: pd.DataFrame, called: dict[str, str]) -> str:
         if len(base) and len(rest):
             best = rest.loc[rest["bytes"].idxmin()]
             saving = layout.number(float(base["bytes"].iloc[0] / best["bytes"]), 2)
-            said.append(f"{environment}: {called[best['method']]} needs {saving} times fewer bytes")
+            said.append(f"{environment}: {display_name(called[best['method']])} needs {saving} times fewer bytes")
     return layout.unbroken("; ".join(said)) or "Bytes and samples to the threshold"
