@@ -68,6 +68,7 @@ test-%: $(READY) ## all of an optional suite: test-slurm (cluster profiles), tes
 	@PATH="$(BIN):$$PATH" pytest --suite $*
 
 docs: $(READY) ## build the site: site/index.html
+	@PATH="$(BIN):$$PATH" frl results docs/results.md
 	@PATH="$(BIN):$$PATH" sphinx-build --quiet --fail-on-warning --nitpicky --keep-going -b html -c docs . site
 	@echo "Site: $(CURDIR)/site/index.html"
 

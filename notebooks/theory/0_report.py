@@ -92,6 +92,29 @@ figure(
     "(v) As (ii), with policy gradients from sampled trajectories instead of the exact gradient plus noise.",
 )
 
+# %% tags=["figure-theory-adversaries"]
+show.title(base, "adversaries")
+
+# %% tags=["figure-theory-adversaries"]
+figure(
+    scenario,
+    base,
+    "theory-adversaries",
+    "Attacks and defences. Gradients to the smallest ε, over those of the same mode without attack or defence; "
+    ">: not reached within the budget. First row: no defence. First column: no attack.",
+)
+
+# %% tags=["figure-theory-rennala"]
+show.title(base, "rennala")
+
+# %% tags=["figure-theory-rennala"]
+figure(
+    scenario,
+    base,
+    "theory-rennala",
+    "AFedPG's time to ε over Rennala NIGT's, each at its best setting. Above 1 Rennala NIGT is faster.",
+)
+
 # %% tags=["figure-theory-compression"]
 show.title(base, "compression")
 

@@ -248,6 +248,14 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     )
     schema.add_argument("--manual", type=Path, metavar="FILE", help="write the tables of settings in FILE anew instead")
     schema.set_defaults(command=commands.schema)
+    results = subparsers.add_parser(
+        "results",
+        help="write what the published results say into a page",
+        description="Write a section for each published scenario between the two marks that docs/results.md has.",
+    )
+    results.add_argument("page", type=Path, metavar="PAGE.md")
+    results.add_argument("--published", type=Path, default=Path("results/published"), metavar="DIR")
+    results.set_defaults(command=commands.results)
     again = subparsers.add_parser(
         "reproduce",
         help="train a finished run again and compare",

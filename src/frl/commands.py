@@ -233,6 +233,17 @@ def publish(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def results(arguments: argparse.Namespace) -> None:
+    from frl.report import results
+    from frl.runs.files import write_atomically
+    from frl.scenario.products import CELLS, JUDGED
+    from frl.theory import show
+
+    judged = sorted(path.parent for path in arguments.published.glob(f"*/{JUDGED}"))
+    sections = [show.section(base) if (base / CELLS).exists() else results.section(base) for base in judged]
+    write_atomically(arguments.page, results.renewed(arguments.page, sections))
+
+
 def schema(arguments: argparse.Namespace) -> None:
     from frl.errors import SpecError
     from frl.runs.files import write_atomically

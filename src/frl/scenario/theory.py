@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from frl.scenario.claim_base import Line, Text
 from frl.scenario.theory_claims import TheoryClaims
-from frl.spec import ConstantFleet, Count, FleetSpec, Positive, Seed
+from frl.settings import AdversarySpec, AttackName, ConstantFleet, Count, FleetSpec, Positive, Seed
 from frl.theory.cells.spec import (
     AlgorithmName,
     Cell,
@@ -49,13 +49,26 @@ class Sweep(Settings):
     """What travels, where bytes are counted."""
     bandwidth: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
     """Bytes a second, up and down; empty: messages take no time."""
+    attacks: Annotated[tuple[AttackName | Literal["none"], ...], Field(min_length=1)] = ("none",)
+    malicious: Count | None = None
+    """How many agents attack, where one does."""
+    communication: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    """Time to fetch a point and send what belongs to it, in multiples of a gradient's."""
 
     def extensions(self) -> Iterator[dict[str, Any]]:
         """The settings of a cell that are absent in most."""
-        for server, traffic, bandwidth in product(
-            self.server or (None,), self.traffic or (None,), self.bandwidth or (None,)
-        ):
-            yield {"server": server, "traffic": traffic, "bandwidth": bandwidth}
+        for server, attack, communication, traffic, bandwidth in product(
+            self.server or (None,), self.attacks, self.communication or (None,), self.traffic or (None,),
+            self.bandwidth or (None,),
+        ):  # fmt: skip
+            adversary = None if attack == "none" else AdversarySpec(attack=attack, number=self.malicious or 1)
+            yield {
+                "server": server,
+                "traffic": traffic,
+                "bandwidth": bandwidth,
+                "adversary": adversary,
+                "communication": communication,
+            }
 
 
 class TheoryScenario(Settings):
@@ -90,7 +103,7 @@ class TheoryScenario(Settings):
         if self.name == "published":
             raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
         for cell in self.runs():
-            if cell.server:
+            if cell.server or cell.adversary:
                 cell.run_spec(0)  # refuses what the server does not know
         ids = [cell.run_id for cell in self.runs()]
         if twice := next((name for name in ids if ids.count(name) > 1), None):

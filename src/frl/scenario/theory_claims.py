@@ -32,6 +32,10 @@ QuantityName = Literal[
     "samples_ratio",
     "time_saving",
     "natural_ratio",
+    "attacked_updates_ratio",
+    "share_of_seeds",
+    "rennala_time_ratio",
+    "rennala_updates_ratio",
 ]
 WhereColumn = Literal[
     "problem",
@@ -45,6 +49,9 @@ WhereColumn = Literal[
     "epsilon",
     "method",
     "bandwidth",
+    "attack",
+    "defence",
+    "communication",
 ]
 
 

@@ -17,7 +17,7 @@ from frl.report.figures import style
 from frl.report.figures.style import GREY
 from frl.scenario.products import figure_names
 from frl.scenario.theory import TheoryScenario
-from frl.theory import messages_figures
+from frl.theory import extensions, messages_figures
 from frl.theory.cells.spec import Cell
 from frl.theory.collect import read_curves, read_estimates
 from frl.theory.estimates import KNEE
@@ -27,8 +27,8 @@ PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lq
 
 
 PANELS = {"rates": ["rates"], "speedup": ["speedup", "rates"], "time": ["time"], "lookahead": ["lookahead", "best"],
-          "sampled": ["sampled"], "compression": ["compression"], "bandwidth": ["bandwidth"],
-          "natural": ["natural"]}  # fmt: skip
+          "sampled": ["sampled"], "adversaries": ["adversaries"], "rennala": ["rennala"],
+          "compression": ["compression"], "bandwidth": ["bandwidth"], "natural": ["natural"]}  # fmt: skip
 """The panels whose estimates a figure shows."""
 
 
@@ -49,6 +49,8 @@ def draw(scenario: TheoryScenario, base: Path) -> None:
         "compression": lambda width: messages_figures.compression(estimates, width),
         "bandwidth": lambda width: messages_figures.bandwidth(estimates, width),
         "natural": lambda width: messages_figures.natural(estimates, width),
+        "adversaries": lambda width: extensions.adversaries(estimates, width),
+        "rennala": lambda width: extensions.rennala(estimates, width),
     }
     with style.paper_style():
         for name in figure_names(scenario):

@@ -48,7 +48,10 @@ SETTINGS = (
     *EXTENSIONS,
 )
 """What tells the parts of a claim apart."""
-NAMES = {"n_agents": "N", "step_size": "η", "momentum": "α", "epsilon": "ε", "slowest": "slowest / fastest"}
+NAMES = {
+    "n_agents": "N", "step_size": "η", "momentum": "α", "epsilon": "ε", "slowest": "slowest / fastest",
+    "communication": "communication",
+}  # fmt: skip
 
 
 class TheoryJudgement(Settings):

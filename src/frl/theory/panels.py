@@ -10,8 +10,8 @@ import numpy as np
 from frl.analysis.waiting import momentum_share, round_seconds, task_seconds, waiting_gain
 from frl.scenario.theory import TheoryScenario
 from frl.theory.cells.problems import Array
-from frl.theory.cells.spec import identity
-from frl.theory.estimates import fitted_slope, knee
+from frl.theory.cells.spec import ROUNDS, identity
+from frl.theory.estimates import fitted_slope, knee, weights
 from frl.theory.measured import Measured, Row, Runs, groups
 from frl.theory.messages import bandwidth, compression, natural
 
@@ -41,6 +41,7 @@ class Knee:
 def estimates(scenario: TheoryScenario, runs: Runs) -> list[Row]:
     """Every estimate of the scenario; none of a panel's problem of which a cell is missing."""
     of = {"rates": rates, "speedup": speedup, "sampled": speedup, "time": waiting, "lookahead": lookahead, "best": best,
+          "adversaries": adversaries, "rennala": rennala,
           "compression": compression, "bandwidth": bandwidth, "natural": natural}  # fmt: skip
     rows: list[Row] = []
     for panel in scenario.panels:
@@ -183,4 +184,45 @@ def best(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
             if np.isfinite(with_R).all():
                 censored_at = vanilla.cell.updates / with_R[0]
                 rows.append(swift.row("best_updates_ratio", without_R / with_R, censored_at, epsilon=epsilon))
+    return rows
+
+
+def adversaries(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
+    """Of each attack and defence: updates to epsilon over those without either, and the share of seeds that get there.
+
+    What the server waits for is compared with FedPG, what it does not wait for with AFedPG.
+    """
+    rows: list[Row] = []
+    for waits in (False, True):
+        mode = [m for m in measured if (m.cell.algorithm in ROUNDS) == waits]
+        clean = [m for m in mode if m.cell.algorithm in ("afedpg", "fedpg") and m.cell.adversary is None]
+        for m, epsilon in ((m, epsilon) for m in mode for epsilon in targets if clean):
+            own = {"attack": "none", "defence": "none"} | identity(m.cell)
+            best_R, updates_R = clean[0].updates_to(epsilon), m.updates_to(epsilon)
+            there_S = (m.curves.gap_SP <= epsilon * m.curves.gap_SP[:, :1]).any(axis=1)
+            rows.append(own | m.row("share_of_seeds", weights(m.seeds) @ there_S, epsilon=epsilon))
+            if np.isfinite(best_R).all():
+                censored_at = m.cell.updates / best_R[0]
+                rows.append(own | m.row("attacked_updates_ratio", updates_R / best_R, censored_at, epsilon=epsilon))
+    return rows
+
+
+def rennala(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
+    """AFedPG over Rennala NIGT, each at its best setting of the tuning: time to epsilon, and gradients."""
+    rows = []
+    for group in groups(measured, "algorithm", "step_size", "momentum", "defence"):
+        by = {m.cell.algorithm: m for m in group}
+        swift, rounds = by["afedpg"], by["rennala"]
+        for epsilon in targets:
+            for name, with_R, last, without_R in (
+                (
+                    "rennala_time_ratio",
+                    rounds.seconds_to(epsilon),
+                    swift.curves.time_SP[0, -1],
+                    swift.seconds_to(epsilon),
+                ),
+                ("rennala_updates_ratio", rounds.updates_to(epsilon), swift.cell.updates, swift.updates_to(epsilon)),
+            ):
+                if np.isfinite(with_R).all():
+                    rows.append(rounds.row(name, without_R / with_R, last / with_R[0], epsilon=epsilon))
     return rows

@@ -1,7 +1,7 @@
 """What malicious agents send. One object an attack and run, for all of its colluders.
 
-It knows what the colluders themselves have met, and nothing else: their tasks, and the gradients that they would have
-sent. No attack sees an honest agent's gradient, the server's state or its defence.
+It knows the gradients that the colluders have computed and would have sent, and nothing else. No attack sees an honest
+agent's gradient, the server's state or its defence.
 
 Beside the gradient an agent sends its normaliser's sums. All attacks but `reward_flip`, whose agents believe what they
 send, poison them: the sums of `CROWD` times as many observations as there were, each turned around and `FACTOR` times
@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from frl.spec import RunSpec
-from frl.training.servers.base import Array, Payload, Task
+from frl.training.servers.base import Array, Payload
 
 CROWD, FACTOR = 1000.0, 10.0
 
@@ -44,16 +44,16 @@ class Attack(ABC):
         """As they are."""
         return reward_TB
 
-    def answer(self, task: Task, honest: Payload) -> Payload:
+    def answer(self, agent: int, honest: Payload) -> Payload:
         """The attack's gradient, in the dtype of the honest one, and poisoned sums; what is None stays None."""
         gradient = None
         if honest.gradient is not None:
-            self.honest[task.agent] = honest.gradient
-            gradient = self.gradient(task, honest.gradient).astype(honest.gradient.dtype)
+            self.honest[agent] = honest.gradient
+            gradient = self.gradient(honest.gradient).astype(honest.gradient.dtype)
         return Payload(gradient, None if honest.normalizer is None else poisoned(honest.normalizer))
 
     @abstractmethod
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         """What is sent for gradient `own` (d,)."""
 
     def known(self) -> Array:
@@ -66,7 +66,7 @@ class SignFlip(Attack):
 
     literature = 2.5
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         return -self.strength * own
 
 
@@ -75,7 +75,7 @@ class RandomNoise(Attack):
 
     literature = 3.0
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         reach = self.strength * float(own.max() - own.min())
         return np.asarray(own + self.stream.uniform(-reach, reach, own.shape))
 
@@ -87,11 +87,11 @@ class RewardFlip(Attack):
         """Turned around."""
         return -reward_TB
 
-    def answer(self, task: Task, honest: Payload) -> Payload:
+    def answer(self, agent: int, honest: Payload) -> Payload:
         """What it believes."""
         return honest
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         return own
 
 
@@ -103,7 +103,7 @@ class ALIE(Attack):
 
     literature = 1.5
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         known_ND = self.known()
         return np.asarray(known_ND.mean(axis=0) - self.strength * known_ND.std(axis=0))
 
@@ -113,7 +113,7 @@ class InnerProduct(Attack):
 
     literature = 2.0
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         return np.asarray(-self.strength * self.known().mean(axis=0))
 
 
@@ -129,7 +129,7 @@ class FedPGAttack(Attack):
         super().__init__(strength, stream)
         self.direction: Array | None = None
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         if self.direction is None:
             drawn = self.stream.standard_normal(own.shape)
             self.direction = drawn / np.linalg.norm(drawn)
@@ -153,7 +153,7 @@ class Direction(Attack):
         super().__init__(strength, stream)
         self.average: Array | None = None
 
-    def gradient(self, task: Task, own: Array) -> Array:
+    def gradient(self, own: Array) -> Array:
         new = own.astype(np.float64)
         self.average = new if self.average is None else self.memory * self.average + (1 - self.memory) * new
         length = float(np.linalg.norm(self.average))
@@ -169,7 +169,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "fedpg_attack": FedPGAttack,
     "direction": Direction,
 }
-"""By their names in frl.spec.AttackName."""
+"""By their names in frl.settings.AttackName."""
 
 
 def make(spec: RunSpec) -> Attack | None:

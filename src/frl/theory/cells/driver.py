@@ -7,7 +7,7 @@ and a stream of its own, and what becomes of it does not depend on the others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +16,9 @@ from frl.spec import SERVERS
 from frl.theory.cells.build import build_oracle, build_problem
 from frl.theory.cells.problems import Array, Oracle, Problem
 from frl.theory.cells.spec import ROUNDS, TASK_STEPS, Cell
+from frl.training import adversaries
 from frl.training.clock import Clock
-from frl.training.servers.base import Task, Update
+from frl.training.servers.base import Payload, Task, Update
 
 POINTS_PER_DECADE = 24
 
@@ -46,24 +47,33 @@ class Seeded:
     """Sent so far; here messages have no size."""
 
     def __init__(self, cell: Cell, problem: Problem, seed: int):
-        spec = cell.run_spec(seed)
+        self.spec = spec = cell.run_spec(seed)
+        self.adversary = adversaries.make(spec)
+        self.communication = cell.communication or 0.0
         self.clock = Clock(spec)
         self.stream = spec.stream("gradients")
         self.server = SERVERS[cell.algorithm](problem.start.astype(self.dtype), cell.n_agents, spec.server)
+        self.tasks: dict[int, Task] = {}
         self.unanswered: dict[int, Task] = {}
         self.answers: dict[int, Update] = {}
         self.arriving = -1
         self.send(self.server.start())
 
     def send(self, tasks: list[Task]) -> None:
-        """Put tasks into flight; messages take no time."""
+        """Put tasks into flight; an agent that goes on at the point it has spares itself the communication."""
         for task in tasks:
-            self.unanswered[task.agent] = task
-            self.clock.send(task.agent, TASK_STEPS, 0, 0)
+            known = task.agent in self.tasks and self.tasks[task.agent].step == task.step
+            self.tasks[task.agent] = self.unanswered[task.agent] = task
+            steps = TASK_STEPS if known else round(TASK_STEPS * (1 + self.communication))
+            self.clock.send(task.agent, steps, 0, 0)
 
     def receive(self) -> None:
-        """The server takes the answer that is due and sends what it sends."""
-        self.send(self.server.receive(self.answers.pop(self.arriving)))
+        """The server takes the answer that is due, forged if its agent is malicious, and sends what it sends."""
+        update = self.answers.pop(self.arriving)
+        if self.adversary is not None and adversaries.malicious(self.spec, self.arriving):
+            forged = self.adversary.answer(self.arriving, Payload(update.gradient, None))
+            update = replace(update, gradient=forged.gradient)
+        self.send(self.server.receive(update))
 
 
 def run(

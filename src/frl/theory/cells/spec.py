@@ -9,23 +9,30 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
-from frl.spec import SERVERS, Count, FleetSpec, NonNegative, Positive, RunSpec, Seed, gradients_uploaded
+from frl.settings import AdversarySpec, Count, FleetSpec, NonNegative, Positive, Seed
+from frl.spec import SERVERS, RunSpec, gradients_uploaded
 from frl.training.codecs.wire import CodecSpec, LocalSpec
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
 PanelName = Literal[
-    "rates", "speedup", "time", "lookahead", "best", "sampled", "tuning", "compression", "bandwidth", "natural"
-]
-AlgorithmName = Literal["afedpg", "async_pg", "fedpg", "lapg", "lazy_afedpg", "afednpg", "fednpg"]
-ROUNDS = ("fedpg", "fednpg", "lapg")
+    "rates", "speedup", "time", "lookahead", "best", "sampled", "tuning",
+    "adversaries", "rennala", "compression", "bandwidth", "natural",
+]  # fmt: skip
+AlgorithmName = Literal[
+    "afedpg", "async_pg", "fedpg", "robust_afedpg", "robust_fedpg", "rennala",
+    "lapg", "lazy_afedpg", "afednpg", "fednpg",
+]  # fmt: skip
+ROUNDS = ("fedpg", "robust_fedpg", "fednpg", "lapg")
 """Algorithms whose server waits for all N agents."""
-EXTENSIONS = ("method", "bandwidth", "options")
-"""Columns that tables have where some cell has them."""
+AGENTS = ("damping", "window", "xi", "variance_multiplier")
+"""Options that the agents read."""
 THEORY_VERSION = 3
 """Raised whenever a change of problems, servers or clock reorders arithmetic, so that a cell's CSV is no longer
 byte-identical to older ones; what NUMERICS_VERSION is to a training run. Published cells are accepted by it."""
+EXTENSIONS = ("attack", "defence", "communication", "method", "bandwidth", "options")
+"""Columns that tables have where some cell has them."""
 TASK_STEPS = 1000
 """Environment steps that the clock charges for a gradient: one simulated second for the fastest agent."""
 
@@ -117,6 +124,10 @@ GradientSpec = Annotated[GaussianSpec | SampledSpec, Field(discriminator="kind")
 class ServerOptions(Settings):
     """What some algorithms' servers are told beside step size, momentum and schedule."""
 
+    defence: str | None = None
+    aggregator: str | None = None
+    faulty: NonNegativeInt | None = None
+    batch: Count | None = None
     damping: Positive | None = None
     window: Count | None = None
     xi: NonNegative | None = None
@@ -124,8 +135,14 @@ class ServerOptions(Settings):
 
     @property
     def label(self) -> str:
-        """In tables, e.g. damping 0.1."""
-        return ", ".join(f"{name} {value:g}" for name, value in self.given().items())
+        """In file names and tables: the defence, with its aggregator, or the batch."""
+        words = (self.defence, self.aggregator, self.batch and f"m{self.batch}")
+        return "-".join(str(word) for word in words if word is not None)
+
+    @property
+    def numbers(self) -> str:
+        """In tables: the agents' own settings, e.g. damping 0.1."""
+        return ", ".join(f"{name} {value:g}" for name, value in self.given().items() if name in AGENTS)
 
 
 class Traffic(Settings):
@@ -178,6 +195,16 @@ class Cell(Settings):
             raise ValueError(f"{self.algorithm}: a quadratic has no policy, and so no Fisher information")
         return self
 
+    adversary: AdversarySpec | None = None
+    communication: Positive | None = None
+    """Time that an agent needs to fetch a point and send what it has for it, in multiples of a gradient's; none: 0."""
+
+    @model_validator(mode="after")
+    def _has_rewards_to_flip(self) -> Cell:
+        if self.adversary is not None and self.adversary.attack == "reward_flip":
+            raise ValueError("adversary.attack = 'reward_flip': the lab's gradients come from no rewards")
+        return self
+
     @property
     def wired(self) -> bool:
         """Whether messages have a size, or agents do more than upload the gradient."""
@@ -191,6 +218,8 @@ class Cell(Settings):
         settings = self.model_dump_json(exclude={"kind", "seeds", *absent}, exclude_none=True)
         short = hashlib.sha256(settings.encode()).hexdigest()[:8]
         words = [self.gradient.label, f"n{self.n_agents}", f"eta{self.step_size:g}", f"alpha{self.momentum:g}"]
+        words += [self.server.label] if self.server and self.server.label else []
+        words += [self.adversary.attack] if self.adversary else []
         words += [self.traffic.method] if self.traffic else []
         return f"{self.panel}/{self.problem}/{self.algorithm}/{'-'.join([*words, short])}"
 
@@ -228,6 +257,7 @@ class Cell(Settings):
                 "steps_per_agent": TASK_STEPS * self.updates,
                 "server": {name: value for name, value in steps.items() if name in known}
                 | (self.server.given() if self.server else {}),
+                "adversary": self.adversary,
                 "sampling": {"lanes": 2, "segment_steps": TASK_STEPS // 2},
                 "fleet": self.fleet,
                 "link": {"uplink_bytes_per_s": self.bandwidth, "downlink_bytes_per_s": self.bandwidth},
@@ -238,9 +268,12 @@ class Cell(Settings):
 def identity(cell: Cell) -> dict[str, object]:
     """The columns that say which cell a row is about; those of `EXTENSIONS` where the cell has them."""
     own = {
-        "method": cell.traffic.method if cell.traffic else None,
+        "attack": cell.adversary and cell.adversary.attack,
+        "defence": (cell.server and cell.server.label) or None,
+        "communication": cell.communication,
+        "method": cell.traffic and cell.traffic.method,
         "bandwidth": cell.bandwidth,
-        "options": cell.server.label if cell.server else None,
+        "options": (cell.server and cell.server.numbers) or None,
     }
     return {
         "panel": cell.panel,

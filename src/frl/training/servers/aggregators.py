@@ -35,7 +35,8 @@ def aggregate(name: AggregatorName, vectors: list[Array], faulty: int) -> Array:
 def median(vectors_ND: Array, f: int) -> Array:
     """Of each coordinate."""
     del f
-    return np.asarray(np.median(vectors_ND, axis=0))
+    ordered_ND, n = np.sort(vectors_ND, axis=0), len(vectors_ND)  # several times faster than np.median on few vectors
+    return np.asarray((ordered_ND[(n - 1) // 2] + ordered_ND[n // 2]) / 2)
 
 
 def trimmed_mean(vectors_ND: Array, f: int) -> Array:
@@ -65,22 +66,21 @@ def multi_krum(vectors_ND: Array, f: int) -> Array:
     return np.asarray(vectors_ND[np.sort(best)].mean(axis=0))
 
 
-def geometric_median(vectors_ND: Array, f: int = 0, smoothing: float = 1e-3, iterations: int = 32) -> Array:
+def geometric_median(vectors_ND: Array, f: int = 0, smoothing: float = 1e-3, iterations: int = 16) -> Array:
     """The point of the smallest sum of distances, by smoothed Weiszfeld steps from the coordinate median.
 
     Args:
         vectors_ND: the vectors.
         f: of no influence.
         smoothing: distances count as at least this, in multiples of their median at the start.
-        iterations: how many steps at most; it ends where one moves by less than a millionth of that median.
+        iterations: how many steps at most; it ends where one moves by less than a thousandth of that median.
     """
-    del f
-    centre = np.median(vectors_ND, axis=0)
+    centre = median(vectors_ND, f)
     scale = float(np.median(np.linalg.norm(vectors_ND - centre, axis=1)))
     for _ in range(iterations if scale > 0 else 0):
         weight = 1 / np.maximum(np.linalg.norm(vectors_ND - centre, axis=1), smoothing * scale)
         before, centre = centre, weight @ vectors_ND / weight.sum()
-        if np.linalg.norm(centre - before) < 1e-6 * scale:
+        if np.linalg.norm(centre - before) < 1e-3 * scale:
             break
     return np.asarray(centre)
 
@@ -100,8 +100,7 @@ def clipped_towards(vectors_ND: Array, centre: Array, radius: float, iterations:
 
 def centred_clipping(vectors_ND: Array, f: int) -> Array:
     """Three steps of centred clipping from the coordinate median, with the median distance to it as the radius."""
-    del f
-    centre = np.median(vectors_ND, axis=0)
+    centre = median(vectors_ND, f)
     return clipped_towards(vectors_ND, centre, float(np.median(np.linalg.norm(vectors_ND - centre, axis=1))), 3)
 
 

@@ -124,13 +124,16 @@ class Payload:
 
 
 class Adversary(Protocol):
-    """What malicious agents do; one object for all that collude, so it knows what they have seen and nothing else."""
+    """What malicious agents do; one object for all that collude, so it knows what they have seen and nothing else.
+
+    An answer is forged when it arrives, in the order of simulated time: when it was computed decides nothing.
+    """
 
     def rewards(self, reward_TB: Array) -> Array:
         """The rewards that the agent learns from, (T, B), in place of those it met."""
 
-    def answer(self, task: Task, honest: Payload) -> Payload:
-        """What it sends instead of the honest answer; fields that are None stay None."""
+    def answer(self, agent: int, honest: Payload) -> Payload:
+        """What the server reads instead of the agent's honest answer; fields that are None stay None."""
 
 
 @dataclass(frozen=True)
