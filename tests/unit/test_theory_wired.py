@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from frl.spec import ConstantFleet
+from frl.settings import ConstantFleet
 from frl.theory.cells import wired
 from frl.theory.cells.build import build_oracle, build_problem
 from frl.theory.cells.driver import Curves, run
