@@ -115,6 +115,39 @@ figure(
     "AFedPG's time to ε over Rennala NIGT's, each at its best setting. Above 1 Rennala NIGT is faster.",
 )
 
+# %% tags=["figure-theory-compression"]
+show.title(base, "compression")
+
+# %% tags=["figure-theory-compression"]
+figure(
+    scenario,
+    base,
+    "theory-compression",
+    "What each method needs to ε: gradients, and bytes up and down, with their intervals. Left and low is better.",
+)
+
+# %% tags=["figure-theory-bandwidth"]
+show.title(base, "bandwidth")
+
+# %% tags=["figure-theory-bandwidth"]
+figure(
+    scenario,
+    base,
+    "theory-bandwidth",
+    "Time to ε against the bandwidth of every agent's link, the same up and down.",
+)
+
+# %% tags=["figure-theory-natural"]
+show.title(base, "natural")
+
+# %% tags=["figure-theory-natural"]
+figure(
+    scenario,
+    base,
+    "theory-natural",
+    "Gradients that agents need to ε with natural directions, over those without; dashed: half.",
+)
+
 # %% [markdown]
 # ## Claims
 

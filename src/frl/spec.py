@@ -34,8 +34,7 @@ from frl.settings import (
     Seed,
     StragglerFleet,
 )
-from frl.training.codecs.local import LocalSpec
-from frl.training.codecs.wire import CodecSpec
+from frl.training.codecs.wire import CodecSpec, LocalSpec
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afednpg import AFedNPG
 from frl.training.servers.afedpg import AFedPG

@@ -32,7 +32,7 @@ def test_at_first_everything_is_uploaded():
 @pytest.mark.parametrize("factor", [0.99, 1.01])
 @pytest.mark.parametrize("variance", [0.0, 2.0])
 def test_the_condition_is_the_formula(factor, variance):
-    progress = 0.5 * 5**2 * (0.2**2 + 0.4**2) / (4 * 0.1) ** 2
+    progress = 0.5 * (5**2 - variance) * (0.2**2 + 0.4**2) / (4 * 0.1) ** 2
     change = factor * np.sqrt(progress + 3 * variance)
     memory, gradient = remembered(), np.array([3 + change, 4])
     sent = LazyAFedPG.agent_gradient(sample([0.2, 0.4], gradient, variance), memory, SETTINGS)

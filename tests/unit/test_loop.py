@@ -72,7 +72,8 @@ def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
     for row in rows:
         assert row["env_steps_total"] >= row["point"] * 64 * 3
         assert row["env_steps_per_agent"] == row["env_steps_total"] / 3
-        assert row["uploads"] * 64 == row["env_steps_total"]
+        answers = row["env_steps_total"] / 64
+        assert row["uploads"] <= answers if SERVERS[algorithm].lazy else row["uploads"] == answers
         assert row["env_steps_agent_min"] <= row["env_steps_per_agent"] <= row["env_steps_agent_max"]
     for before, after in itertools.pairwise(rows):
         for column in ("env_steps_total", "sim_time_s", "server_step", "uplink_bytes", "downlink_bytes"):

@@ -10,7 +10,7 @@ from frl.spec import RunSpec
 from frl.training.loop import Training
 from frl.training.policy import GaussianPolicy
 from frl.training.servers.base import Sample, Task
-from frl.training.servers.natural import NaturalSettings, conjugate_gradients, natural_gradient
+from frl.training.servers.natural import NaturalGradients, NaturalSettings, conjugate_gradients
 
 
 def sample(policy, theta, observation, gradient):
@@ -46,6 +46,10 @@ def torch_fisher(policy, theta, observation):
         return (torch.log(std / old_std) + ratio - 0.5).sum(dim=1).mean()
 
     return torch.func.jacrev(torch.func.grad(divergence))(torch.tensor(theta)).detach().numpy()
+
+
+def natural_gradient(one, settings):
+    return NaturalGradients.agent_gradient(one, {}, settings)
 
 
 @pytest.fixture

@@ -502,6 +502,8 @@ def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
         settings = {part: settings}
     if path[0] == "fleet":
         settings["fleet"]["kind"] = {"ratio": "straggler", "sigma": "lognormal"}.get(path[1], "constant")
+    besides = {"codec": {"name": "top_k"}, "downlink": {"name": "top_k"}, "local": {"steps": 2}}.get(path[0], {})
+    settings[path[0]] = {**besides, **settings[path[0]]} if besides else settings[path[0]]
     if path[0] == "adversary":
         settings["adversary"] |= {"attack": "sign_flip", "number": 1}
     with pytest.raises(ValidationError) as refused:

@@ -17,6 +17,7 @@ NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""
 THEORY_FIGURES = (
     *("theory-rates", "theory-speedup", "theory-time", "theory-lookahead", "theory-sampled"),
+    *("theory-compression", "theory-bandwidth", "theory-natural"),
     *("theory-adversaries", "theory-rennala"),
 )
 """Of the theory lab, each for the panel that it is called after."""

@@ -23,6 +23,7 @@ from frl.theory.cells.spec import (
     ProblemSpec,
     SampledSpec,
     ServerOptions,
+    Traffic,
 )
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
@@ -44,6 +45,10 @@ class Sweep(Settings):
     updates: Count
     server: Annotated[tuple[ServerOptions, ...], Field(min_length=1)] | None = None
     """More settings of the algorithm's server."""
+    traffic: Annotated[tuple[Traffic, ...], Field(min_length=1)] | None = None
+    """What travels, where bytes are counted."""
+    bandwidth: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    """Bytes a second, up and down; empty: messages take no time."""
     attacks: Annotated[tuple[AttackName | Literal["none"], ...], Field(min_length=1)] = ("none",)
     malicious: Count | None = None
     """How many agents attack, where one does."""
@@ -52,11 +57,18 @@ class Sweep(Settings):
 
     def extensions(self) -> Iterator[dict[str, Any]]:
         """The settings of a cell that are absent in most."""
-        for server, attack, communication in product(
-            self.server or (None,), self.attacks, self.communication or (None,)
-        ):
+        for server, attack, communication, traffic, bandwidth in product(
+            self.server or (None,), self.attacks, self.communication or (None,), self.traffic or (None,),
+            self.bandwidth or (None,),
+        ):  # fmt: skip
             adversary = None if attack == "none" else AdversarySpec(attack=attack, number=self.malicious or 1)
-            yield {"server": server, "adversary": adversary, "communication": communication}
+            yield {
+                "server": server,
+                "traffic": traffic,
+                "bandwidth": bandwidth,
+                "adversary": adversary,
+                "communication": communication,
+            }
 
 
 class TheoryScenario(Settings):

@@ -19,7 +19,8 @@ from frl.scenario.theory import TheoryScenario
 from frl.theory.cells.execute import FORMAT, curves_of
 from frl.theory.cells.spec import EXTENSIONS, Cell, identity
 from frl.theory.estimates import crossing, mean_gap
-from frl.theory.panels import COLUMNS, Runs, estimates
+from frl.theory.measured import Runs
+from frl.theory.panels import COLUMNS, estimates
 
 META_KEYS = (
     *("digest", "code_digest", "numerics_version", "wall_time_s", "cpu_time_s", "peak_memory_mb", "gradients_per_s"),

@@ -17,7 +17,7 @@ from frl.report.figures import style
 from frl.report.figures.style import GREY
 from frl.scenario.products import figure_names
 from frl.scenario.theory import TheoryScenario
-from frl.theory import extensions
+from frl.theory import extensions, messages_figures
 from frl.theory.cells.spec import Cell
 from frl.theory.collect import read_curves, read_estimates
 from frl.theory.estimates import KNEE
@@ -27,7 +27,8 @@ PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lq
 
 
 PANELS = {"rates": ["rates"], "speedup": ["speedup", "rates"], "time": ["time"], "lookahead": ["lookahead", "best"],
-          "sampled": ["sampled"], "adversaries": ["adversaries"], "rennala": ["rennala"]}  # fmt: skip
+          "sampled": ["sampled"], "adversaries": ["adversaries"], "rennala": ["rennala"],
+          "compression": ["compression"], "bandwidth": ["bandwidth"], "natural": ["natural"]}  # fmt: skip
 """The panels whose estimates a figure shows."""
 
 
@@ -45,6 +46,9 @@ def draw(scenario: TheoryScenario, base: Path) -> None:
         "time": lambda width: waiting(estimates, width),
         "lookahead": lambda width: lookahead(estimates, width),
         "sampled": lambda width: speedup(estimates, "sampled", "sampled trajectories", width),
+        "compression": lambda width: messages_figures.compression(estimates, width),
+        "bandwidth": lambda width: messages_figures.bandwidth(estimates, width),
+        "natural": lambda width: messages_figures.natural(estimates, width),
         "adversaries": lambda width: extensions.adversaries(estimates, width),
         "rennala": lambda width: extensions.rennala(estimates, width),
     }

@@ -93,12 +93,35 @@ def _rennala(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
     return f"{said}; where messages cost time too, {priced} times" if priced else said
 
 
+def _compression(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    saved = rows[(rows["quantity"] == "bytes_saving") & (rows["epsilon"] == rows["epsilon"].min())]
+    best = saved.loc[saved["value"].idxmax()]
+    return f"Compression: to ε = {best['epsilon']:g} {best['method']} sends {best['value']:.3g} times fewer bytes"
+
+
+def _bandwidth(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    saved = rows[(rows["quantity"] == "time_saving") & (rows["bandwidth"] == rows["bandwidth"].min())]
+    best = saved.loc[saved["value"].idxmax()]
+    rate, gain = f"{best['bandwidth']:,g} bytes a second", f"{best['value']:.3g} times faster"
+    return f"Bandwidth: at {rate} {best['method']} is {gain} to ε = {best['epsilon']:g}"
+
+
+def _natural(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    return f"Natural gradients: {_range(rows, 'natural_ratio')} times as many gradients as without"
+
+
 _FINDINGS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], str]] = {
     "rates": _rates,
     "speedup": _speedup,
     "time": _time,
     "lookahead": _lookahead,
     "sampled": _sampled,
+    "compression": _compression,
+    "bandwidth": _bandwidth,
+    "natural": _natural,
     "adversaries": _adversaries,
     "rennala": _rennala,
 }

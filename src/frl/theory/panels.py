@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +9,11 @@ import numpy as np
 
 from frl.analysis.waiting import momentum_share, round_seconds, task_seconds, waiting_gain
 from frl.scenario.theory import TheoryScenario
-from frl.theory.cells.driver import Curves
 from frl.theory.cells.problems import Array
-from frl.theory.cells.spec import ROUNDS, Cell, identity
-from frl.theory.estimates import crossing, fitted_slope, knee, mean_gap, quantity, weights
-
-Runs = dict[Cell, Curves]
-Row = dict[str, Any]
+from frl.theory.cells.spec import ROUNDS, identity
+from frl.theory.estimates import fitted_slope, knee, weights
+from frl.theory.measured import Measured, Row, Runs, groups
+from frl.theory.messages import bandwidth, compression, natural
 
 COLUMNS = (
     *("panel", "quantity", "problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents"),
@@ -26,29 +23,6 @@ LINEAR_AGENTS = (1, 2, 4, 8)
 """The N over which the per-agent exponent is fitted: fixed beforehand, so that no knee decides what lies below it."""
 SLOPE_DECADES = 1.5
 """The last decades of K over which the rate is fitted."""
-
-
-class Measured:
-    """A cell's mean gap over every resample of its seeds."""
-
-    def __init__(self, cell: Cell, curves: Curves):
-        self.cell, self.curves = cell, curves
-        self.mean_RP = mean_gap(curves)
-        self.seeds = len(curves.gap_SP)
-
-    def updates_to(self, epsilon: float) -> Array:
-        """K_epsilon, gradients of all agents, (R,)."""
-        return crossing(self.curves.uploads_P, self.mean_RP, epsilon)
-
-    def seconds_to(self, epsilon: float) -> Array:
-        """T_epsilon, simulated seconds, (R,); the fleets here take the same time with every seed."""
-        return crossing(self.curves.time_SP[0], self.mean_RP, epsilon)
-
-    def row(self, name: str, values_R: Array, censored_at: float = np.inf, **columns: Any) -> Row:
-        """A row of estimates."""
-        q = quantity(values_R, self.seeds, censored_at)
-        numbers = {"value": q.value, "low": q.low, "high": q.high, "relation": q.relation, "seeds": self.seeds}
-        return identity(self.cell) | {"quantity": name} | numbers | columns
 
 
 @dataclass(frozen=True)
@@ -67,7 +41,8 @@ class Knee:
 def estimates(scenario: TheoryScenario, runs: Runs) -> list[Row]:
     """Every estimate of the scenario; none of a panel's problem of which a cell is missing."""
     of = {"rates": rates, "speedup": speedup, "sampled": speedup, "time": waiting, "lookahead": lookahead, "best": best,
-          "adversaries": adversaries, "rennala": rennala}  # fmt: skip
+          "adversaries": adversaries, "rennala": rennala,
+          "compression": compression, "bandwidth": bandwidth, "natural": natural}  # fmt: skip
     rows: list[Row] = []
     for panel in scenario.panels:
         cells = [cell for cell in runs if cell.panel == panel]
@@ -77,14 +52,6 @@ def estimates(scenario: TheoryScenario, runs: Runs) -> list[Row]:
             if panel in of:
                 rows += of[panel](measured, scenario.targets[problem])
     return rows
-
-
-def groups(measured: list[Measured], *but: str) -> Iterator[list[Measured]]:
-    """Cells that differ in nothing but these columns."""
-    found: dict[tuple[object, ...], list[Measured]] = {}
-    for one in measured:
-        found.setdefault(tuple(v for k, v in identity(one.cell).items() if k not in but), []).append(one)
-    yield from found.values()
 
 
 def rates(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,10 +34,17 @@ class Curves:
     """Simulated seconds."""
     gap_SP: Array
     """J* - J(theta); inf where J is not defined."""
+    bytes_SP: Array | None = None
+    """Sent so far in both directions, of cells that count them."""
 
 
 class Seeded:
     """One seed of a cell: server, clock, tasks in flight."""
+
+    dtype: ClassVar[type[np.floating[Any]]] = np.float64
+    """Of parameters and gradients."""
+    bytes = 0
+    """Sent so far; here messages have no size."""
 
     def __init__(self, cell: Cell, problem: Problem, seed: int):
         self.spec = spec = cell.run_spec(seed)
@@ -44,7 +52,7 @@ class Seeded:
         self.communication = cell.communication or 0.0
         self.clock = Clock(spec)
         self.stream = spec.stream("gradients")
-        self.server = SERVERS[cell.algorithm](problem.start, cell.n_agents, spec.server)
+        self.server = SERVERS[cell.algorithm](problem.start.astype(self.dtype), cell.n_agents, spec.server)
         self.tasks: dict[int, Task] = {}
         self.unanswered: dict[int, Task] = {}
         self.answers: dict[int, Update] = {}
@@ -68,21 +76,33 @@ class Seeded:
         self.send(self.server.receive(update))
 
 
-def run(cell: Cell, progress: Callable[[int], object] | None = None) -> Curves:
-    """All seeds of a cell; `progress` is told at each point how many gradients of all seeds have arrived."""
+def run(
+    cell: Cell,
+    progress: Callable[[int], object] | None = None,
+    kind: type[Seeded] = Seeded,
+    step: Callable[[Oracle, list[Any]], None] | None = None,
+) -> Curves:
+    """All seeds of a cell.
+
+    Args:
+        progress: told at each point how many gradients of all seeds have arrived.
+        kind: of which each seed is one.
+        step: one arrival in every seed; empty: :func:`advance`.
+    """
+    step = step or advance
     problem = build_problem(cell.problem_spec)
     oracle = build_oracle(problem, cell.gradient)
-    each = [Seeded(cell, problem, seed) for seed in cell.seeds]
+    each = [kind(cell, problem, seed) for seed in cell.seeds]
     points = points_of_record(cell)
     rows = [_record(problem, each)]
     for arrivals in range(1, int(points[-1]) + 1):
-        advance(oracle, each)
+        step(oracle, each)
         if arrivals == points[len(rows)]:
             rows.append(_record(problem, each))
             if progress is not None:
-                progress(arrivals * len(each))
-    steps, times, gaps = (np.array(column).T for column in zip(*rows, strict=True))
-    return Curves(points, steps, times, gaps)
+                progress(arrivals * cell.samples * len(each))
+    steps, times, gaps, sent = (np.array(column).T for column in zip(*rows, strict=True))
+    return Curves(points, steps, times, gaps, sent if cell.traffic else None)
 
 
 def advance(oracle: Oracle, each: list[Seeded]) -> None:
@@ -116,7 +136,8 @@ def _answer(oracle: Oracle, each: list[Seeded]) -> None:
         one.unanswered.clear()
 
 
-def _record(problem: Problem, each: list[Seeded]) -> tuple[int, list[float], Array]:
-    """Server steps, times and gaps now."""
-    theta_SD = np.array([one.server.parameters for one in each])
-    return each[0].server.step, [one.clock.now for one in each], problem.optimum - problem.value(theta_SD)
+def _record(problem: Problem, each: list[Seeded]) -> tuple[int, list[float], Array, list[int]]:
+    """Server steps, times, gaps and bytes now."""
+    theta_SD = np.array([one.server.parameters for one in each], np.float64)
+    gap_S = problem.optimum - problem.value(theta_SD)
+    return each[0].server.step, [one.clock.now for one in each], gap_S, [one.bytes for one in each]

@@ -19,7 +19,7 @@ class TopK(Compression):
 
         name: Literal["top_k"]
         """The k entries that are largest in absolute value."""
-        fraction: Annotated[float, Field(gt=0, le=1)] = 0.01
+        fraction: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.01
         """k / d."""
 
     def __init__(self, settings: Any, shapes: Shapes):

@@ -1,4 +1,4 @@
-"""Messages coded and decoded: gradients on the way up, parameters as differences on the way down."""
+"""Messages coded and decoded: gradients on the way up, parameters as differences on the way down; or fewer of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ from frl.training.codecs.float16 import Float16
 from frl.training.codecs.low_rank import LowRank
 from frl.training.codecs.qsgd import QSGD
 from frl.training.codecs.top_k import TopK
-from frl.training.servers.base import Array, CodedTask, Task, Update
+from frl.training.servers.base import Array, CodedTask, Settings, Task, Update
 
 CODECS: tuple[type[Compression], ...] = (QSGD, TopK, LowRank, Float16)
 CodecSpec = Annotated[QSGD.Settings | TopK.Settings | LowRank.Settings | Float16.Settings, Field(discriminator="name")]
 Draws = Callable[[int, int], np.random.Generator]
 """(agent, k') -> the stream of that message's own draws."""
+
+
+class LocalSpec(Settings):
+    """Local steps: the agent moves by its own gradient and samples again, several times before it uploads."""
+
+    steps: Annotated[int, Field(ge=2, strict=True)]
+    """H: an upload is the mean of H gradients, each at the next point; a task asks for H times the samples."""
+    step_size: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+    """Length of a local step, in multiples of the gradient."""
 
 
 def compression(settings: CodecSpec, shapes: Shapes) -> Compression:

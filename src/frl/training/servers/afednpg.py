@@ -6,17 +6,11 @@ In no paper: the second-order direction that the authors of AFedPG name as futur
 from __future__ import annotations
 
 from frl.training.servers.afedpg import AFedPG
-from frl.training.servers.base import Array, Sample
-from frl.training.servers.natural import NaturalSettings, natural_gradient
+from frl.training.servers.natural import NaturalGradients, NaturalSettings
 
 
-class AFedNPG(AFedPG):
+class AFedNPG(NaturalGradients, AFedPG):
     """Lines 1-5 of AFedPG with x = (F + lambda I)^-1 g in the place of g."""
 
     class Settings(NaturalSettings, AFedPG.Settings):
         """Settings of AFedNPG."""
-
-    @classmethod
-    def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: Settings) -> Array:
-        """Upload x."""
-        return natural_gradient(sample, settings)

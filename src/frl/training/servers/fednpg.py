@@ -6,18 +6,12 @@ comparison with AFedNPG isolates asynchrony.
 
 from __future__ import annotations
 
-from frl.training.servers.base import Array, Sample
 from frl.training.servers.fedpg import FedPG
-from frl.training.servers.natural import NaturalSettings, natural_gradient
+from frl.training.servers.natural import NaturalGradients, NaturalSettings
 
 
-class FedNPG(FedPG):
+class FedNPG(NaturalGradients, FedPG):
     """FedPG's step along the mean of x = (F + lambda I)^-1 g."""
 
     class Settings(NaturalSettings, FedPG.Settings):
         """Settings of FedNPG."""
-
-    @classmethod
-    def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: Settings) -> Array:
-        """Upload x."""
-        return natural_gradient(sample, settings)

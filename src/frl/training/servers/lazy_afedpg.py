@@ -1,8 +1,9 @@
 """Lazy AFedPG: AFedPG whose agents upload a gradient only where it has changed enough; LAPG's rule without rounds.
 
 In no paper. LAPG (Chen et al., IEEE TCNS 2022, condition (15)) compares a gradient's change with the steps that the
-server made. Here an agent sees the points that it is sent, and the server's steps have a length of eta, so the steps
-are measured in units of N eta, the way from one task to the next, and of the gradient that was last uploaded.
+server made, in units of the gradient. Here an agent sees the points that it is sent, and the server's steps have a
+length of eta, whatever the gradient: so their unit is the gradient that was last uploaded, without its noise, a way of
+N eta from one task to the next.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class LazyAFedPG(AFedPG):
         """Settings of lazy AFedPG."""
 
         window: Annotated[int, Field(ge=1, strict=True)] = 10
-        """D: an agent's tasks whose changes of theta~ enter the condition; it uploads at its first D + 1 tasks."""
+        """D: an agent's tasks whose changes of theta~ enter the condition; it uploads at its first D tasks."""
         xi: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
         """xi_d, the weight of each of these D changes (the same for all)."""
         variance_multiplier: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
@@ -44,7 +45,10 @@ class LazyAFedPG(AFedPG):
 
     @classmethod
     def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: Settings) -> Array | None:
-        """g if ||g - g_last||^2 >= xi sum_d (||g_last|| ||change_d of theta~|| / (N eta))^2 + c sigma^2, else None."""
+        """g if it has changed enough, else None:
+
+        ||g - g_last||^2 >= xi sum_d (||change_d of theta~|| / (N eta))^2 (||g_last||^2 - sigma^2)_+ + c sigma^2.
+        """
         theta = sample.task.parameters.astype(np.float64)
         if not memory:
             memory.update(theta=theta, changes=np.zeros(0), last=sample.gradient)
@@ -62,6 +66,7 @@ class LazyAFedPG(AFedPG):
         """The condition."""
         last = memory["last"].astype(np.float64)
         way = sample.n_agents * settings.eta(sample.task.step)
-        progress = settings.xi * np.square(last).sum() * memory["changes"].sum() / way**2
-        noise = settings.variance_multiplier * sample.variance() if settings.variance_multiplier else 0.0
-        return bool(np.square(sample.gradient - last).sum() >= progress + noise)
+        variance = sample.variance()
+        signal = max(np.square(last).sum() - variance, 0.0)
+        progress = settings.xi * memory["changes"].sum() / way**2 * signal
+        return bool(np.square(sample.gradient - last).sum() >= progress + settings.variance_multiplier * variance)

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from frl.training.servers.base import Array, MomentumSettings, Sample
+from frl.training.servers.base import Array, MomentumSettings, Sample, Server
 
 
 class NaturalSettings(MomentumSettings):
@@ -20,19 +20,23 @@ class NaturalSettings(MomentumSettings):
     """Of conjugate gradients at most; they stop before at a residual of 1e-6 of the gradient's norm."""
 
 
-def natural_gradient(sample: Sample, settings: NaturalSettings) -> Array:
-    """x for the sample's gradient g, in g's dtype; the products F v are exact, F is that of the batch.
+class NaturalGradients(Server):
+    """Turns a method into one whose agents upload x = (F + lambda I)^-1 g in the place of g."""
 
-    Raises:
-        ValueError: if the sample has no Fisher information.
-    """
-    fisher, g = sample.fisher, sample.gradient
-    if fisher is None:
-        raise ValueError("a natural gradient needs the Fisher information of the policy")
-    x = conjugate_gradients(
-        lambda v: fisher(v.astype(g.dtype)) + settings.damping * v, g.astype(np.float64), settings.iterations
-    )
-    return x.astype(g.dtype)
+    @classmethod
+    def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: NaturalSettings) -> Array:
+        """x in g's dtype; the products F v are exact, and F is that of the agent's batch.
+
+        Raises:
+            ValueError: if the sample has no Fisher information.
+        """
+        fisher, g = sample.fisher, sample.gradient
+        if fisher is None:
+            raise ValueError("a natural gradient needs the Fisher information of the policy")
+        x = conjugate_gradients(
+            lambda v: fisher(v.astype(g.dtype)) + settings.damping * v, g.astype(np.float64), settings.iterations
+        )
+        return x.astype(g.dtype)
 
 
 def conjugate_gradients(product: Callable[[Array], Array], b: Array, iterations: int, tolerance: float = 1e-6) -> Array:
