@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VERDICTS = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
-HOW_TO = ["docs/running.md", "docs/cluster.md", "docs/method.md", "docs/theory.md"]
+HOW_TO = ["docs/running.md", "docs/cluster.md", "docs/processes.md", "docs/method.md", "docs/theory.md"]
 WORDS = {"not": "contradicted", "untested": "inconclusive"}
 """What the first edition's files say, and what the pages say; other words are the same."""
 

@@ -1,4 +1,4 @@
-"""The simulated clock beside the wall's, and what an engine costs: ``python -m frl.bench.wall clock|scale``.
+"""The simulated clock beside the wall's, and what an engine costs: ``python -m frl.bench.wall clock|draw|scale``.
 
 Agents sleep for most of a task, so that a machine with fewer cores than agents can be measured.
 """
@@ -148,6 +148,26 @@ def clock(out: Path, kind: str) -> None:
         write_csv(out / "processes-clock.csv", pd.DataFrame(rows).sort_values(["algorithm", "n_agents", "run"]))
 
 
+def draw(out: Path) -> None:
+    """DIR/processes-clock.svg from DIR/processes-clock.csv: a dot a run, and what is allowed."""
+    from matplotlib.figure import Figure
+
+    rows = pd.read_csv(out / "processes-clock.csv")
+    cells = list(rows.groupby(["algorithm", "n_agents"]))
+    figure = Figure(figsize=(7, 2.4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for place, (_, runs) in enumerate(reversed(cells)):
+        left.plot(100 * (runs["ratio_fitted"] - 1), [place] * len(runs), "o", color="C0", alpha=0.6)
+        right.plot(runs["ks_fitted"], [place] * len(runs), "o", color="C0", alpha=0.6)
+    names = [f"{'AFedPG' if name == 'afedpg' else 'FedPG'}, N = {n}" for (name, n), _ in reversed(cells)]
+    left.set_yticks(range(len(cells)), names)
+    left.axvspan(-5, 5, color="0.9")
+    left.set(xlim=(-7, 7), xlabel="arrivals per second, wall over simulated (%)")
+    right.axvspan(0, 0.1, color="0.9")
+    right.set(xlim=(-0.005, 0.14), xlabel="distance of the staleness distributions")
+    figure.savefig(out / "processes-clock.svg", metadata={"Date": None})
+
+
 # --------------------------------------------------------------------------------------------------
 # Scale
 
@@ -219,13 +239,15 @@ def scale(out: Path, kinds: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Write DIR/processes-clock.csv or DIR/processes-scale.csv."""
+    """Write DIR/processes-clock.csv, the figure of it, or DIR/processes-scale.csv."""
     parser = argparse.ArgumentParser(prog="python -m frl.bench.wall", description=__doc__)
-    parser.add_argument("what", choices=("clock", "scale"))
+    parser.add_argument("what", choices=("clock", "draw", "scale"))
     parser.add_argument("--engine", nargs="+", default=["processes"], choices=("processes", "ray"))
     parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR", help="default: docs")
     arguments = parser.parse_args()
-    if arguments.what == "clock":
+    if arguments.what == "draw":
+        draw(arguments.out)
+    elif arguments.what == "clock":
         clock(arguments.out, arguments.engine[0])
     else:
         scale(arguments.out, arguments.engine)
