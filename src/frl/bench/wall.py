@@ -193,16 +193,18 @@ def agent_pids() -> Iterator[int]:
 
 
 class Measuring:
-    """Looks at the agents' memory once, in the middle of a run."""
+    """Looks at the agents' memory once, in the middle of a run, and at the CPU time of the server between arrivals."""
 
     def __init__(self, count: int):
         self.count, self.memory_mb = count, 0.0
+        self.cpu_s: list[float] = []
 
     def resume(self, spec: RunSpec, make: Any) -> None:
         """A run is not resumed."""
 
     def keep(self, run: ServerSide) -> None:
-        """Called after each arrival."""
+        """Called after each arrival, and while nothing arrives."""
+        self.cpu_s.append(time.process_time())
         if isinstance(run, Live) and len(run.arrivals) == self.count:
             self.memory_mb = resident_mb(agent_pids())
 
@@ -224,15 +226,16 @@ def measure(n_agents: int, kind: str) -> dict[str, object]:
         "n_agents": n_agents,
         "arrivals": len(run.arrivals),
         **{name: 1000 * (value - SCALE_S) for name, value in rows.items()},
+        "server_cpu_ms": 1000 * (keeper.cpu_s[-1] - keeper.cpu_s[0]) / (len(run.arrivals) - 1),
         "start_s": took - run.now,
         "memory_mb": keeper.memory_mb,
     }
 
 
-def scale(out: Path, kinds: Sequence[str]) -> None:
+def scale(out: Path, kinds: Sequence[str], counts: Sequence[int]) -> None:
     """A row for each engine and N."""
     rows = []
-    for kind, n_agents in itertools.product(kinds, (1, 2, 4, 8, 16, 32, 64)):
+    for kind, n_agents in itertools.product(kinds, counts):
         rows.append(measure(n_agents, kind))
         print(rows[-1], flush=True)
         write_csv(out / "processes-scale.csv", pd.DataFrame(rows))
@@ -244,13 +247,14 @@ def main() -> None:
     parser.add_argument("what", choices=("clock", "draw", "scale"))
     parser.add_argument("--engine", nargs="+", default=["processes"], choices=("processes", "ray"))
     parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR", help="default: docs")
+    parser.add_argument("--agents", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32, 64], metavar="N")
     arguments = parser.parse_args()
     if arguments.what == "draw":
         draw(arguments.out)
     elif arguments.what == "clock":
         clock(arguments.out, arguments.engine[0])
     else:
-        scale(arguments.out, arguments.engine)
+        scale(arguments.out, arguments.engine, arguments.agents)
 
 
 if __name__ == "__main__":
