@@ -47,7 +47,7 @@ ifneq ($(INDEX),)
 	@$(PIP) --no-deps --retries 2 --index-url $(INDEX) $(TORCH) | $(SHOW) || \
 		echo "note: $(TORCH) could not be installed from $(INDEX); it is taken from the default index" >&2
 endif
-	@$(PIP) -e ".[dev,cluster,docs]" -c requirements.lock | $(SHOW)
+	@$(PIP) -e ".[dev,cluster,docs,tensorboard]" -c requirements.lock | $(SHOW)
 	@touch $@
 
 demo: $(READY) ## train, draw and report at the quick scale (minutes on 2 cores)
@@ -68,6 +68,7 @@ test-%: $(READY) ## all of an optional suite: test-slurm (cluster profiles), tes
 	@PATH="$(BIN):$$PATH" pytest --suite $*
 
 docs: $(READY) ## build the site: site/index.html
+	@PATH="$(BIN):$$PATH" frl results docs/results.md
 	@PATH="$(BIN):$$PATH" sphinx-build --quiet --fail-on-warning --nitpicky --keep-going -b html -c docs . site
 	@echo "Site: $(CURDIR)/site/index.html"
 

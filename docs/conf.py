@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -40,24 +41,35 @@ myst_heading_anchors = 4  # as on GitHub
 myst_enable_extensions = ["dollarmath"]
 
 
+REPORT = re.compile(r"results/published/[^/]+/report\.html")
+
+
 def open_files(app: Any, tree: nodes.document, page: str) -> None:
-    """A link to a file of the repository, such as a report, opens the copy in the site instead of downloading it."""
+    """A link to a file of the repository opens the copy in the site instead of downloading it.
+
+    A published report is a page of the site, at its place in the repository (:func:`bring_reports`).
+    """
+    copies = {str(copy): source for source, (_, copy) in app.env.dlfiles.items()}
     for link in list(tree.findall(addnodes.download_reference)):
-        up = "../" * page.count("/")
-        target = nodes.reference("", "", *link.children, refuri=f"{up}_downloads/{link['filename']}", internal=True)
+        source = Path(copies[str(link["filename"])]).as_posix()
+        place = source if REPORT.fullmatch(source) else f"_downloads/{link['filename']}"
+        target = nodes.reference("", "", *link.children, refuri="../" * page.count("/") + place, internal=True)
         link.replace_self(target)
 
 
-def bring_data(app: Any, error: Exception | None) -> None:
-    """What a report links to lies beside its copy in the site as well."""
-    reports = [one for one in app.env.dlfiles.items() if str(one[0]).endswith("/report.html")] if error is None else []
-    for report, (_, copy) in reports:
-        beside = Path(app.outdir, "_downloads", copy).parent
-        unread = shutil.ignore_patterns("*.tar.xz", "report.html")
-        shutil.copytree(Path(app.srcdir, report).parent, beside, dirs_exist_ok=True, ignore=unread)
+def bring_reports(app: Any, error: Exception | None) -> None:
+    """Published reports, with the data and figures that they link to, and not once more as downloads."""
+    if error is not None:
+        return
+    unread = shutil.ignore_patterns("*.tar.xz", "*.md")
+    for source, (_, copy) in app.env.dlfiles.items():
+        if REPORT.fullmatch(Path(source).as_posix()):
+            folder = Path(source).parent
+            shutil.copytree(Path(app.srcdir, folder), Path(app.outdir, folder), dirs_exist_ok=True, ignore=unread)
+            shutil.rmtree(Path(app.outdir, "_downloads", copy).parent, ignore_errors=True)
 
 
 def setup(app: Any) -> None:
-    """Connects :func:`open_files` and :func:`bring_data`."""
+    """Connects :func:`open_files` and :func:`bring_reports`."""
     app.connect("doctree-resolved", open_files)
-    app.connect("build-finished", bring_data)
+    app.connect("build-finished", bring_reports)

@@ -120,6 +120,19 @@ show.figure(
     "Who uploaded when. Each line is an agent, each mark an upload; the first seed of each case, at its largest N.",
 )
 
+# %% [markdown] tags=["figure-traffic"]
+# ## What a return costs in bytes
+
+# %% tags=["figure-traffic"]
+show.figure(
+    scenario,
+    base,
+    "traffic",
+    "Bytes of both directions against samples, both per agent and to the threshold: geometric means with their "
+    "intervals, up to what all runs are known for. Hollow: not every seed got there. Dashed: an eighth of the first "
+    "method's bytes.",
+)
+
 # %% [markdown] tags=["figure-variance_multiplier"]
 # ### The variance multiplier
 

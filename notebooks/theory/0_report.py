@@ -92,6 +92,62 @@ figure(
     "(v) As (ii), with policy gradients from sampled trajectories instead of the exact gradient plus noise.",
 )
 
+# %% tags=["figure-theory-adversaries"]
+show.title(base, "adversaries")
+
+# %% tags=["figure-theory-adversaries"]
+figure(
+    scenario,
+    base,
+    "theory-adversaries",
+    "Attacks and defences. Gradients to the smallest ε, over those of the same mode without attack or defence; "
+    ">: not reached within the budget. First row: no defence. First column: no attack.",
+)
+
+# %% tags=["figure-theory-rennala"]
+show.title(base, "rennala")
+
+# %% tags=["figure-theory-rennala"]
+figure(
+    scenario,
+    base,
+    "theory-rennala",
+    "AFedPG's time to ε over Rennala NIGT's, each at its best setting. Above 1 Rennala NIGT is faster.",
+)
+
+# %% tags=["figure-theory-compression"]
+show.title(base, "compression")
+
+# %% tags=["figure-theory-compression"]
+figure(
+    scenario,
+    base,
+    "theory-compression",
+    "What each method needs to ε: gradients, and bytes up and down, with their intervals. Left and low is better.",
+)
+
+# %% tags=["figure-theory-bandwidth"]
+show.title(base, "bandwidth")
+
+# %% tags=["figure-theory-bandwidth"]
+figure(
+    scenario,
+    base,
+    "theory-bandwidth",
+    "Time to ε against the bandwidth of every agent's link, the same up and down.",
+)
+
+# %% tags=["figure-theory-natural"]
+show.title(base, "natural")
+
+# %% tags=["figure-theory-natural"]
+figure(
+    scenario,
+    base,
+    "theory-natural",
+    "Gradients that agents need to ε with natural directions, over those without; dashed: half.",
+)
+
 # %% [markdown]
 # ## Claims
 

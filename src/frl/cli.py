@@ -134,6 +134,7 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             commands.trials,
             "rank the settings that a tuning scenario tried by mean return over time",
         ),
+        "export": (commands.export, "write the collected runs as TensorBoard's event files or as rliable's scores"),
     }
     for name, (function, text) in analysis.items():
         command = _add_scenario_command(subparsers, name, function, text)
@@ -149,9 +150,12 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
                 metavar="FILE.csv",
                 help="put one row a run into FILE.csv, as a scenario's key `trials` names, and rank all its rows",
             )
+        if name == "export":
+            command.add_argument("--format", choices=("tensorboard", "rliable"), required=True)
+            command.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/<scenario>/export/<format>")
         if name == "best":
             command.add_argument("--csv", action="store_true", help="print every row as CSV instead")
-            command.add_argument("--horizons", action="store_true", help="print the horizons by the rule as well")
+            command.add_argument("--rules", action="store_true", help="print horizons and thresholds by the rules too")
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(
@@ -244,6 +248,14 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     )
     schema.add_argument("--manual", type=Path, metavar="FILE", help="write the tables of settings in FILE anew instead")
     schema.set_defaults(command=commands.schema)
+    results = subparsers.add_parser(
+        "results",
+        help="write what the published results say into a page",
+        description="Write a section for each published scenario between the two marks that docs/results.md has.",
+    )
+    results.add_argument("page", type=Path, metavar="PAGE.md")
+    results.add_argument("--published", type=Path, default=Path("results/published"), metavar="DIR")
+    results.set_defaults(command=commands.results)
     again = subparsers.add_parser(
         "reproduce",
         help="train a finished run again and compare",

@@ -74,14 +74,17 @@ def plan(arguments: argparse.Namespace) -> None:
 
 
 def watch(arguments: argparse.Namespace) -> None:
-    from frl.runs.live import Live
+    from frl.runs.validity import state
+    from frl.runs.watch import Watch
 
-    scenario = _scenario(arguments)
-    live = Live(scenario.runs(), arguments.results, scenario.name)
+    scenario, results = _scenario(arguments), arguments.results
+    finished = ("finished", "diverged", "stored")
+    done = {spec.run_id for spec in scenario.runs() if state(spec, results, scenario.name) in finished}
+    watch = Watch(scenario.runs(), results, scenario.name, done)
     if arguments.once:
-        print("\n".join(live.lines()))
+        print("\n".join(watch.lines()))
     else:
-        live.watch()
+        watch.show()
 
 
 def _lineage(arguments: argparse.Namespace, scenario: AnyScenario, **report: Any) -> Lineage:
@@ -174,11 +177,13 @@ def best(arguments: argparse.Namespace) -> None:
         raise SpecError(f"scenario {scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
     of = _lineage(arguments, scenario)
     of.require("collect")
-    table = choice.choices(scenario, read_curves(of.base))
+    curves = read_curves(of.base)
+    table = choice.choices(scenario, curves)
     if arguments.csv:
         print(table.to_csv(index=False, lineterminator="\n"), end="")
     else:
-        print("\n".join([*choice.lines(table), *(["", *choice.horizons(table)] if arguments.horizons else [])]))
+        rules = ["", *choice.horizons(table), "", *choice.heights(choice.thresholds(scenario, curves))]
+        print("\n".join([*choice.lines(table), *(rules if arguments.rules else [])]))
     for told in choice.warnings(scenario, table):
         print(f"frl: warning: {told}", file=sys.stderr)
 
@@ -211,11 +216,32 @@ def trials(arguments: argparse.Namespace) -> None:
         print(line)
 
 
+def export(arguments: argparse.Namespace) -> None:
+    from frl.analysis.load import read_curves
+    from frl.report.export import FORMATS
+
+    of = _lineage(arguments, _training(arguments))
+    of.require("collect")
+    for path in FORMATS[arguments.format](read_curves(of.base), arguments.out or of.base / "export" / arguments.format):
+        print(path)
+
+
 def publish(arguments: argparse.Namespace) -> None:
     from frl.report.publish import publish
 
     for path in publish(_scenario(arguments), arguments.results, arguments.partial):
         print(path)
+
+
+def results(arguments: argparse.Namespace) -> None:
+    from frl.report import results
+    from frl.runs.files import write_atomically
+    from frl.scenario.products import CELLS, JUDGED
+    from frl.theory import show
+
+    judged = sorted(path.parent for path in arguments.published.glob(f"*/{JUDGED}"))
+    sections = [show.section(base) if (base / CELLS).exists() else results.section(base) for base in judged]
+    write_atomically(arguments.page, results.renewed(arguments.page, sections))
 
 
 def schema(arguments: argparse.Namespace) -> None:

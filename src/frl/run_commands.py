@@ -54,7 +54,8 @@ def train(arguments: argparse.Namespace) -> None:
 def _with_engine(spec: AnyRun, scenario: str, engine: str | None) -> tuple[AnyRun, str]:
     """The run with another engine than its scenario's, and the name of the folder that keeps it apart."""
     from frl.errors import SpecError
-    from frl.spec import EngineSpec, RunSpec
+    from frl.settings import EngineSpec
+    from frl.spec import RunSpec
 
     if engine is None:
         return spec, scenario

@@ -1,7 +1,6 @@
-"""The specification of a run: the one place of every setting, default, path and seed stream.
+"""The specification of a run: its settings (:mod:`frl.settings`) put together, its checks, paths and seed streams.
 
-A run is a pure function of its :class:`RunSpec`. Every model is frozen and refuses unknown keys. The string under a
-field is its help text (``frl schema`` prints them all). Many runs at once are a
+A simulated run is a pure function of its :class:`RunSpec`. Many runs at once are a
 :class:`frl.scenario.scenario.Scenario`.
 """
 
@@ -11,19 +10,44 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from frl.errors import explain
+from frl.settings import (
+    AdversarySpec,
+    Count,
+    CriticSpec,
+    EngineSpec,
+    EstimatorSpec,
+    EvaluationSpec,
+    FleetSpec,
+    HeterogeneitySpec,
+    LinkSpec,
+    NonNegative,
+    NormalizerSpec,
+    Number,
+    PolicySpec,
+    SamplingSpec,
+    Seed,
+    StragglerFleet,
+)
+from frl.training.codecs.wire import CodecSpec, LocalSpec
 from frl.training.servers.a3c import A3C
+from frl.training.servers.afednpg import AFedNPG
 from frl.training.servers.afedpg import AFedPG
 from frl.training.servers.async_pg import AsyncPG
 from frl.training.servers.base import Server, ServerSettings, Settings
+from frl.training.servers.fednpg import FedNPG
 from frl.training.servers.fedpg import FedPG
 from frl.training.servers.lapg import LAPG
+from frl.training.servers.lazy_afedpg import LazyAFedPG
 from frl.training.servers.random_skip import RandomSkip
+from frl.training.servers.rennala import Rennala
+from frl.training.servers.robust_afedpg import RobustAFedPG
+from frl.training.servers.robust_fedpg import RobustFedPG
 
 # One line an algorithm: its name in configs, paths and figures, and its server.
 SERVERS: dict[str, type[Server]] = {
@@ -33,200 +57,26 @@ SERVERS: dict[str, type[Server]] = {
     "a3c": A3C,
     "lapg": LAPG,
     "random_skip": RandomSkip,
+    "lazy_afedpg": LazyAFedPG,
+    "afednpg": AFedNPG,
+    "fednpg": FedNPG,
+    "rennala": Rennala,
+    "robust_afedpg": RobustAFedPG,
+    "robust_fedpg": RobustFedPG,
 }
+
+
+def gradients_uploaded() -> list[str]:
+    """The algorithms whose agents upload their gradient itself."""
+    own = {name: [c for c in server.__mro__ if c is not Server] for name, server in SERVERS.items()}
+    return [name for name, classes in own.items() if not any("agent_gradient" in vars(c) for c in classes)]
+
 
 EnvironmentName = Literal["Swimmer", "Hopper", "Walker2d", "Humanoid", "HalfCheetah", "Ant"]
 ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
 
 RUN_ID = "{environment}/{method}/n{n_agents}/seed{seed}"
 """Path of a run below ``results/<scenario>/runs``, without suffix."""
-
-# strict: neither "5" nor true is a number, neither "off" nor 0 a flag
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-NonNegative = Annotated[Number, Field(ge=0)]
-Flag = Annotated[bool, Field(strict=True)]
-Count = Annotated[int, Field(ge=1, le=10**15, strict=True)]
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-
-
-# --------------------------------------------------------------------------------------------------
-# Learner
-
-
-class PolicySpec(Settings):
-    """Gaussian policy: tanh MLP for the mean, state-independent standard deviation."""
-
-    hidden: tuple[Count, ...] = (64, 64)
-    """Widths of the hidden layers."""
-    log_std_init: Annotated[Number, Field(ge=-5, le=2)] = 0.0
-    """Initial log standard deviation of every action dimension."""
-
-
-class EstimatorSpec(Settings):
-    """How advantages, and from them the policy gradient, are estimated."""
-
-    name: Literal["reward_to_go", "gpomdp", "gae", "nstep"] = "gae"
-    """reward_to_go; gpomdp: the same weighted by discount^t; gae: Schulman et al. 2016; nstep: A3C's returns."""
-    discount: Annotated[Number, Field(gt=0, lt=1)] = 0.99
-    """Discount factor per environment step."""
-    gae_lambda: Annotated[Number, Field(ge=0, le=1)] = 0.95
-    """Bias-variance trade-off of `gae`; the other estimators ignore it."""
-    n_steps: Count = 20
-    """Length of the n-step returns of `nstep`; the other estimators ignore it."""
-    standardize: Flag = True
-    """Scale each batch's advantages to mean 0 and standard deviation 1."""
-    entropy_coefficient: NonNegative = 0.0
-    """Weight of the policy's entropy in the objective (A3C)."""
-
-
-class CriticSpec(Settings):
-    """The value function, each agent's own."""
-
-    mode: Literal["linear", "none"] = "linear"
-    """linear: least squares on the agent's recent data, for features of observation and time; none: V = 0."""
-    memory: Annotated[Number, Field(ge=0, lt=1)] = 0.8
-    """Weight of a batch's data when the next one is fitted; the one after that multiplies it again, and so on."""
-
-
-class NormalizerSpec(Settings):
-    """Running mean and variance of the observations."""
-
-    mode: Literal["federated", "local", "none"] = "federated"
-    """federated: agents send sums of new data and share the result; local: each its own; none: raw observations."""
-    clip: Positive = 10.0
-    """Normalised observations are clipped to [-clip, clip]."""
-    freeze_after_steps: Count | None = None
-    """Stop updating after this many (counted) environment steps of all agents; empty means never."""
-
-
-class SamplingSpec(Settings):
-    """What one task asks of an agent: `lanes` x `segment_steps` steps, or whole episodes."""
-
-    lanes: Count = 64
-    """Environments that an agent steps in lockstep and keeps running across tasks."""
-    segment_steps: Count = 32
-    """Steps of every lane in one task."""
-    trajectories: Count | None = None
-    """If set, a task is this many whole episodes instead of lanes x segment_steps."""
-
-
-Range = tuple[Positive, Positive]
-
-
-class HeterogeneitySpec(Settings):
-    """How the agents' environments differ: each agent draws its factors, log-uniform in [low, high], once."""
-
-    gravity: Range = (1.0, 1.0)
-    """Factor of gravity; without effect in Swimmer."""
-    friction: Range = (1.0, 1.0)
-    """Factor of all friction in contacts; without effect in Swimmer."""
-    gear: Range = (1.0, 1.0)
-    """Factor of the motors' gear: torque per unit of action."""
-    density: Range = (1.0, 1.0)
-    """Factor of the medium's density; only Swimmer swims."""
-    reset_noise: Range = (1.0, 1.0)
-    """Factor of the spread of initial states."""
-    reward_scale: Range = (1.0, 1.0)
-    """Factor of the rewards that the agent learns from, its weight in the objective; logged returns are without it."""
-
-    @property
-    def any(self) -> bool:
-        """Whether the agents differ at all."""
-        return any(getattr(self, name) != (1.0, 1.0) for name in type(self).model_fields)
-
-
-# --------------------------------------------------------------------------------------------------
-# Clock
-
-
-class Fleet(Settings):
-    """What all fleets have."""
-
-    seconds_per_1000_steps: Positive = 1.6
-    """tau: simulated compute time of 1,000 environment steps."""
-    overhead_s: NonNegative = 0.0
-    """Simulated time added to each task."""
-
-
-class ConstantFleet(Fleet):
-    """Every agent needs the same time."""
-
-    kind: Literal["constant"] = "constant"
-
-
-class StragglerFleet(Fleet):
-    """(tau, ..., tau, ratio * tau): the last of N > 1 agents is slow. The poster's fleet has ratio 4."""
-
-    kind: Literal["straggler"] = "straggler"
-    ratio: Annotated[Number, Field(ge=1)] = 4.0
-    """t_max / t_min."""
-
-
-class LinearFleet(Fleet):
-    """Agent i = 1..N needs i * tau."""
-
-    kind: Literal["linear"] = "linear"
-
-
-class SqrtFleet(Fleet):
-    """Agent i = 1..N needs sqrt(i) * tau."""
-
-    kind: Literal["sqrt"] = "sqrt"
-
-
-class LognormalFleet(Fleet):
-    """Each task takes tau times a lognormal factor of mean 1, drawn anew for every task."""
-
-    kind: Literal["lognormal"] = "lognormal"
-    sigma: Annotated[Positive, Field(le=10)] = 0.5
-    """Standard deviation of the factor's logarithm."""
-
-
-FleetSpec = Annotated[
-    ConstantFleet | StragglerFleet | LinearFleet | SqrtFleet | LognormalFleet, Field(discriminator="kind")
-]
-
-
-class LinkSpec(Settings):
-    """Communication time of a message = latency + bytes / bandwidth."""
-
-    uplink_bytes_per_s: Positive | None = None
-    """Bandwidth from agent to server; empty means infinite."""
-    downlink_bytes_per_s: Positive | None = None
-    """Bandwidth from server to agent; empty means infinite."""
-    latency_s: NonNegative = 0.0
-    """Added to every message, either way."""
-
-
-# --------------------------------------------------------------------------------------------------
-# Real time
-
-
-class EngineSpec(Settings):
-    """Who carries tasks and answers by the wall clock; a run without it is simulated."""
-
-    kind: Literal["processes", "ray"]
-    """processes: every agent a process of this machine; ray: every agent an actor of Ray, on one machine or many."""
-    paced: Flag = True
-    """An agent takes at least the time that fleet and link say, and sleeps the rest; false: it is as fast as it can."""
-    timeout_s: Positive = 600.0
-    """An agent that has not answered a task after so many seconds is taken for dead and started again."""
-
-
-# --------------------------------------------------------------------------------------------------
-# Run
-
-
-class EvaluationSpec(Settings):
-    """Returns of the server's policy, measured outside the sample budget."""
-
-    ratio: Annotated[Number, Field(gt=1)] = 1.1
-    """Evaluations come after each upload an agent at first, and later as soon as this times the steps are made."""
-    episodes: Count = 10
-    """Episodes of the stochastic policy at each evaluation."""
-    mean_action_every: Count = 25
-    """At every this many evaluations (and at the last) the mean action is evaluated as well."""
 
 
 class RunSpec(Settings):
@@ -263,9 +113,17 @@ class RunSpec(Settings):
     heterogeneity: HeterogeneitySpec = HeterogeneitySpec()
     fleet: FleetSpec = StragglerFleet()
     link: LinkSpec = LinkSpec()
+    codec: CodecSpec | None = None
+    """Compression of the gradients that agents upload; empty: none."""
+    downlink: CodecSpec | None = None
+    """Compression of the parameters that the server sends, as differences; empty: none."""
+    local: LocalSpec | None = None
+    """Local steps between two uploads; empty: none."""
     evaluation: EvaluationSpec = EvaluationSpec()
     engine: EngineSpec | None = None
     """Who carries tasks and answers by the wall clock; empty: the run is simulated."""
+    adversary: AdversarySpec | None = None
+    """Malicious agents; empty means none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -295,9 +153,16 @@ class RunSpec(Settings):
             )
         if self.estimator.standardize and self.steps_per_upload < 2:
             raise ValueError("estimator.standardize leaves nothing of a task of one step; set it to false")
+        if self.local is not None and self.algorithm not in (same := gradients_uploaded()):
+            raise ValueError(f"local: an agent of {self.algorithm} uploads no mean of gradients; {', '.join(same)} do")
         independent = self.sampling.trajectories or self.sampling.lanes
         if getattr(self.server, "variance_multiplier", 0) and independent < 2:
             raise ValueError("server.variance_multiplier needs sampling.lanes (or trajectories) of at least 2")
+        if self.adversary is not None and self.adversary.number >= self.n_agents:
+            raise ValueError(
+                f"adversary.number = {self.adversary.number}: must be below n_agents = {self.n_agents}, so that an "
+                "honest agent is left"
+            )
         return self
 
     @model_validator(mode="after")
@@ -337,10 +202,10 @@ class RunSpec(Settings):
     @property
     def steps_per_upload(self) -> int:
         """Environment steps of one task (at most, with whole episodes)."""
-        sampling = self.sampling
+        sampling, steps = self.sampling, 1 if self.local is None else self.local.steps
         if sampling.trajectories is not None:
-            return sampling.trajectories * 1000
-        return sampling.lanes * sampling.segment_steps
+            return steps * sampling.trajectories * 1000
+        return steps * sampling.lanes * sampling.segment_steps
 
     def evaluation_grid(self) -> Iterator[int]:
         """Environment steps of all agents together at which the policy is evaluated, without end.

@@ -9,7 +9,7 @@ import pytest
 
 from frl.spec import RunSpec
 from frl.training import envs
-from frl.training.agent import Agents, make_environment
+from frl.training.agents import Agents, make_environment
 from frl.training.evaluation import Point
 from frl.training.loop import Training
 from frl.training.normalizer import Normalizer

@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from frl.settings import AdversarySpec
 from frl.spec import RunSpec
 from frl.training import checkpoint
-from frl.training.agent import Agents
+from frl.training.agents import Agents
 from frl.training.loop import Training
 from frl.training.servers.base import Payload, Update
 
@@ -78,31 +79,42 @@ class Flipping:
     """An adversary: rewards and gradient turned around."""
 
     def __init__(self):
-        self.tasks = []
+        self.agents = []
 
     def rewards(self, reward_TB):
         return -reward_TB
 
-    def answer(self, task, honest):
-        self.tasks.append(task)
+    def answer(self, agent, honest):
+        self.agents.append(agent)
         return dataclasses.replace(honest, gradient=-2 * honest.gradient)
+
+
+def received(training):
+    """The first round's updates, by agent, as the server reads them."""
+    seen, receive = {}, training.server.receive
+    training.server.receive = lambda update: (seen.setdefault(update.agent, update), receive(update))[1]
+    training.begin()
+    while len(seen) < 3:
+        training.advance()
+    return seen
 
 
 def test_an_adversary_may_replace_the_payload_and_its_rewards_and_nothing_else():
     assert {field.name for field in dataclasses.fields(Payload)} == {"gradient", "normalizer"}
     plain = {"estimator": {"name": "reward_to_go", "standardize": False}, "critic": {"mode": "none"}}
-    run = spec(sampling={"trajectories": 2}, **plain)
-    honest, malicious = Training(run), Training(run)
-    adversary = malicious.agents.each[1].adversary = Flipping()
-    tasks = honest.server.start()
-    before, after = honest.agents.work(tasks), malicious.agents.work(tasks)
-    assert adversary.tasks == [tasks[1]]
-    for agent in (0, 2):
-        np.testing.assert_array_equal(before[agent].update.gradient, after[agent].update.gradient)
-    one, other = before[1], after[1]
-    assert (one.update.agent, one.update.step) == (other.update.agent, other.update.step)
-    assert (one.env_steps, one.returns) == (other.env_steps, other.returns)
-    np.testing.assert_allclose(other.update.gradient, 2 * one.update.gradient, rtol=1e-6)  # -2 times -g
+    run = spec(algorithm="fedpg", sampling={"trajectories": 2}, **plain)
+    attacked = run.model_copy(update={"adversary": AdversarySpec(attack="sign_flip", number=1)})
+    honest, malicious = Training(run), Training(attacked)
+    adversary = malicious.adversary = malicious.agents.each[0].adversary = Flipping()
+    before, after = received(honest), received(malicious)
+    assert adversary.agents == [0]
+    for agent in (1, 2):
+        np.testing.assert_array_equal(before[agent].gradient, after[agent].gradient)
+    one, other = before[0], after[0]
+    assert (one.agent, one.step) == (other.agent, other.step)
+    np.testing.assert_array_equal(one.normalizer, other.normalizer)
+    np.testing.assert_allclose(other.gradient, 2 * one.gradient, rtol=1e-6)  # -2 times -g
+    assert honest.recorder.env_steps.tolist() == malicious.recorder.env_steps.tolist()
 
 
 def test_a_method_may_turn_its_gradient_into_a_natural_direction(monkeypatch):

@@ -70,7 +70,7 @@ CONF
     for i in $(seq "$nodes"); do
       echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((base + 10 + i)) CPUs=$cpus RealMemory=16000"
     done
-    echo "PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00"
+    echo "PartitionName=main Nodes=ALL Default=YES MaxTime=1-00:00:00"
   } > "$SLURM_CONF"
   # Snakemake's job step drops SLURM_CONF from the environment, so the commands themselves say which cluster
   for tool in sbatch srun squeue scancel scontrol sinfo; do

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from frl.runs.plan import request
 from frl.scenario.loading import load_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,10 @@ class Cluster:
     def run(self, *arguments: str, profile: str = "slurm") -> str:
         return self.end(self.start(*arguments, profile=profile))
 
+    def submitted(self) -> int:
+        """Slurm jobs that the last start submitted."""
+        return self.said.read_text().count("has been submitted")
+
     def jobs(self) -> list[tuple[str, str]]:
         """(id, node) of the running training jobs."""
         lines = self("squeue", "-h", "--states=RUNNING", "--array", "--format=%i %N").splitlines()
@@ -117,12 +122,12 @@ def home(tmp_path_factory):
         subprocess.run([CLUSTER, "down", home], check=True)
 
 
-def write_scenario(folder: Path, name: str, steps: int) -> Path:
-    """The quick scenario with one seed and few steps, in a copy of config/, so that all that it names is there."""
+def write_scenario(folder: Path, name: str, steps: int, seeds: int = 1) -> Path:
+    """The quick scenario with few seeds and few steps, in a copy of config/, so that all that it names is there."""
     config = folder / "config"
     shutil.copytree(ROOT / "config", config)
     content = yaml.safe_load((config / "quick.yaml").read_text(encoding="utf-8"))
-    content |= {"name": name, "seeds": [0]}
+    content |= {"name": name, "seeds": list(range(seeds))}
     content["run"] |= {"steps_per_agent": steps, "evaluation": {"episodes": 1}}
     for override in content.get("overrides", []):
         override["set"].pop("steps_per_agent", None)
@@ -189,6 +194,31 @@ def test_the_whole_quick_scenario_gives_the_same_bytes_as_without_slurm(quick, t
     assert len(there) == len(list(load_scenario(quick.scenario).runs())) >= 4
     assert (quick.work / "results/small/report.html").stat().st_size > 10_000
     assert there == local(quick.scenario, tmp_path / "here", *[f"results/{name}" for name in there])
+
+
+@pytest.mark.short
+def test_of_runs_packed_into_one_job_a_cancelled_one_resumes_alone(home, tmp_path):
+    """Four runs of one agent in two jobs; one job is cancelled in its second run, and submitted again."""
+    scenario = write_scenario(tmp_path, "packed", 20_000, seeds=4)
+    targets = [f"results/packed/runs/Swimmer/afedpg/n1/seed{seed}.csv" for seed in range(4)]
+    cluster = Cluster(home, tmp_path / "work", scenario)
+    cluster.environment["FRL_CHECKPOINT_EVERY"] = "0.1"
+    try:
+        process = cluster.start(*targets, "--group-components", "train=2")
+        cluster.wait_for(lambda: len(cluster.tables()) == 2 and cluster.checkpoints() == 2)
+        job = cluster.jobs()[0][0]
+        asked = cluster("squeue", "-h", "--format=%C %l", f"--jobs={job}").split()
+        cluster("scancel", job)
+        cluster.end(process)
+    finally:
+        cluster.clear()
+    minutes = max(
+        request(spec, tmp_path / "no past")[0] for spec in load_scenario(scenario).runs() if spec.n_agents == 1
+    )
+    assert asked == ["1", f"{2 * minutes}:00"]  # one core, and the time of two runs
+    assert cluster.submitted() == 3
+    assert cluster.tables() == local(scenario, tmp_path / "here", *targets)
+    assert cluster.logs().count("resumed at") == 1
 
 
 def test_a_node_dies_and_the_workflow_completes(long, long_tables):

@@ -12,14 +12,15 @@ import synthetic
 from matplotlib.collections import EventCollection
 
 from frl.analysis import load, uploads
+from frl.analysis.thresholds import crossing
 from frl.analysis.uploads import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
 from frl.report import page as report
 from frl.report.figures import communication as figures
-from frl.report.figures import draw, pareto, style
+from frl.report.figures import draw, pareto, style, traffic
 from frl.report.tables import communication, summary
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
-from frl.spec import HeterogeneitySpec
+from frl.settings import HeterogeneitySpec
 
 LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
 SWEEP = {"lapg-c0": "0", "lapg": "6"}
@@ -115,6 +116,36 @@ def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None, width: flo
         drawing: style.Drawing = draw(of, synthetic.frame(of) if frame is None else frame, width)
         style.image_bytes(drawing.figure, "png")
     return drawing
+
+
+@pytest.mark.parametrize("width", [style.WIDE, style.NARROW])
+def test_what_a_return_costs_in_bytes_and_samples(width: float) -> None:
+    of = synthetic.scenario(
+        methods=[
+            {"name": "pg", "algorithm": "fedpg", "n_agents": (4,), "server": {"variant": "plain"}},
+            {"algorithm": "lapg", "n_agents": (4,)},
+        ],
+        figures={"traffic": {"pg": "PG", "lapg": "LAPG"}}, seeds=tuple(range(6)), claims=None,
+    )  # fmt: skip
+    frame = synthetic.frame(of, noise=0.5)
+    with style.paper_style():
+        drawing = traffic.traffic(of, frame, width)
+        style.image_bytes(drawing.figure, "png")
+    data = drawing.data.set_index("method")
+    for method in ("pg", "lapg"):
+        rows, times, sent = frame[frame["method"] == method], [], []
+        for _, run in rows.groupby("seed"):
+            x, y = run["env_steps_per_agent"].to_numpy(), run["eval_return_mean"].to_numpy(dtype=float)
+            total = (run["uplink_bytes"] + run["downlink_bytes"]).to_numpy()
+            times.append(crossing(x, y, of.threshold("Swimmer")))
+            sent.append(crossing(total, y, of.threshold("Swimmer")) / 4)
+        assert data.loc[method, "share"] == 1
+        assert data.loc[method, "samples"] == pytest.approx(np.exp(np.log(times).mean()))
+        assert data.loc[method, "bytes"] == pytest.approx(np.exp(np.log(sent).mean()))
+        assert data.loc[method, "bytes_low"] < data.loc[method, "bytes"] < data.loc[method, "bytes_high"]
+    (panel,) = drawing.figure.axes
+    assert [text.get_text() for text in panel.texts] == ["1/8"]
+    assert "LAPG needs" in drawing.figure.get_suptitle()
 
 
 @pytest.mark.parametrize("width", [style.WIDE, style.NARROW])

@@ -120,6 +120,42 @@ def test_a_lookahead_pair_differs_in_nothing_else_and_is_weighed_by_samples() ->
     assert table[table["choice"] == choice.PAIR]["score"].tolist() == pytest.approx(np.log(10) * sums, rel=1e-3)
 
 
+def heights(of: Scenario, highest: dict[tuple[str, int], list[float]]) -> pd.DataFrame:
+    """Runs that rise to these returns in their last evaluations, seed by seed."""
+    table = times(of, {}) if not highest else frame(of, {cell: np.ones(len(each)) for cell, each in highest.items()})
+    for (method, n), each in highest.items():
+        for seed, height in enumerate(each):
+            own = (table["method"] == method) & (table["n_agents"] == n) & (table["seed"] == seed)
+            points = table.loc[own, "point"]
+            table.loc[own, "eval_return_mean"] = np.minimum(points / points.max() * 2, 1) * height
+    return table
+
+
+def test_the_threshold_is_what_nine_in_ten_get_to_each_n_at_its_highest_value() -> None:
+    of = scenario(
+        x=swept("afedpg", 1, 8, values=[0.01, 0.02]), other=swept("afedpg", 1, values=[0.01]), r=swept("fedpg", 8)
+    )
+    low, other, rival = [150.0] * 5, [900.0] * 5, [900.0] * 5
+    runs = {
+        ("x-0.01", 1): low, ("x-0.02", 1): [520.0, 640, 700, 710, 730],
+        ("x-0.01", 8): [450.0, 560, 810, 820, 830], ("x-0.02", 8): low,
+        ("other-0.01", 1): other, ("r-0.005", 8): rival,
+    }  # fmt: skip
+    assert choice.thresholds(of, heights(of, runs)) == {"Swimmer": 500}  # 450 is the one in ten that need not
+    runs["x-0.01", 8][1] = 460  # two of ten
+    assert choice.thresholds(of, heights(of, runs)) == {"Swimmer": 400}
+    runs["x-0.01", 8][:2] = [90, 80]
+    runs["x-0.02", 8] = [20.0] * 5
+    assert choice.thresholds(of, heights(of, runs)) == {"Swimmer": None}
+
+
+def test_one_high_evaluation_alone_does_not_raise_the_threshold() -> None:
+    of = scenario(x=swept("afedpg", 1, values=[0.01]))
+    table = heights(of, {("x-0.01", 1): [250.0] * 5})
+    table.loc[table["point"] == 40, "eval_return_mean"] = 700
+    assert choice.thresholds(of, table) == {"Swimmer": 200}
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lineage, "require", lambda *_: None)  # the curves are made up, of no runs
     text = {
@@ -132,12 +168,13 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     (tmp_path / "toy").mkdir()
     write_csv(tmp_path / "toy" / "curves.csv", times(of, {("x", 1): [4.5, 4.0, 4.5]}))
     command = ["best", str(tmp_path / "tuning.yaml"), "--results", str(tmp_path)]
-    assert main([*command, "--horizons"]) == 0
+    assert main([*command, "--rules"]) == 0
     out, err = capsys.readouterr()
     starred = [line.split() for line in out.splitlines() if line.startswith("*")]
     assert [line[1:4] for line in starred] == [["0.02", "5", "100%"]]
     assert out.splitlines()[0] == "Swimmer, x, N = 1: server.step_size"
-    assert out.splitlines()[-1].split() == ["40,000", "40", "x,", "N", "=", "1"]
+    assert "40,000 40 x, N = 1" in [" ".join(line.split()) for line in out.splitlines()]
+    assert out.splitlines()[-1].split() == ["10000", "Swimmer"]  # they rise by 100 every 10^4 steps
     assert err == "frl: warning: Swimmer, x, N = 1: 3 of 18 runs are not finished\n"
     assert main([*command, "--csv"]) == 0
     (tmp_path / "best.csv").write_text(capsys.readouterr().out)

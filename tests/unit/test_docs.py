@@ -6,16 +6,26 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
+
+from frl.analysis import load
+from frl.cli import main
+from frl.report.tables.table import literal
+from frl.verdicts import judge, record
+from frl.verdicts.answer import answer
+from frl.verdicts.record import Judgement
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-VERDICTS = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
-HOW_TO = ["docs/running.md", "docs/cluster.md", "docs/processes.md", "docs/method.md", "docs/theory.md"]
+JUDGED = sorted(path.parent for path in ROOT.glob("results/published/*/verdicts.json"))
+TABLES = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
+HOW_TO = [f"docs/{name}.md" for name in ("running", "cluster", "processes", "method", "theory", "adversaries", "rennala")]
 WORDS = {"not": "contradicted", "untested": "inconclusive"}
 """What the first edition's files say, and what the pages say; other words are the same."""
 
@@ -31,16 +41,17 @@ def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
 def test_the_site_builds_and_no_link_is_broken(tmp_path):
     done = build(ROOT, tmp_path)
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "docs/results.html").read_text(encoding="utf-8")
-    (report,) = set(re.findall(r'href="([^"]+)">swimmer</a>', re.sub(r"<span[^>]*>|</span>", "", page)))
-    assert (tmp_path / "docs" / report).read_bytes() == (ROOT / "results/published/swimmer/report.html").read_bytes()
-    assert "docs/index.html" in (tmp_path / "index.html").read_text(encoding="utf-8")
-    beside = 0
-    for copy in tmp_path.glob("_downloads/*/report.html"):
+    page, links = (tmp_path / "docs/results.html").read_text(encoding="utf-8"), 0
+    for base in JUDGED:
+        assert f'href="../results/published/{base.name}/report.html"' in page
+    for copy in tmp_path.glob("results/published/*/report.html"):
+        assert copy.read_bytes() == (ROOT / copy.relative_to(tmp_path)).read_bytes()
         linked = set(re.findall(r'<a href="([^"#:]+)"', copy.read_text(encoding="utf-8")))
         assert not [name for name in linked if not (copy.parent / name).exists()]
-        beside += len(linked)
-    assert beside >= 10  # data and figures of a report
+        links += len(linked)
+    assert links >= 10  # data and figures of a report
+    assert not list(tmp_path.glob("_downloads/*/report.html"))  # once is enough
+    assert "docs/index.html" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_broken_links_are_errors(tmp_path):
@@ -105,25 +116,99 @@ def published(numbers: tuple[str, str, str]) -> list[str]:
     """The verdicts, as the pages call them, on the parts of claims with this estimate and interval."""
     return [
         WORDS.get(row.verdict, row.verdict)
-        for table in VERDICTS
+        for table in TABLES
         for row in table.itertuples()
         if all(map(says, numbers, (row.ours, row.ours_low, row.ours_high)))
     ]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/results.md", "results/published/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/first-edition.md", "results/published/README.md"])
 def test_estimates_are_the_published_ones(name):
     """Each with its interval is that of a published claim, or stands in the evidence of one."""
-    evidence = " ".join(line for table in VERDICTS for line in table["evidence"])
+    evidence = " ".join(line for table in TABLES for line in table["evidence"])
     quoted = ESTIMATE.findall((ROOT / name).read_text(encoding="utf-8"))
     assert len(quoted) >= 5
     for numbers in quoted:
         assert published(numbers) or "{} [{}, {}]".format(*numbers) in evidence, numbers
 
 
+def rows_of(page: str) -> list[tuple[str, str]]:
+    """Estimate with interval, and verdict, of each row of a table of claims that has both."""
+    return re.findall(r"^\| .* \| (\S+ \[.*?\]) \| (\w+) \|$", page, re.MULTILINE)
+
+
+def unsaid(page: str, parts: Iterable[Judgement]) -> list[str]:
+    """The primary claims of which no row of the page says number, interval and verdict."""
+    said = [(*ESTIMATE.findall(estimate), verdict) for estimate, verdict in rows_of(page)]
+    return [
+        f"{one.claim} {one.part}"
+        for one in parts
+        if one.role == "primary"
+        and not any(
+            verdict == one.verdict and one.effect and all(map(says, numbers, one.effect.model_dump().values()))
+            for numbers, verdict in said
+        )
+    ]
+
+
 def test_readmes_verdicts_are_the_published_ones():
-    rows = re.findall(r"^\| .* \| (\S+ \[.*?\]) \| (\w+) \|$", README, re.MULTILINE)
+    rows = rows_of(README)
     assert len(rows) >= 5
     for estimate, verdict in rows:
         (numbers,) = ESTIMATE.findall(estimate)
         assert verdict in published(numbers), (estimate, verdict)
+
+
+def test_readme_has_every_published_primary_claim():
+    of_runs = [base for base in JUDGED if (base / "runs.csv").exists()]
+    assert of_runs
+    assert not [said for base in of_runs for said in unsaid(README, record.read(base).parts)]
+
+
+def test_a_primary_claim_that_a_page_leaves_out_or_says_otherwise_is_found():
+    (scenario,) = (base for base in JUDGED if base.name == "quick")
+    _, one, *_ = record.read(scenario).parts  # 1.34 [0.59, 3.04]
+    primary = one.model_copy(update={"role": "primary"})
+    assert not unsaid("| Q1 | yes | 1.34 [0.59, 3.04] | inconclusive |", [primary])
+    assert unsaid("| Q1 | yes | 1.34 [0.59, 3.04] | replicated |", [primary])
+    assert unsaid("| Q1 | yes | 1.34 [0.60, 3.04] | inconclusive |", [primary])
+    assert not unsaid("", [one])
+
+
+# --------------------------------------------------------------------------------------------------
+# The page of results
+
+
+def test_the_page_of_results_is_what_the_published_files_say(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    page = Path(shutil.copy(ROOT / "docs/results.md", tmp_path / "docs"))
+    assert main(["results", str(page), "--published", str(tmp_path / "results/published")]) == 0
+    assert page.read_text(encoding="utf-8") == (ROOT / "docs/results.md").read_text(encoding="utf-8"), "run: make docs"
+
+
+def test_a_section_has_the_reports_answer_and_the_primary_claims_alone(tmp_path):
+    base, scenario = tmp_path / "results/published/toy", synthetic.scenario()
+    synthetic.write_all(base.parent, scenario)
+    load.collect(scenario, base.parent, base, partial=False)
+    verdicts = judge.write(scenario, base)
+    (base / "figures").mkdir()
+    (base / "figures/sample_complexity.svg").write_text("<svg/>")
+    page = tmp_path / "results.md"
+    page.write_text("# Results\n\n<!-- written by frl results -->\nold\n<!-- end -->\n\nAfter.\n", encoding="utf-8")
+    for _ in range(2):  # the second time changes nothing
+        assert main(["results", str(page), "--published", str(base.parent)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("# Results\n\n<!-- written by frl results -->\n\n## toy\n\nRuns of 2026-01-01 · ")
+    assert text.endswith("<!-- end -->\n\nAfter.\n")
+    for sentence in answer(verdicts):
+        assert f"\n- {literal(sentence)}\n" in text
+    assert re.findall(r"^\| (P1|P2|S|E4|E8) \|", text, re.MULTILINE) == ["P1", "P2"]
+    assert "(results/published/toy/figures/sample_complexity.svg)" in text
+
+
+def test_a_page_without_the_two_marks_is_refused(tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n", encoding="utf-8")
+    assert main(["results", str(page), "--published", str(tmp_path)]) == 2
+    assert "needs the lines '<!-- written by frl results -->' and '<!-- end -->'" in capsys.readouterr().err

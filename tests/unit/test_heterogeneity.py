@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from frl.spec import RunSpec
-from frl.training.agent import make_environment
+from frl.training.agents import make_environment
 from frl.training.envs import MAKE
 from frl.training.evaluation import Evaluator, Point
 from frl.training.heterogeneity import Variant, variants

@@ -35,7 +35,12 @@ def test_two_runs_of_a_spec_are_equal(algorithm):
 WHOLE_EPISODES = {"environment": "Hopper", "sampling": {"trajectories": 2}}
 
 
-@pytest.mark.parametrize("settings", [{}, WHOLE_EPISODES], ids=["segments", "whole episodes"])
+MALICIOUS = {**WHOLE_EPISODES, "adversary": {"attack": "alie", "number": 2}}
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, WHOLE_EPISODES, MALICIOUS], ids=["segments", "whole episodes", "malicious agents"]
+)
 @pytest.mark.parametrize("algorithm", SERVERS)
 def test_when_answers_are_computed_changes_no_bit(algorithm, settings):
     """At dispatch, each alone; or with all others, as late as can be."""
@@ -67,11 +72,13 @@ def test_rows_sit_on_the_grid_and_axes_add_up(algorithm):
     for row in rows:
         assert row["env_steps_total"] >= row["point"] * 64 * 3
         assert row["env_steps_per_agent"] == row["env_steps_total"] / 3
-        assert row["uploads"] * 64 == row["env_steps_total"]
+        answers = row["env_steps_total"] / 64
+        assert row["uploads"] <= answers if SERVERS[algorithm].lazy else row["uploads"] == answers
         assert row["env_steps_agent_min"] <= row["env_steps_per_agent"] <= row["env_steps_agent_max"]
     for before, after in itertools.pairwise(rows):
         for column in ("env_steps_total", "sim_time_s", "server_step", "uplink_bytes", "downlink_bytes"):
-            assert after[column] > before[column]
+            waits = (algorithm, column) == ("rennala", "server_step")  # for more gradients than lie between two points
+            assert after[column] > before[column] or (waits and after[column] == before[column])
     assert rows[0]["eval_return_mean_action"] is not None
     assert rows[8]["eval_return_mean_action"] is not None
     assert rows[1]["eval_return_mean_action"] is None

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK_LINES = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
 LOCK = [Requirement(line) for line in LOCK_LINES if line and not line.lstrip().startswith("#")]
-EXTRAS = [text for name in ("dev", "cluster") for text in PROJECT["optional-dependencies"][name]]
+EXTRAS = [text for extra in PROJECT["optional-dependencies"].values() for text in extra]
 
 
 @pytest.mark.parametrize("text", [*PROJECT["dependencies"], *EXTRAS])

@@ -1,23 +1,19 @@
-"""The prediction of what a scenario costs, and how far it is."""
+"""The prediction of what a scenario costs, and the file in which a run says how far it is."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import sys
-import time
 
 import pytest
 
 from frl.cli import main
 from frl.runs import plan, provenance
-from frl.runs.files import write_atomically
 from frl.runs.paths import progress_path
 from frl.runs.plan import Speed
 from frl.runs.runner import run_one
-from frl.runs.watch import Watch
 from frl.scenario.loading import load_scenario
 from frl.spec import RunSpec
 
@@ -150,39 +146,6 @@ def test_any_number_of_cores_may_be_asked_for(scenario, tmp_path, known):
     assert plan.plan(list(scenario.runs()), tmp_path, "small", cores=sys.maxsize).cores == 4
 
 
-def test_watch_adds_finished_runs_and_those_under_way(scenario, tmp_path):
-    now = [0.0]
-    first, second, third, fourth = scenario.runs()
-
-    def write(spec, total=0, begun=0, outcome=None, started="now"):
-        facts = {"started": started, "outcome": outcome, "env_steps_begun": begun, "env_steps_total": total}
-        facts["env_steps_budget"] = spec.env_steps_budget
-        write_atomically(progress_path(spec, tmp_path, "small"), json.dumps(facts))
-
-    write(third, 999, started="before")  # of a start that was killed
-    write(fourth, 1280, outcome="trained", started="before")  # by other settings: it will be made again
-    watch = Watch(scenario.runs(), tmp_path, "small", clock=lambda: now[0])
-    now[0] = 10.0
-    assert "0 of 4 runs, 0.00 of 0.00 M steps (0%), time to go not known yet" in watch.line()
-    write(first, 640, outcome="trained")
-    write(second, 320)
-    now[0] = 20.0
-    line = watch.line()
-    assert "1 of 4 runs" in line
-    assert "(25%), 96 steps/s, 30 s to go" in line  # 960 steps in 10 s, 2,880 left
-    write(second, 640, outcome="restored")  # of the 640 now done none was made
-    write(third, 1050, begun=1000)  # and 50 of these
-    now[0] = 30.0
-    assert watch.steps() == 640 + 640 + 1050
-    line = watch.line()
-    assert "2 of 4 runs" in line
-    assert f"{(640 + 50) / 20:.0f} steps/s" in line
-    write(third, 1280, begun=1000, outcome="trained")
-    write(fourth, 1280, outcome="trained")
-    assert watch.steps() == 3840
-    assert "4 of 4 runs" in watch.line()
-
-
 def test_a_run_says_in_a_file_how_far_it_is(scenario, tmp_path):
     spec = next(scenario.runs())
     path = progress_path(spec, tmp_path, "small")
@@ -203,19 +166,6 @@ def test_a_full_disk_does_not_stop_a_run_that_cannot_say_how_far_it_is(scenario,
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "progress").write_text("a file where a folder should be")
     assert run_one(spec, tmp_path, "small") == "trained"
-
-
-def test_watch_speaks_until_the_last_run(scenario, tmp_path):
-    stream = io.StringIO()
-    watch = Watch(scenario.runs(), tmp_path, "small")
-    for spec in scenario.runs():
-        run_one(spec, tmp_path, scenario.name)
-    watch.start(stream, interval_s=0.01)
-    for _ in range(200):
-        if "4 of 4 runs" in stream.getvalue():
-            break
-        time.sleep(0.01)
-    assert "4 of 4 runs" in stream.getvalue()
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(12, "12 s"), (100, "2 min"), (12_000, "3 h 20 min")])

@@ -98,8 +98,8 @@ def test_a_run_executes_nothing_of_the_package_that_its_digest_does_not_cover(al
         sys.setprofile(before)
     covered = {str(path) for path in executed_modules(algorithm).values()}
     outside = {(path, name) for path, name in called if path not in covered and not name.startswith("<")}
-    spec_file = str(SRC / "frl/spec.py")
-    assert {path for path, _ in outside} <= {spec_file}, "executed, but not in the code digest"
+    spec_files = {str(SRC / "frl/spec.py"), str(SRC / "frl/settings.py")}
+    assert {path for path, _ in outside} <= spec_files, "executed, but not in the code digest"
     assert {name for _, name in outside} <= set(provenance.SPEC_FUNCTIONS)
     assert len(called) > 50
 
@@ -114,9 +114,17 @@ def test_a_training_process_loads_only_what_its_digest_covers():
     for algorithm, server in SERVERS.items():
         found = set(executed_modules(algorithm))
         bases = {base.__module__ for base in server.__mro__}  # RandomSkip is LAPG with another rule
-        others = {cls.__module__ for cls in SERVERS.values()} - bases
+        servers = {cls.__module__ for cls in SERVERS.values()}
+        helpers = {name for other in SERVERS for name in executed_modules(other)} - servers - found
+        others = (servers - bases) | helpers
         assert found <= loaded
-        assert loaded - found - others == {"frl", "frl.runs", "frl.spec", "frl.errors"}  # frl.runs: a docstring
+        assert loaded - found - others == {
+            "frl",
+            "frl.runs",
+            "frl.spec",
+            "frl.settings",
+            "frl.errors",
+        }  # frl.runs: a docstring
         assert not found & others, "an algorithm's digest must not depend on another's server"
 
 
@@ -265,11 +273,13 @@ def test_cpu_and_versions_are_named():
 
 
 def test_what_the_digest_takes_from_the_spec_calls_nothing_else_of_it():
-    """Only these functions' bodies are in the digest: a helper of frl.spec that they called would not be."""
-    tree = ast.parse((provenance.SRC / "frl/spec.py").read_bytes())
-    own = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    own |= {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in provenance.SPEC_FUNCTIONS]
+    """Only these functions' bodies are in the digest: a helper of these modules that they called would not be."""
+    trees = [ast.parse((provenance.SRC / f"frl/{name}.py").read_bytes()) for name in ("spec", "settings")]
+    body = [node for tree in trees for node in tree.body]
+    own = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    own |= {t.id for n in body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    functions = [n for n in nodes if isinstance(n, ast.FunctionDef) and n.name in provenance.SPEC_FUNCTIONS]
     assert {function.name for function in functions} == set(provenance.SPEC_FUNCTIONS)
     for function in functions:
         names = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
@@ -277,7 +287,7 @@ def test_what_the_digest_takes_from_the_spec_calls_nothing_else_of_it():
         reads = [n for n in ast.walk(function) if isinstance(n, ast.Attribute)]
         attributes = {n.attr for n in reads if isinstance(n.value, ast.Name) and n.value.id == "self"}
         attributes -= set(provenance.SPEC_FUNCTIONS)
-        assert not attributes & {n for c in tree.body if isinstance(c, ast.ClassDef) for n in _methods(c)}
+        assert not attributes & {n for c in body if isinstance(c, ast.ClassDef) for n in _methods(c)}
 
 
 def _methods(node):

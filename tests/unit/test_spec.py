@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from frl.errors import SpecError, _models_in
 from frl.scenario.loading import load_scenario, load_training
 from frl.scenario.scenario import Scenario, merge
-from frl.spec import SERVERS, CriticSpec, RunSpec
+from frl.settings import CriticSpec
+from frl.spec import SERVERS, RunSpec
 
 RUN = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 4, "seed": 0, "steps_per_agent": 1000}
 SCENARIO = {
@@ -501,6 +502,10 @@ def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
         settings = {part: settings}
     if path[0] == "fleet":
         settings["fleet"]["kind"] = {"ratio": "straggler", "sigma": "lognormal"}.get(path[1], "constant")
+    besides = {"codec": {"name": "top_k"}, "downlink": {"name": "top_k"}, "local": {"steps": 2}}.get(path[0], {})
+    settings[path[0]] = {**besides, **settings[path[0]]} if besides else settings[path[0]]
+    if path[0] == "adversary":
+        settings["adversary"] |= {"attack": "sign_flip", "number": 1}
     with pytest.raises(ValidationError) as refused:
         RunSpec.model_validate({**RUN, "algorithm": algorithm, **settings})
     (error,) = refused.value.errors()

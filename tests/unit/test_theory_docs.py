@@ -1,4 +1,4 @@
-"""The page on the theory lab says what the published tables say."""
+"""The pages on the theory lab and what goes beyond the poster say what the published tables say."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from frl.scenario.loading import load_scenario
+from frl.theory.cells.spec import EXTENSIONS
 from frl.theory.judge import counts, judge, read, table
 from frl.theory.panels import COLUMNS
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "results" / "published" / "theory"
-PAGE = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+PAGES = {
+    "theory": "theory",
+    "adversaries-theory": "adversaries",
+    "rennala-theory": "rennala",
+    "compression-theory": "compression",
+    "natural-theory": "natural",
+}
+"""Scenario -> its page in docs/."""
 NUMBER = r"-?\d+(?:\.\d+)?|∞"
 
 
@@ -22,25 +30,36 @@ def shown(value: float, like: str) -> str:
     return "∞" if value == float("inf") else f"{value:.{len(like.partition('.')[2])}f}"
 
 
-def test_every_number_with_an_interval_is_a_published_estimate():
-    table = pd.read_csv(PUBLISHED / "estimates.csv")[["value", "low", "high"]].to_numpy()
-    quoted = re.findall(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]", " ".join(PAGE.split()))
-    assert len(quoted) >= 30
+def published(scenario: str) -> Path:
+    return ROOT / "results" / "published" / scenario
+
+
+def page(scenario: str) -> str:
+    return (ROOT / "docs" / f"{PAGES[scenario]}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_number_with_an_interval_is_a_published_estimate(name):
+    table = pd.read_csv(published(name) / "estimates.csv")[["value", "low", "high"]].to_numpy()
+    quoted = re.findall(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]", " ".join(page(name).split()))
+    assert len(quoted) >= (30 if name == "theory" else 4)
     for number in quoted:
         assert any(tuple(map(shown, row, number)) == number for row in table), number
 
 
-def test_the_table_of_verdicts_is_the_published_one():
-    judged = counts(read(PUBLISHED))
+@pytest.mark.parametrize("name", PAGES)
+def test_the_table_of_verdicts_is_the_published_one(name):
+    judged = counts(read(published(name)))
     for row in judged.itertuples(index=False):
-        assert f"| {' | '.join(map(str, row))} |" in PAGE
-    assert len(re.findall(r"^\| T\d", PAGE, flags=re.MULTILINE)) == len(judged)
+        assert f"| {' | '.join(map(str, row))} |" in page(name)
+    assert len(re.findall(r"^\| [A-Z]\d", page(name), flags=re.MULTILINE)) == len(judged)
 
 
-def test_the_published_verdicts_are_those_of_the_published_estimates_and_the_claims():
-    scenario = load_scenario(ROOT / "config" / "theory.yaml")
-    estimates = pd.read_csv(PUBLISHED / "estimates.csv")
-    assert list(estimates.columns) == list(COLUMNS)
+@pytest.mark.parametrize("name", PAGES)
+def test_the_published_verdicts_are_those_of_the_published_estimates_and_the_claims(name):
+    scenario = load_scenario(ROOT / "config" / f"{name}.yaml")
+    estimates = pd.read_csv(published(name) / "estimates.csv")
+    assert [column for column in estimates.columns if column not in EXTENSIONS] == list(COLUMNS)
     judged = judge(scenario.name, scenario.claims, estimates)
-    assert judged.parts == read(PUBLISHED).parts
-    assert table(judged).frame().to_csv(index=False) == (PUBLISHED / "tables/verdict.csv").read_text(encoding="utf-8")
+    assert judged.parts == read(published(name)).parts
+    assert table(judged).frame().to_csv(index=False) == (published(name) / "tables/verdict.csv").read_text("utf-8")

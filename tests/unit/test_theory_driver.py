@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from frl.spec import SERVERS, ConstantFleet, LognormalFleet, StragglerFleet
+from frl.settings import AdversarySpec, ConstantFleet, LognormalFleet, StragglerFleet
+from frl.spec import SERVERS, gradients_uploaded
 from frl.theory.cells.build import build_oracle, build_problem
 from frl.theory.cells.driver import Seeded, advance, points_of_record, run
-from frl.theory.cells.spec import Cell, GarnetSpec, GaussianSpec, QuadraticSpec, SampledSpec
+from frl.theory.cells.spec import (
+    AlgorithmName,
+    Cell,
+    GarnetSpec,
+    GaussianSpec,
+    QuadraticSpec,
+    SampledSpec,
+    ServerOptions,
+)
 from frl.training.clock import Clock
 from frl.training.servers.base import Server
 
@@ -47,7 +58,7 @@ def driven(one_cell, arrivals):
         yield seeded, before, problem
 
 
-@pytest.mark.parametrize("algorithm", ["afedpg", "async_pg", "fedpg"])
+@pytest.mark.parametrize("algorithm", [name for name in get_args(AlgorithmName) if name in gradients_uploaded()])
 def test_server_and_clock_are_the_ones_that_train(algorithm):
     seeded, _, _ = next(driven(cell(algorithm), 1))
     assert type(seeded.server) is SERVERS[algorithm]
@@ -63,8 +74,9 @@ def test_server_and_clock_are_the_ones_that_train(algorithm):
         cell(fleet=StragglerFleet(ratio=7.0, **SECOND)),
         cell("fedpg"),
         cell(problem_spec=GARNET, gradient=SampledSpec(kind="sampled", trajectories=2, horizon=20), updates=60),
+        cell(adversary=AdversarySpec(attack="random_noise", number=3)),
     ],
-    ids=["lognormal", "straggler", "rounds", "sampled"],
+    ids=["lognormal", "straggler", "rounds", "sampled", "malicious"],
 )
 def test_a_seed_has_the_same_curve_every_time_and_in_any_company(one_cell):
     all_three, again, alone = run(one_cell), run(one_cell), run(one_cell.model_copy(update={"seeds": (1,)}))
@@ -114,3 +126,40 @@ def test_with_eight_agents_the_bias_is_staleness_and_without_lookahead_momentum_
     bias = np.abs(seeded.server.d - problem.gradient(before[None])[0])[0]
     momentum = 0 if algorithm == "afedpg" else (1 - alpha) / alpha
     assert bias == pytest.approx(eta * curvature * (7 + momentum), rel=1e-6)
+
+
+def test_what_the_first_agents_send_is_forged_and_of_the_others_nothing():
+    honest, forged = cell("fedpg"), cell("fedpg", adversary=AdversarySpec(attack="sign_flip", number=3))
+    read = []
+    for one_cell in (honest, forged):
+        rounds = driven(one_cell, 8)
+        seeded, _, _ = next(rounds)
+        round_of = dict(seeded.server.round)
+        for _ in range(6):
+            next(rounds)
+            round_of |= seeded.server.round
+        read.append(round_of)
+    assert len(read[0]) == len(read[1]) == 7
+    for agent, update in read[0].items():
+        factor = -2.5 if agent < 3 else 1
+        np.testing.assert_allclose(read[1][agent].gradient, factor * update.gradient)
+
+
+def test_an_agent_that_goes_on_at_its_point_does_not_pay_for_communication_again():
+    """Two agents, M = 3: both fetch theta_0 and answer at 3 s; going on there takes 1 s, a new point 3 s again."""
+    pays = cell("rennala", 2, communication=2.0, server=ServerOptions(batch=3))
+    times = [(seeded.clock.now, seeded.server.step) for seeded, _, _ in driven(pays, 6)]
+    assert times == [(3, 0), (3, 0), (4, 1), (4, 1), (7, 1), (7, 1)]
+    always = [seeded.clock.now for seeded, _, _ in driven(cell("afedpg", 2, communication=2.0), 4)]
+    assert always == [3, 3, 6, 6]
+
+
+def test_cells_without_extensions_keep_their_names_and_settings():
+    plain = cell()
+    assert not {"server", "adversary", "communication"} & plain.given().keys()
+    assert plain.run_id == "speedup/toy/afedpg/noise3-n8-eta0.01-alpha0.1-10add4d3"
+
+
+def test_the_lab_has_no_rewards_to_flip():
+    with pytest.raises(ValueError, match="come from no rewards"):
+        cell(adversary=AdversarySpec(attack="reward_flip", number=1))

@@ -13,7 +13,7 @@ from frl.errors import SpecError
 from frl.scenario.loading import load_scenario as load
 from frl.scenario.theory import TheoryScenario
 from frl.scenario.theory_claims import TheoryClaim, TheoryClaims
-from frl.spec import StragglerFleet
+from frl.settings import StragglerFleet
 from frl.theory.cells.driver import Curves
 from frl.theory.cells.execute import curves_of, execute
 from frl.theory.cells.spec import Cell

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frl.spec import ConstantFleet
+from frl.settings import AdversarySpec, ConstantFleet
 from frl.theory.cells.driver import Curves
-from frl.theory.cells.spec import Cell, GaussianSpec, QuadraticSpec
-from frl.theory.panels import COLUMNS, Measured, best, lookahead, rates, speedup
+from frl.theory.cells.spec import EXTENSIONS, Cell, GaussianSpec, QuadraticSpec, ServerOptions
+from frl.theory.panels import COLUMNS, Measured, adversaries, best, lookahead, rates, rennala, speedup
 
 UPDATES = np.concatenate([[0], np.unique(np.geomspace(1, 10_000, 97).astype(int))])
 
@@ -44,7 +44,7 @@ def power(exponent, delay=1.0):
 
 
 def table(rows):
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=[*COLUMNS, *EXTENSIONS])
 
 
 def value(frame, quantity, **where):
@@ -113,3 +113,40 @@ def test_each_at_its_best_compares_other_settings():
     pair = [made_up(power(0.5), panel="best"),
             made_up(power(0.5, 1.3), panel="best", algorithm="async_pg", step_size=0.2, momentum=0.5)]  # fmt: skip
     assert value(table(best(pair, (0.1,))), "best_updates_ratio")["value"] == pytest.approx(1.3, rel=0.01)
+
+
+def test_attacks_and_defences_are_compared_with_the_clean_run_of_their_mode():
+    flip, held = AdversarySpec(attack="sign_flip", number=3), ServerOptions(defence="clip")
+    stuck = np.maximum(power(0.5), 0.9)
+    cells = [
+        made_up(power(0.5)),
+        made_up(stuck, adversary=flip),
+        made_up(power(0.5, 1.4), algorithm="robust_afedpg", server=held, adversary=flip),
+        made_up(power(0.5, 3), algorithm="fedpg"),
+        made_up(power(0.5, 6), algorithm="robust_fedpg", server=ServerOptions(defence="krum")),
+    ]
+    rows = table(adversaries(cells, (0.1,)))
+    ratio = {"quantity": "attacked_updates_ratio"}
+    assert value(rows, **ratio, attack="none", defence="none", algorithm="afedpg")["value"] == pytest.approx(1)
+    assert value(rows, **ratio, attack="sign_flip", defence="none")["relation"] == ">"
+    assert value(rows, **ratio, defence="clip")["value"] == pytest.approx(1.4, rel=0.01)
+    assert value(rows, **ratio, defence="krum")["value"] == pytest.approx(2, rel=0.02)
+    assert value(rows, "share_of_seeds", attack="sign_flip", defence="none")["value"] == 0
+    assert value(rows, "share_of_seeds", defence="clip")["value"] == 1
+
+
+def test_rennala_is_faster_where_afedpg_takes_longer():
+    def pair(**settings):
+        cells = [made_up(power(0.5, 3), panel="rennala", **settings)]
+        cells.append(
+            made_up(power(0.5), algorithm="rennala", server=ServerOptions(batch=4), panel="rennala", **settings)
+        )
+        for m in cells:
+            m.curves.time_SP[:] = 2 * m.curves.uploads_P
+        return cells
+
+    rows = table(rennala([*pair(), *pair(communication=2.3)], (0.1,)))
+    for quantity in ("rennala_time_ratio", "rennala_updates_ratio"):
+        both = rows[rows["quantity"] == quantity]
+        assert both["value"].tolist() == pytest.approx([3, 3], rel=0.01)
+        assert both["communication"].fillna(0).tolist() == [0, 2.3]

@@ -19,7 +19,7 @@ HARMLESS = [
     (AFEDPG, '"""AFedPG: asynchronous', '"""AFedPG, asynchronous'),
     ("src/frl/training/servers/async_pg.py", "self.step += 1", "self.step += 2"),
     ("src/frl/training/policy.py", '"""', '"""Edited. '),
-    ("src/frl/spec.py", "Discount factor per environment step.", "The discount factor."),
+    ("src/frl/settings.py", "Discount factor per environment step.", "The discount factor."),
     ("src/frl/spec.py", '    "fedpg": FedPG,', '    "fedpg": FedPG,\n    "another": FedPG,'),
     ("src/frl/report/figures/complexity.py", "\ndef ", "\nEDITED = 1\n\n\ndef "),
     ("workflow/rules/train.smk", "mem_mb=lambda wildcards, attempt:", "mem_mb=lambda wildcards, attempt: 2000 +"),

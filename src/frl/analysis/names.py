@@ -12,6 +12,12 @@ DISPLAY: dict[str, str] = {
     "a3c": "A3C-style",  # advantages are standardised and its critic is everyone's
     "lapg": "LAPG",
     "random_skip": "random skipping",
+    "lazy_afedpg": "lazy AFedPG",
+    "afednpg": "AFedNPG",
+    "fednpg": "FedNPG",
+    "rennala": "Rennala NIGT",
+    "robust_afedpg": "robust AFedPG",
+    "robust_fedpg": "robust FedPG",
 }
 
 FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_complexity"}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from frl.analysis.curves import Cell, Curves, all_curves, rows_of
 from frl.analysis.names import shown
 from frl.scenario.scenario import FigureName, Scenario
-from frl.spec import HeterogeneitySpec
+from frl.settings import HeterogeneitySpec
 
 EQUAL, UNEQUAL = "equal", "unequal"
 

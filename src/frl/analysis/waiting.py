@@ -8,7 +8,8 @@ from scipy import stats
 
 from frl.analysis.quantity import Array
 from frl.scenario.feasible import NEVER_END
-from frl.spec import LognormalFleet, RunSpec
+from frl.settings import LognormalFleet
+from frl.spec import RunSpec
 from frl.training.clock import relative_times
 
 

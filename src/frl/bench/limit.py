@@ -16,7 +16,7 @@ import numpy as np
 
 from frl.runs.calibrate import computed
 from frl.spec import RunSpec
-from frl.training import agent, critic, envs, episodes, loop, physics, policy, sampler
+from frl.training import agent, agents, critic, envs, episodes, loop, physics, policy, sampler
 from frl.training.loop import Training
 from frl.training.physics import STATE, Float, Physics
 
@@ -43,7 +43,7 @@ PARTS: tuple[tuple[str, type, str], ...] = (
     ("policy gradient", policy.GaussianPolicy, "gradient"),
     ("critic", critic.Critic, "value"),
     ("critic", critic.Critic, "fit"),
-    ("messages, normaliser sums", agent.Agents, "advance"),
+    ("messages, normaliser sums", agents.Agents, "advance"),
     ("server, clock, log", loop.Training, "advance"),
 )
 """Where time goes: each method's own time, without that of the others in this list that it calls."""

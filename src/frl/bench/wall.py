@@ -25,7 +25,8 @@ from frl.engines.trace import Arrival
 from frl.runs.files import write_csv
 from frl.spec import SERVERS, RunSpec
 from frl.training.clock import Clock
-from frl.training.loop import ServerSide, train
+from frl.training.loop import train
+from frl.training.server_side import ServerSide
 from frl.training.servers.base import Update
 
 STEPS = 128

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from frl.spec import SERVERS, RunSpec
-from frl.training.agent import Work
-from frl.training.servers.base import Task, Update
+from frl.training.server_side import ServerSide
+from frl.training.servers.base import CodedTask, Task, Update
+from frl.training.work import Work
 
 
 class Refused(ValueError):
@@ -23,15 +23,14 @@ class NotFinite(Refused):
         self.work = work
 
 
-def check(answer: Any, number: int, task: Task, spec: RunSpec, size: int) -> Work:
+def check(answer: Any, number: int, task: Task | CodedTask, run: ServerSide) -> Work:
     """The work in an agent's answer to a task.
 
     Args:
         answer: what came.
         number: the task's.
-        task: the task.
-        spec: the run.
-        size: of the sums of observations, 1 + 2 O.
+        task: the task as it was sent.
+        run: the server's side.
 
     Raises:
         Refused: if it is no answer to this task, or has an array of another shape or dtype.
@@ -48,12 +47,14 @@ def check(answer: Any, number: int, task: Task, spec: RunSpec, size: int) -> Wor
     signed, asked = (answer.get("number"), update.agent, update.step), (number, task.agent, task.step)
     if signed != asked:
         raise Refused(f"it is of (task, agent, k') = {signed}, and {asked} was asked")
-    if type(work.env_steps) is not int or not 1 <= work.env_steps <= spec.steps_per_upload:
+    if type(work.env_steps) is not int or not 1 <= work.env_steps <= run.spec.steps_per_upload:
         raise Refused(f"it states {work.env_steps!r} environment steps")
-    if update.gradient is None and update.coded is None and not SERVERS[spec.algorithm].lazy:
+    decoded = _decoded(update, run)
+    if decoded.gradient is None and not type(run.server).lazy:
         raise Refused("it has no gradient")
+    theta, size = run.server.parameters, run.local_sums[task.agent].size
     vectors: dict[str, tuple[Any, Any, tuple[int, ...]]] = {
-        "gradient": (update.gradient, task.parameters.dtype, task.parameters.shape),
+        "gradient": (decoded.gradient, theta.dtype, theta.shape),
         "normalizer": (update.normalizer, np.float64, (0 if task.normalizer is None else size,)),
         "sums": (work.sums, np.float64, (size,)),
     }
@@ -61,9 +62,23 @@ def check(answer: Any, number: int, task: Task, spec: RunSpec, size: int) -> Wor
         if array is not None and not _is(array, dtype, shape):
             raise Refused(f"its {name} is {_told(array)}, expected {np.dtype(dtype)} of shape {shape}")
     arrays = [array for array, _, _ in vectors.values() if array is not None]
-    if not all(np.isfinite(array).all() for array in (*arrays, *(update.coded or ()), np.array(work.returns))):
+    if not all(np.isfinite(array).all() for array in (*arrays, np.array(work.returns))):
         raise NotFinite(work)
     return work
+
+
+def _decoded(update: Update, run: ServerSide) -> Update:
+    """The update without what a codec made of it.
+
+    Raises:
+        Refused: if it is coded in another way than the run's.
+    """
+    if (update.gradient if run.codec is not None else update.coded) is not None:
+        raise Refused("its gradient is coded in another way")
+    try:
+        return update if run.codec is None else run.codec.decode(update)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise Refused(f"its gradient cannot be decoded ({error})") from None
 
 
 def _is(array: Any, dtype: Any, shape: tuple[int, ...] | None) -> bool:

@@ -15,7 +15,8 @@ from frl.engines.live import Live
 from frl.spec import RunSpec
 from frl.training import loop
 from frl.training.execute import csv_bytes
-from frl.training.loop import Keeper, Progress, Result, ServerSide
+from frl.training.loop import Keeper, Progress
+from frl.training.server_side import Result, ServerSide
 
 
 def connecting(spec: RunSpec) -> AbstractContextManager[Connect]:

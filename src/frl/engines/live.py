@@ -23,11 +23,11 @@ from frl.engines.evaluations import Evaluations
 from frl.engines.links import TRIES, Connect, EngineError, Link, greet, started
 from frl.engines.trace import Arrival
 from frl.spec import RunSpec
-from frl.training.agent import Work
 from frl.training.checkpoint import CheckpointError, pack, unpack
 from frl.training.evaluation import Point
-from frl.training.loop import ServerSide
-from frl.training.servers.base import Task
+from frl.training.server_side import ServerSide
+from frl.training.servers.base import CodedTask, Task
+from frl.training.work import Work
 
 WAKE_S = 0.2
 """How often the server looks up while nothing arrives."""
@@ -38,7 +38,7 @@ class Order:
     """A task that is not answered."""
 
     number: int
-    task: Task
+    task: Task | CodedTask
     tries: int = 0
     sent: float = field(default=0.0)
     """When it was sent last."""
@@ -142,8 +142,7 @@ class Live(ServerSide):
 
     def _dispatch(self, tasks: list[Task]) -> None:
         for task in tasks:
-            self.recorder.sent(task.nbytes)
-            self._orders[task.agent] = Order(self._sent, task)
+            self._orders[task.agent] = Order(self._sent, self._outgoing(task))
             self._sent += 1
             self._send(task.agent)
 
@@ -192,7 +191,7 @@ class Live(ServerSide):
             return None
         try:
             answer = unpack(came.content)
-            work = check(answer, order.number, order.task, self.spec, self.local_sums[agent].size)
+            work = check(answer, order.number, order.task, self)
         except NotFinite as error:
             self._refuse(agent, str(error))
             if order.tries < 2:

@@ -8,10 +8,11 @@ from threadpoolctl import threadpool_limits
 
 from frl.engines.trace import Arrival, TraceError
 from frl.spec import RunSpec
-from frl.training.agent import Work
 from frl.training.execute import csv_bytes
-from frl.training.loop import Progress, Result, Training, result_of
+from frl.training.loop import Progress, Training
+from frl.training.server_side import Result, result_of
 from frl.training.servers.base import Task
+from frl.training.work import Work
 
 
 class Replay(Training):

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from frl.spec import RunSpec
 from frl.training import kept
-from frl.training.agent import Agents
+from frl.training.agents import Agents
 from frl.training.checkpoint import pack, unpack
 from frl.training.clock import Clock
 from frl.training.evaluation import Evaluator, Point

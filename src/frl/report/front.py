@@ -39,9 +39,7 @@ FOREST = (
 def masthead(scenario: Scenario, base: Path) -> Html:
     """Dates, numbers, commits and machines' part in a line, and links in another."""
     runs, missing = read_runs(base), read_missing(base)
-    fewest, most = seeds_of(scenario)
-    seeds = f"{fewest} seed{'s' * (fewest != 1)}" if fewest == most else f"{fewest} to {most} seeds"
-    facts = of_what(runs, missing, "runs", seeds)
+    facts = of_what(runs, missing, "runs", some_seeds(*seeds_of(scenario)))
     links = [f'<a href="{address}">{name}</a>' for name, address in _papers(scenario)]
     links.append('<a href="#the-poster">the poster</a>')
     return meta(facts, [*links, *data_links(scenario)])
@@ -53,6 +51,11 @@ def of_what(made: pd.DataFrame, missing: pd.DataFrame, what: str, seeds: str) ->
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     count = f"{len(made)} of {len(made) + len(missing)}" if len(missing) else f"{len(made)}"
     return [f"{what.capitalize()} of {when}", f"{count} {what}, {seeds}", _commits(made)]
+
+
+def some_seeds(fewest: int, most: int) -> str:
+    """How many seeds an arm has, in words."""
+    return f"{fewest} seed{'s' * (fewest != 1)}" if fewest == most else f"{fewest} to {most} seeds"
 
 
 def data_links(scenario: AnyScenario) -> list[str]:

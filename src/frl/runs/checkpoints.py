@@ -21,8 +21,9 @@ from frl.runs.keeping import Keeping
 from frl.spec import RunSpec
 from frl.training import checkpoint
 from frl.training.checkpoint import CheckpointError
-from frl.training.loop import ServerSide, Training
+from frl.training.loop import Training
 from frl.training.numerics import arithmetic
+from frl.training.server_side import ServerSide
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 """Signals at which a run writes its checkpoint and ends, with the shell's exit code 128 + signal: 143, 130 (Ctrl-C)."""

@@ -24,9 +24,9 @@ LIBRARIES = ("numpy", "mujoco", "gymnasium")
 CELL_LIBRARIES = ("numpy", "scipy")
 """Of the theory lab's cells, which neither simulate nor train a network."""
 SPEC_FUNCTIONS = ("stream", "env_steps_budget", "any", "steps_per_upload", "evaluation_grid")
-"""What a run executes of frl.spec; its help texts, checks and list of servers do not enter the numbers."""
-OPAQUE = ("frl", "frl.spec")
-"""Modules that are not followed: importing frl decides nothing (a test says so); of frl.spec `SPEC_FUNCTIONS` do."""
+"""What a run executes of frl.spec and frl.settings; help texts, checks and the list of servers enter no numbers."""
+OPAQUE = ("frl", "frl.spec", "frl.settings")
+"""Modules that are not followed: importing frl decides nothing (a test says so); of the others `SPEC_FUNCTIONS` do."""
 
 
 @cache
@@ -34,7 +34,7 @@ def code_digest(algorithm: str) -> str:
     """Hex SHA-256 of the code and the library versions that make up a run of this algorithm.
 
     Covers every module of the package that training, checkpointing and the algorithm's server import, directly or not,
-    without comments, docstrings and other bare strings; `SPEC_FUNCTIONS` of frl.spec; the versions of `LIBRARIES`.
+    without comments, docstrings and other bare strings; `SPEC_FUNCTIONS`; the versions of `LIBRARIES`.
 
     Raises:
         KeyError: if the algorithm is unknown.
@@ -166,8 +166,9 @@ _stripped_once = cache(stripped)
 
 def spec_functions() -> str:
     """`SPEC_FUNCTIONS`, stripped like :func:`stripped`."""
-    tree = ast.parse((SRC / "frl/spec.py").read_bytes())
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in SPEC_FUNCTIONS]
+    trees = [ast.parse((SRC / f"frl/{name}.py").read_bytes()) for name in ("spec", "settings")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    functions = [n for n in nodes if isinstance(n, ast.FunctionDef) and n.name in SPEC_FUNCTIONS]
     return "\n".join(_strip(function) for function in functions)
 
 

@@ -21,7 +21,8 @@ from frl.runs.validity import numerics_version
 from frl.spec import RunSpec
 from frl.theory.cells.spec import Cell
 from frl.training.execute import execute
-from frl.training.loop import Progress, Result
+from frl.training.loop import Progress
+from frl.training.server_side import Result
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
 """Columns that no rounding reaches where a task's length is fixed: equal on every processor."""

@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from frl import spec
+from frl import settings
 from frl.training.servers.base import Settings
 
 Role = Literal["primary", "secondary", "exploratory"]
 Per = Literal["samples", "time", "uploads", "uplink_bytes", "total_bytes"]
 """What is counted until the threshold: environment steps per agent, simulated seconds, and uploads, bytes up or bytes
 of both directions per agent."""
-Agents = spec.Count
-Finite = spec.Number
-Number = spec.Positive
+Agents = settings.Count
+Finite = settings.Number
+Number = settings.Positive
 Factor = Annotated[Finite, Field(gt=1)]
 
 

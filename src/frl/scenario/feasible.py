@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from frl.spec import RunSpec
 from frl.training.clock import relative_times
+from frl.training.codecs.wire import CodecSpec, compression
+from frl.training.mlp import MLP
 
 SIZES = {
     "Swimmer": (8, 2),
@@ -25,7 +27,7 @@ SIZES = {
 """Numbers of observations (of the version that has more) and of actions."""
 NEVER_END = ("Swimmer", "HalfCheetah")
 """Environments whose episodes all last their 1,000 steps."""
-SYNCHRONOUS = frozenset({"fedpg", "lapg", "random_skip"})
+SYNCHRONOUS = frozenset({"fedpg", "fednpg", "robust_fedpg", "lapg", "random_skip"})
 """Algorithms whose server steps once all N agents have answered."""
 
 MAX_SECONDS = 1e15
@@ -43,17 +45,24 @@ def agent_seconds(spec: RunSpec) -> NDArray[np.float64]:
     """Simulated time from one answer of each agent to its next, (N,); of lognormal fleets the mean."""
     fleet, link = spec.fleet, spec.link
     compute = np.array(relative_times(fleet, spec.n_agents)) * fleet.seconds_per_1000_steps
-    bandwidths = (link.downlink_bytes_per_s, link.uplink_bytes_per_s)
-    messages = 2 * link.latency_s + sum(message_bytes(spec) / b for b in bandwidths if b is not None)
+    ways = ((link.downlink_bytes_per_s, spec.downlink), (link.uplink_bytes_per_s, spec.codec))
+    messages = 2 * link.latency_s + sum(message_bytes(spec, codec) / b for b, codec in ways if b is not None)
     with np.errstate(over="ignore"):
         seconds: NDArray[np.float64] = spec.steps_per_upload / 1000 * compute + fleet.overhead_s + messages
     return seconds
 
 
-def message_bytes(spec: RunSpec) -> int:
-    """Bytes of a task, and of an update that carries all that it can; a lazy agent that is silent sends fewer."""
+def message_bytes(spec: RunSpec, codec: CodecSpec | None = None) -> int:
+    """Bytes of a task, and of an update that carries all that it can; a lazy agent that is silent sends fewer.
+
+    Args:
+        codec: what the message is compressed with.
+    """
     sums = 8 * (1 + 2 * SIZES[spec.environment][0]) if spec.normalizer.mode == "federated" else 0
-    return 2 * 8 + 4 * parameters(spec) + sums  # two counters
+    observations, actions = SIZES[spec.environment]
+    shapes = [*MLP((observations, *spec.policy.hidden, actions)).shapes, (actions,)]
+    vector = 4 * parameters(spec) if codec is None else compression(codec, shapes).nbytes()
+    return 2 * 8 + vector + sums  # two counters
 
 
 def answers(spec: RunSpec) -> int:

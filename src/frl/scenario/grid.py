@@ -22,7 +22,8 @@ from pydantic import (
 )
 
 from frl.errors import shown
-from frl.spec import SERVERS, Count, EnvironmentName, Seed
+from frl.settings import Count, Seed
+from frl.spec import SERVERS, EnvironmentName
 from frl.training.servers.base import Settings
 
 MAX_SEEDS = 100_000

@@ -15,7 +15,11 @@ _BESIDE = {"sample_complexity": "staleness", "time_complexity": "time_curves"}
 """Figures of an appendix, each with the one that it explains."""
 NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""
-THEORY_FIGURES = ("theory-rates", "theory-speedup", "theory-time", "theory-lookahead", "theory-sampled")
+THEORY_FIGURES = (
+    *("theory-rates", "theory-speedup", "theory-time", "theory-lookahead", "theory-sampled"),
+    *("theory-compression", "theory-bandwidth", "theory-natural"),
+    *("theory-adversaries", "theory-rennala"),
+)
 """Of the theory lab, each for the panel that it is called after."""
 ALL_FIGURES: tuple[str, ...] = (*get_args(FigureName), *_BESIDE.values(), "uploads", *OF_CLAIMS, *THEORY_FIGURES)
 

@@ -20,7 +20,9 @@ from frl.scenario.grid import Cell, Environments, Keys, Method, MethodName, Over
 from frl.spec import EnvironmentName, RunSpec
 from frl.training.servers.base import Settings
 
-FigureName = Literal["sample_complexity", "time_complexity", "sensitivity", "communication", "variance_multiplier"]
+FigureName = Literal[
+    "sample_complexity", "time_complexity", "sensitivity", "communication", "variance_multiplier", "traffic"
+]
 
 
 class Scenario(Settings):

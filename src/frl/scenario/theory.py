@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from frl.scenario.claim_base import Line, Text
 from frl.scenario.theory_claims import TheoryClaims
-from frl.spec import ConstantFleet, Count, FleetSpec, Positive, Seed
-from frl.theory.cells.spec import Cell, GarnetSpec, GradientSpec, PanelName, ProblemSpec, SampledSpec
+from frl.settings import AdversarySpec, AttackName, ConstantFleet, Count, FleetSpec, Positive, Seed
+from frl.theory.cells.spec import (
+    AlgorithmName,
+    Cell,
+    GarnetSpec,
+    GradientSpec,
+    PanelName,
+    ProblemSpec,
+    SampledSpec,
+    ServerOptions,
+    Traffic,
+)
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
@@ -26,13 +36,39 @@ class Sweep(Settings):
     problem: str
     """A key of `problems`."""
     gradients: Annotated[tuple[GradientSpec, ...], Field(min_length=1)]
-    algorithms: Annotated[tuple[Literal["afedpg", "async_pg", "fedpg"], ...], Field(min_length=1)] = ("afedpg",)
+    algorithms: Annotated[tuple[AlgorithmName, ...], Field(min_length=1)] = ("afedpg",)
     n_agents: Annotated[tuple[Count, ...], Field(min_length=1)]
     step_size: Annotated[tuple[StepSize, ...], Field(min_length=1)]
     momentum: Annotated[tuple[Momentum, ...], Field(min_length=1)]
     schedule: Schedule = "constant"
     fleets: Annotated[tuple[FleetSpec, ...], Field(min_length=1)] = (ConstantFleet(seconds_per_1000_steps=1.0),)
     updates: Count
+    server: Annotated[tuple[ServerOptions, ...], Field(min_length=1)] | None = None
+    """More settings of the algorithm's server."""
+    traffic: Annotated[tuple[Traffic, ...], Field(min_length=1)] | None = None
+    """What travels, where bytes are counted."""
+    bandwidth: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    """Bytes a second, up and down; empty: messages take no time."""
+    attacks: Annotated[tuple[AttackName | Literal["none"], ...], Field(min_length=1)] = ("none",)
+    malicious: Count | None = None
+    """How many agents attack, where one does."""
+    communication: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    """Time to fetch a point and send what belongs to it, in multiples of a gradient's."""
+
+    def extensions(self) -> Iterator[dict[str, Any]]:
+        """The settings of a cell that are absent in most."""
+        for server, attack, communication, traffic, bandwidth in product(
+            self.server or (None,), self.attacks, self.communication or (None,), self.traffic or (None,),
+            self.bandwidth or (None,),
+        ):  # fmt: skip
+            adversary = None if attack == "none" else AdversarySpec(attack=attack, number=self.malicious or 1)
+            yield {
+                "server": server,
+                "traffic": traffic,
+                "bandwidth": bandwidth,
+                "adversary": adversary,
+                "communication": communication,
+            }
 
 
 class TheoryScenario(Settings):
@@ -66,6 +102,9 @@ class TheoryScenario(Settings):
                 self._check(f"panels.{panel}.{index}", sweep)
         if self.name == "published":
             raise ValueError("name = 'published': results/published/ is where results are kept; choose another")
+        for cell in self.runs():
+            if cell.server or cell.adversary:
+                cell.run_spec(0)  # refuses what the server does not know
         ids = [cell.run_id for cell in self.runs()]
         if twice := next((name for name in ids if ids.count(name) > 1), None):
             raise ValueError(f"panels: the cell {twice} is listed twice")
@@ -86,8 +125,8 @@ class TheoryScenario(Settings):
         """Every cell, panel by panel."""
         for panel, sweeps in self.panels.items():
             for s in sweeps:
-                for gradient, algorithm, n, eta, alpha, fleet in product(
-                    s.gradients, s.algorithms, s.n_agents, s.step_size, s.momentum, s.fleets
+                for gradient, algorithm, n, eta, alpha, fleet, own in product(
+                    s.gradients, s.algorithms, s.n_agents, s.step_size, s.momentum, s.fleets, s.extensions()
                 ):
                     yield Cell(
                         panel=panel,
@@ -102,4 +141,5 @@ class TheoryScenario(Settings):
                         fleet=fleet,
                         updates=s.updates,
                         seeds=self.seeds,
+                        **own,
                     )

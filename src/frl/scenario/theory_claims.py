@@ -27,9 +27,31 @@ QuantityName = Literal[
     "waiting_gain",
     "average_gap_ratio",
     "best_updates_ratio",
+    "bytes_saving",
+    "bytes_against_control",
+    "samples_ratio",
+    "time_saving",
+    "natural_ratio",
+    "attacked_updates_ratio",
+    "share_of_seeds",
+    "rennala_time_ratio",
+    "rennala_updates_ratio",
 ]
 WhereColumn = Literal[
-    "problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents", "slowest", "epsilon"
+    "problem",
+    "gradient",
+    "algorithm",
+    "schedule",
+    "step_size",
+    "momentum",
+    "n_agents",
+    "slowest",
+    "epsilon",
+    "method",
+    "bandwidth",
+    "attack",
+    "defence",
+    "communication",
 ]
 
 

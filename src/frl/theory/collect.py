@@ -17,9 +17,10 @@ from frl.runs.validity import Found, Unfit, read
 from frl.scenario.products import CELLS, CURVES, ESTIMATES, MISSING
 from frl.scenario.theory import TheoryScenario
 from frl.theory.cells.execute import FORMAT, curves_of
-from frl.theory.cells.spec import Cell, identity
+from frl.theory.cells.spec import EXTENSIONS, Cell, identity
 from frl.theory.estimates import crossing, mean_gap
-from frl.theory.panels import COLUMNS, Runs, estimates
+from frl.theory.measured import Runs
+from frl.theory.panels import COLUMNS, estimates
 
 META_KEYS = (
     *("digest", "code_digest", "numerics_version", "wall_time_s", "cpu_time_s", "peak_memory_mb", "gradients_per_s"),
@@ -96,8 +97,9 @@ def table_of_cells(scenario: TheoryScenario, runs: Runs, metas: dict[str, Meta])
 
 
 def table_of_estimates(scenario: TheoryScenario, runs: Runs) -> pd.DataFrame:
-    """One row an estimate, in the order of :data:`frl.theory.panels.COLUMNS`; numbers with six digits."""
-    frame = pd.DataFrame(estimates(scenario, runs), columns=list(COLUMNS))
+    """One row an estimate, in the order of :data:`frl.theory.panels.COLUMNS`, then `EXTENSIONS` that some cell has."""
+    found = estimates(scenario, runs)
+    frame = pd.DataFrame(found, columns=[*COLUMNS, *(name for name in EXTENSIONS if any(name in row for row in found))])
     for column in ("value", "low", "high", "theory"):
         frame[column] = [float(f"{value:.6g}") for value in frame[column].astype(float)]
     return frame

@@ -1,4 +1,4 @@
-"""The five figures of the theory lab, drawn from its table of estimates and, for panel (i), from the curves."""
+"""The figures of the theory lab, drawn from its table of estimates and, for panel (i), from the curves."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from frl.report.figures import style
 from frl.report.figures.style import GREY
 from frl.scenario.products import figure_names
 from frl.scenario.theory import TheoryScenario
+from frl.theory import extensions, messages_figures
 from frl.theory.cells.spec import Cell
 from frl.theory.collect import read_curves, read_estimates
 from frl.theory.estimates import KNEE
@@ -26,7 +27,8 @@ PROBLEMS = {"quadratic": "Noisy quadratic", "garnet": "Garnet MDP, softmax", "lq
 
 
 PANELS = {"rates": ["rates"], "speedup": ["speedup", "rates"], "time": ["time"], "lookahead": ["lookahead", "best"],
-          "sampled": ["sampled"]}  # fmt: skip
+          "sampled": ["sampled"], "adversaries": ["adversaries"], "rennala": ["rennala"],
+          "compression": ["compression"], "bandwidth": ["bandwidth"], "natural": ["natural"]}  # fmt: skip
 """The panels whose estimates a figure shows."""
 
 
@@ -44,6 +46,11 @@ def draw(scenario: TheoryScenario, base: Path) -> None:
         "time": lambda width: waiting(estimates, width),
         "lookahead": lambda width: lookahead(estimates, width),
         "sampled": lambda width: speedup(estimates, "sampled", "sampled trajectories", width),
+        "compression": lambda width: messages_figures.compression(estimates, width),
+        "bandwidth": lambda width: messages_figures.bandwidth(estimates, width),
+        "natural": lambda width: messages_figures.natural(estimates, width),
+        "adversaries": lambda width: extensions.adversaries(estimates, width),
+        "rennala": lambda width: extensions.rennala(estimates, width),
     }
     with style.paper_style():
         for name in figure_names(scenario):

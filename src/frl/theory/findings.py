@@ -8,6 +8,9 @@ import pandas as pd
 
 from frl.theory.panels import LINEAR_AGENTS
 
+SAFE = 0.9
+"""A share of seeds that counts as nearly all."""
+
 
 def finding(estimates: pd.DataFrame, panel: str) -> str:
     """The panel's finding; empty if nothing was estimated of it.
@@ -70,10 +73,55 @@ def _lookahead(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
     return f"{said}; with each at its best the gradients needed are {best} times as many" if best else said
 
 
+def _adversaries(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    target = rows["epsilon"].min()
+    chosen = rows[(rows["quantity"] == "share_of_seeds") & (rows["epsilon"] == target) & (rows["attack"] != "none")]
+    least = chosen.groupby("defence")["value"].min()
+    safe = sorted(name for name in least.index if least[name] >= SAFE)
+    none = 100 * chosen[chosen["defence"] == "none"]["value"].mean()
+    said = f"Adversaries: without a defence {none:.0f} % of the seeds get to ε = {target:g}"
+    return f"{said}; under every attack nearly all do with {', '.join(safe) or 'no defence'}"
+
+
+def _rennala(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    times = rows[rows["quantity"] == "rennala_time_ratio"]
+    free = _range(times[times["communication"].isna()], "rennala_time_ratio")
+    said = f"Rennala NIGT: AFedPG takes {free} times as long" if free else "Rennala NIGT"
+    priced = _range(times[times["communication"].notna()], "rennala_time_ratio")
+    return f"{said}; where messages cost time too, {priced} times" if priced else said
+
+
+def _compression(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    saved = rows[(rows["quantity"] == "bytes_saving") & (rows["epsilon"] == rows["epsilon"].min())]
+    best = saved.loc[saved["value"].idxmax()]
+    return f"Compression: to ε = {best['epsilon']:g} {best['method']} sends {best['value']:.3g} times fewer bytes"
+
+
+def _bandwidth(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    saved = rows[(rows["quantity"] == "time_saving") & (rows["bandwidth"] == rows["bandwidth"].min())]
+    best = saved.loc[saved["value"].idxmax()]
+    rate, gain = f"{best['bandwidth']:,g} bytes a second", f"{best['value']:.3g} times faster"
+    return f"Bandwidth: at {rate} {best['method']} is {gain} to ε = {best['epsilon']:g}"
+
+
+def _natural(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
+    del estimates
+    return f"Natural gradients: {_range(rows, 'natural_ratio')} times as many gradients as without"
+
+
 _FINDINGS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], str]] = {
     "rates": _rates,
     "speedup": _speedup,
     "time": _time,
     "lookahead": _lookahead,
     "sampled": _sampled,
+    "compression": _compression,
+    "bandwidth": _bandwidth,
+    "natural": _natural,
+    "adversaries": _adversaries,
+    "rennala": _rennala,
 }

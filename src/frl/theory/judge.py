@@ -22,6 +22,7 @@ from frl.runs.files import write_atomically
 from frl.scenario.products import JUDGED
 from frl.scenario.theory import TheoryScenario
 from frl.scenario.theory_claims import TheoryClaim, TheoryClaims
+from frl.theory.cells.spec import EXTENSIONS
 from frl.theory.collect import read_cells, read_estimates
 from frl.training.servers.base import Settings
 from frl.verdicts.record import Interval, Reason
@@ -42,9 +43,15 @@ REASONS = {
     "no_estimate": "no such estimate",
 }
 """In words: where the interval lies, or why there is none."""
-SETTINGS = ("problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents", "slowest", "epsilon")
+SETTINGS = (
+    *("problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents", "slowest", "epsilon"),
+    *EXTENSIONS,
+)
 """What tells the parts of a claim apart."""
-NAMES = {"n_agents": "N", "step_size": "η", "momentum": "α", "epsilon": "ε", "slowest": "slowest / fastest"}
+NAMES = {
+    "n_agents": "N", "step_size": "η", "momentum": "α", "epsilon": "ε", "slowest": "slowest / fastest",
+    "communication": "communication",
+}  # fmt: skip
 
 
 class TheoryJudgement(Settings):
@@ -95,7 +102,7 @@ def judge(
     parts: list[TheoryJudgement] = []
     for claim in claims.claims:
         rows = parts_of(claim, estimates)
-        differ = [name for name in SETTINGS if rows[name].nunique(dropna=False) > 1]
+        differ = [name for name in SETTINGS if name in rows and rows[name].nunique(dropna=False) > 1]
         known = claim.model_dump(include={"title", "statement", "source", "falsifier", "panel", "quantity", "accept"})
         known["claim"] = claim.id
         parts += [TheoryJudgement(**known, **_judged(claim, row, differ)) for row in rows.to_dict("records")]
@@ -108,14 +115,15 @@ def parts_of(claim: TheoryClaim, estimates: pd.DataFrame) -> pd.DataFrame:
     """The estimates that the claim is about."""
     chosen = (estimates["panel"] == claim.panel) & (estimates["quantity"] == claim.quantity)
     for column, values in claim.where.items():
-        chosen &= estimates[column].isin(list(values))
+        found = estimates[column] if column in estimates else pd.Series(np.nan, estimates.index)
+        chosen &= found.isin(list(values)) | (found.isna() & ("none" in values))
     return estimates[chosen]
 
 
 def _judged(claim: TheoryClaim, row: dict[str, Any], differ: list[str]) -> dict[str, Any]:
     """What a part has beside what its claim says."""
     verdict, code = _verdict(claim, row["value"], row["low"], row["high"])
-    settings = {name: row[name] for name in SETTINGS if not pd.isna(row[name])}
+    settings = {name: row[name] for name in SETTINGS if not pd.isna(row.get(name))}
     known: dict[str, Any] = {"settings": settings, "part": _label({k: settings[k] for k in differ if k in settings})}
     if np.isfinite(row["value"]):
         low, high = (float(row[end]) if np.isfinite(row[end]) else None for end in ("low", "high"))

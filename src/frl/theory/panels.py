@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +9,11 @@ import numpy as np
 
 from frl.analysis.waiting import momentum_share, round_seconds, task_seconds, waiting_gain
 from frl.scenario.theory import TheoryScenario
-from frl.theory.cells.driver import Curves
 from frl.theory.cells.problems import Array
-from frl.theory.cells.spec import Cell, identity
-from frl.theory.estimates import crossing, fitted_slope, knee, mean_gap, quantity
-
-Runs = dict[Cell, Curves]
-Row = dict[str, Any]
+from frl.theory.cells.spec import ROUNDS, identity
+from frl.theory.estimates import fitted_slope, knee, weights
+from frl.theory.measured import Measured, Row, Runs, groups
+from frl.theory.messages import bandwidth, compression, natural
 
 COLUMNS = (
     *("panel", "quantity", "problem", "gradient", "algorithm", "schedule", "step_size", "momentum", "n_agents"),
@@ -26,29 +23,6 @@ LINEAR_AGENTS = (1, 2, 4, 8)
 """The N over which the per-agent exponent is fitted: fixed beforehand, so that no knee decides what lies below it."""
 SLOPE_DECADES = 1.5
 """The last decades of K over which the rate is fitted."""
-
-
-class Measured:
-    """A cell's mean gap over every resample of its seeds."""
-
-    def __init__(self, cell: Cell, curves: Curves):
-        self.cell, self.curves = cell, curves
-        self.mean_RP = mean_gap(curves)
-        self.seeds = len(curves.gap_SP)
-
-    def updates_to(self, epsilon: float) -> Array:
-        """K_epsilon, gradients of all agents, (R,)."""
-        return crossing(self.curves.uploads_P, self.mean_RP, epsilon)
-
-    def seconds_to(self, epsilon: float) -> Array:
-        """T_epsilon, simulated seconds, (R,); the fleets here take the same time with every seed."""
-        return crossing(self.curves.time_SP[0], self.mean_RP, epsilon)
-
-    def row(self, name: str, values_R: Array, censored_at: float = np.inf, **columns: Any) -> Row:
-        """A row of estimates."""
-        q = quantity(values_R, self.seeds, censored_at)
-        numbers = {"value": q.value, "low": q.low, "high": q.high, "relation": q.relation, "seeds": self.seeds}
-        return identity(self.cell) | {"quantity": name} | numbers | columns
 
 
 @dataclass(frozen=True)
@@ -66,7 +40,9 @@ class Knee:
 
 def estimates(scenario: TheoryScenario, runs: Runs) -> list[Row]:
     """Every estimate of the scenario; none of a panel's problem of which a cell is missing."""
-    of = {"rates": rates, "speedup": speedup, "sampled": speedup, "time": waiting, "lookahead": lookahead, "best": best}
+    of = {"rates": rates, "speedup": speedup, "sampled": speedup, "time": waiting, "lookahead": lookahead, "best": best,
+          "adversaries": adversaries, "rennala": rennala,
+          "compression": compression, "bandwidth": bandwidth, "natural": natural}  # fmt: skip
     rows: list[Row] = []
     for panel in scenario.panels:
         cells = [cell for cell in runs if cell.panel == panel]
@@ -76,14 +52,6 @@ def estimates(scenario: TheoryScenario, runs: Runs) -> list[Row]:
             if panel in of:
                 rows += of[panel](measured, scenario.targets[problem])
     return rows
-
-
-def groups(measured: list[Measured], *but: str) -> Iterator[list[Measured]]:
-    """Cells that differ in nothing but these columns."""
-    found: dict[tuple[object, ...], list[Measured]] = {}
-    for one in measured:
-        found.setdefault(tuple(v for k, v in identity(one.cell).items() if k not in but), []).append(one)
-    yield from found.values()
 
 
 def rates(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
@@ -216,4 +184,45 @@ def best(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
             if np.isfinite(with_R).all():
                 censored_at = vanilla.cell.updates / with_R[0]
                 rows.append(swift.row("best_updates_ratio", without_R / with_R, censored_at, epsilon=epsilon))
+    return rows
+
+
+def adversaries(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
+    """Of each attack and defence: updates to epsilon over those without either, and the share of seeds that get there.
+
+    What the server waits for is compared with FedPG, what it does not wait for with AFedPG.
+    """
+    rows: list[Row] = []
+    for waits in (False, True):
+        mode = [m for m in measured if (m.cell.algorithm in ROUNDS) == waits]
+        clean = [m for m in mode if m.cell.algorithm in ("afedpg", "fedpg") and m.cell.adversary is None]
+        for m, epsilon in ((m, epsilon) for m in mode for epsilon in targets if clean):
+            own = {"attack": "none", "defence": "none"} | identity(m.cell)
+            best_R, updates_R = clean[0].updates_to(epsilon), m.updates_to(epsilon)
+            there_S = (m.curves.gap_SP <= epsilon * m.curves.gap_SP[:, :1]).any(axis=1)
+            rows.append(own | m.row("share_of_seeds", weights(m.seeds) @ there_S, epsilon=epsilon))
+            if np.isfinite(best_R).all():
+                censored_at = m.cell.updates / best_R[0]
+                rows.append(own | m.row("attacked_updates_ratio", updates_R / best_R, censored_at, epsilon=epsilon))
+    return rows
+
+
+def rennala(measured: list[Measured], targets: tuple[float, ...]) -> list[Row]:
+    """AFedPG over Rennala NIGT, each at its best setting of the tuning: time to epsilon, and gradients."""
+    rows = []
+    for group in groups(measured, "algorithm", "step_size", "momentum", "defence"):
+        by = {m.cell.algorithm: m for m in group}
+        swift, rounds = by["afedpg"], by["rennala"]
+        for epsilon in targets:
+            for name, with_R, last, without_R in (
+                (
+                    "rennala_time_ratio",
+                    rounds.seconds_to(epsilon),
+                    swift.curves.time_SP[0, -1],
+                    swift.seconds_to(epsilon),
+                ),
+                ("rennala_updates_ratio", rounds.updates_to(epsilon), swift.cell.updates, swift.updates_to(epsilon)),
+            ):
+                if np.isfinite(with_R).all():
+                    rows.append(rounds.row(name, without_R / with_R, last / with_R[0], epsilon=epsilon))
     return rows

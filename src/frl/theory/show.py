@@ -10,6 +10,7 @@ import pandas as pd
 
 from frl.analysis.load import read_missing
 from frl.report import front
+from frl.report.results import Section
 from frl.report.show import Html, frame, sortable
 from frl.report.tables.table import fragment_of
 from frl.scenario.products import THEORY_FIGURES
@@ -19,6 +20,8 @@ from frl.theory.findings import finding
 from frl.theory.judge import MEANING, counts, read, table
 from frl.verdicts import words
 
+LEADS = {"theory-speedup": "Gradients that N agents need over those that one needs.", "theory-time": "Time to a gap."}
+"""Figures for the page of all published results, and their captions."""
 SHORT = ("id", "part", "verdict", "accepted", "ours")
 """Columns of the table of verdicts for a reader in a hurry."""
 
@@ -38,10 +41,36 @@ def masthead(scenario: TheoryScenario, base: Path) -> Html:
 
 def answer(scenario: TheoryScenario, base: Path) -> Html:
     """The verdicts in one sentence, and what each panel shows."""
+    headline = [words.headline(read(base))] if scenario.claims else []
+    return front.framed_answer([*headline, *_findings(base)])
+
+
+def _findings(base: Path) -> list[str]:
     estimates = read_estimates(base)
     findings = [finding(estimates, name.removeprefix("theory-")) for name in THEORY_FIGURES]
-    headline = [words.headline(read(base))] if scenario.claims else []
-    return front.framed_answer([*headline, *(f"{one}." for one in findings if one)])
+    return [f"{one}." for one in findings if one]
+
+
+def section(base: Path) -> Section:
+    """What the page of all published results says of the lab.
+
+    Args:
+        base: the folder ``results/published/<scenario>``.
+
+    Raises:
+        SpecError: if its claims were not judged by this version.
+    """
+    verdicts, cells = read(base), read_cells(base)
+    seeds = f"{max(one.seeds for one in verdicts.parts)} seeds each"
+    counted = counts(verdicts)
+    return Section(
+        base,
+        front.of_what(cells, read_missing(base), "cells", seeds),
+        [words.headline(verdicts), *_findings(base)],
+        list(counted.columns),
+        [[str(value) for value in row] for row in counted.itertuples(index=False)],
+        LEADS,
+    )
 
 
 def title(base: Path, panel: str) -> Markdown:

@@ -2,107 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from frl.spec import SERVERS, RunSpec
+from frl.training import adversaries
 from frl.training import normalizer as observations
 from frl.training.critic import Critic
-from frl.training.envs import MAKE, MAX_EPISODE_STEPS, Environment
-from frl.training.episodes import WholeEpisodes
 from frl.training.estimators import estimate, step_weights
 from frl.training.heterogeneity import variants
+from frl.training.links import downlink, uplink
 from frl.training.mlp import Float32
 from frl.training.normalizer import Normalizer
 from frl.training.policy import GaussianPolicy
-from frl.training.sampler import Batch, Play, Sampler
-from frl.training.segments import Segments
-from frl.training.servers.base import Adversary, Array, Codec, Payload, Sample, Task, Update
-
-
-@dataclass(frozen=True)
-class Work:
-    """An update, and what the simulation (not the server) measures about how it came to be."""
-
-    update: Update
-    env_steps: int
-    returns: list[float]
-    sums: observations.Sums
-    """The agent's own normaliser after the task, where it is local."""
-
-
-class Agents:
-    """Agents whose lanes are stepped together: faster than one by one, and bit for bit the same.
-
-    An answer is a function of its task and of its agent's state alone, whatever else is under way.
-
-    Args:
-        only: indices of the agents; none means all of the run. A process of its own for one agent has its own lanes
-            only.
-
-    Attributes:
-        each: index -> agent.
-        tasks: index -> the task under way.
-    """
-
-    def __init__(self, spec: RunSpec, policy: GaussianPolicy, only: Sequence[int] | None = None):
-        chosen = range(spec.n_agents) if only is None else only
-        self.each = {index: Agent(spec, index, policy) for index in chosen}
-        self.tasks: dict[int, Task] = {}
-        self._group = {index: group for group, index in enumerate(chosen)}
-        self._index = list(chosen)
-        env, sampling = make_environment(spec, chosen), spec.sampling
-        self.sampler: Sampler
-        if sampling.trajectories is None:
-            self.sampler = Segments(env, len(chosen), policy, sampling.segment_steps)
-        else:
-            self.sampler = WholeEpisodes(env, len(chosen), policy)
-
-    def begin(self, task: Task) -> None:
-        """The task's agent, which must be idle, begins."""
-        self.tasks[task.agent] = task
-        self.sampler.begin(self._play(task))
-
-    def advance(self) -> list[Work]:
-        """Go on with all tasks under way; the answers that are ready with it."""
-        works = []
-        for group, batch in self.sampler.advance():
-            index = self._index[group]
-            works.append(self.each[index].learn(self.tasks.pop(index), batch))
-        return works
-
-    def at_least(self, agent: int) -> int:
-        """Environment steps that the answer to the task under way will have, or fewer."""
-        return self.sampler.at_least(self._group[agent])
-
-    def work(self, tasks: Sequence[Task]) -> list[Work]:
-        """The answers to tasks of idle agents, in their order."""
-        for task in tasks:
-            self.begin(task)
-        works: dict[int, Work] = {}
-        while self.tasks:
-            works.update((work.update.agent, work) for work in self.advance())
-        return [works[task.agent] for task in tasks]
-
-    def save(self) -> dict[str, Any]:
-        """All that :meth:`restore` needs to continue bit for bit."""
-        each = [agent.save() for agent in self.each.values()]
-        return {"tasks": self.tasks, "agents": each, "sampler": self.sampler.save()}
-
-    def restore(self, saved: dict[str, Any]) -> None:
-        """Back to a saved moment, with the tasks that were under way."""
-        for agent, own in zip(self.each.values(), saved["agents"], strict=True):
-            agent.restore(own)
-        self.tasks = saved["tasks"]
-        self.sampler.restore(saved["sampler"], [self._play(task) for task in self.tasks.values()])
-
-    def _play(self, task: Task) -> Play:
-        """What its lanes do: act at the task's parameters, with the snapshot of the normaliser."""
-        agent = self.each[task.agent]
-        return Play(self._group[task.agent], task.parameters, agent.normalizer(task), agent.noise)
+from frl.training.sampler import Batch
+from frl.training.servers.base import Adversary, Array, Codec, CodedTask, Sample, Task, Update, uploaded
+from frl.training.work import Work, together
 
 
 class Agent:
@@ -122,13 +39,16 @@ class Agent:
         self.memory: dict[str, Array] = {}
         self.reward_scale = variants(spec)[index].reward_scale
         self.sums = observations.empty_sums(size)  # used where the normaliser is local
-        self.codec: Codec | None = None
+        self.codec: Codec | None = uplink(spec, policy)
         self.codec_memory: dict[str, Array] = {}
-        self.adversary: Adversary | None = None
+        self.downlink = downlink(spec, policy)
+        self.held: dict[str, Array] = {}  # the downlink's memory
+        self.steps: list[Work] = []  # local steps of the task under way
+        self.adversary: Adversary | None = adversaries.make(spec) if adversaries.malicious(spec, index) else None
 
     def save(self) -> dict[str, Any]:
         """All attributes but those that the specification gives."""
-        given = ("spec", "index", "policy", "reward_scale", "codec", "adversary")
+        given = ("spec", "index", "policy", "reward_scale", "codec", "downlink", "adversary")
         own = {name: value for name, value in vars(self).items() if name not in given}
         return own | {"critic": None if self.critic is None else vars(self.critic)}
 
@@ -137,6 +57,14 @@ class Agent:
         if self.critic is not None:
             vars(self.critic).update(saved["critic"])
         vars(self).update({name: value for name, value in saved.items() if name != "critic"})
+
+    def received(self, sent: Task | CodedTask) -> Task:
+        """The task that was sent, decoded if it has to be."""
+        if self.downlink is not None:
+            return self.downlink.decode(sent, self.held)
+        if isinstance(sent, CodedTask):
+            raise ValueError(f"agent {self.index} has no codec for the task that it was sent")
+        return sent
 
     def normalizer(self, task: Task) -> Normalizer:
         """The snapshot with which it samples and learns."""
@@ -167,16 +95,26 @@ class Agent:
         )
         if self.critic is not None:
             self.critic.fit(observation, batch.elapsed_TB.reshape(-1)[rows], target.reshape(-1)[rows])
-        payload = Payload(
-            gradient=SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server),
-            normalizer=self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows)),
-        )
-        if self.adversary is not None:
-            payload = self.adversary.answer(task, payload)
-        update = Update(task.agent, task.step, payload.gradient, payload.normalizer)
+        sent = SERVERS[spec.algorithm].agent_gradient(sample, self.memory, spec.server)
+        sums = self._new_sums(self._sums(task), _rows(batch.raw_TBO, rows))
+        return Work(Update(task.agent, task.step, sent, sums), batch.env_steps, batch.returns, self.sums)
+
+    def following(self, task: Task, work: Work) -> Task | None:
+        """The task at the next point, where local steps are still to be made after this work; else None."""
+        if self.spec.local is None:
+            return None
+        self.steps.append(work)
+        if len(self.steps) == self.spec.local.steps:
+            return None
+        return replace(task, parameters=task.parameters + self.spec.local.step_size * uploaded(work.update))
+
+    def answer(self, work: Work) -> Work:
+        """What is sent for the work, local steps before it included."""
+        if self.spec.local is not None:
+            work, self.steps = together(self.steps), []
         if self.codec is not None:
-            update = self.codec.encode(update, self.codec_memory)
-        return Work(update, batch.env_steps, batch.returns, self.sums)
+            work = replace(work, update=self.codec.encode(work.update, self.codec_memory))
+        return work
 
     def _sums(self, task: Task) -> observations.Sums | None:
         return task.normalizer if self.spec.normalizer.mode == "federated" else self.sums
@@ -259,22 +197,6 @@ class Agent:
             self.sums = self.sums + new
             return None
         return new
-
-
-def make_environment(spec: RunSpec, agents: Sequence[int]) -> Environment:
-    """The lanes of `agents`, agent by agent; running segments start staggered, whole episodes from a reset."""
-    whole_episodes = spec.sampling.trajectories
-    lanes = whole_episodes if whole_episodes is not None else spec.sampling.lanes
-    streams = [spec.stream("agent", agent, "lane", lane) for agent in agents for lane in range(lanes)]
-    phases = None
-    if whole_episodes is None:
-        draws = [spec.stream("agent", agent, "phases").integers(1, MAX_EPISODE_STEPS + 1, lanes) for agent in agents]
-        phases = np.concatenate(draws).tolist()
-    own = None
-    if spec.heterogeneity.any:
-        each = variants(spec)
-        own = [each[agent] for agent in agents for _ in range(lanes)]
-    return MAKE[spec.environment](spec.env_version, streams, phases, own)
 
 
 def _rows(array: Float32, rows: Array) -> Float32:

@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from frl.training.agent import Work
 from frl.training.evaluation import Point
-from frl.training.loop import ServerSide
 from frl.training.normalizer import Normalizer
-from frl.training.servers.base import Task, Update
+from frl.training.server_side import ServerSide
+from frl.training.servers.base import CodedTask, Task, Update
+from frl.training.work import Work
 
 FORMAT = 2
 Facts = dict[str, Any]
 State = dict[str, Any]
 
-_MESSAGES = {each.__name__: each for each in (Task, Update, Work)}
+_MESSAGES = {each.__name__: each for each in (Task, CodedTask, Update, Work)}
 _OBJECTS: dict[str, type] = {each.__name__: each for each in (Normalizer,)}
 
 
@@ -82,6 +82,10 @@ def restore(training: ServerSide, state: State) -> None:
     training.local_sums = state["local_sums"]
     vars(training.server).update(state["server"])
     vars(training.server.shared).update(state["shared"])
+    if training.downlink is not None:
+        vars(training.downlink).update(state["downlink"])
+    if training.adversary is not None:
+        vars(training.adversary).update(state["adversary"])
     vars(training.recorder).update(state["recorder"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
@@ -105,6 +109,8 @@ def _state(training: ServerSide) -> dict[str, Any]:
         "server": _own(training.server, "settings", "shared", "n_agents"),
         "shared": vars(training.server.shared),
         "recorder": _own(training.recorder, "identity"),
+        "downlink": None if training.downlink is None else _own(training.downlink, "method", "draws"),
+        "adversary": None if training.adversary is None else vars(training.adversary),
         "evaluator": training.evaluator.env_steps,
         **training.saved(),
     }

@@ -11,7 +11,8 @@ import heapq
 import math
 from collections.abc import Callable
 
-from frl.spec import FleetSpec, LinkSpec, LognormalFleet, RunSpec, StragglerFleet
+from frl.settings import FleetSpec, LinkSpec, LognormalFleet, StragglerFleet
+from frl.spec import RunSpec
 
 
 def relative_times(fleet: FleetSpec, n_agents: int) -> list[float]:

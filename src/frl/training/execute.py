@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from frl.spec import RunSpec
 from frl.training import loop
-from frl.training.loop import Keeper, Progress, Result
+from frl.training.loop import Keeper, Progress
+from frl.training.server_side import Result
 
 
 def execute(spec: RunSpec, progress: Progress | None = None, keeper: Keeper | None = None) -> tuple[bytes, Result]:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from frl.analysis.curves import Cell, Curves, all_curves
+from frl.analysis.curves import Cell, Curves, Run, all_curves
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import arm_of, common_horizon, seed_times
 from frl.scenario.grid import decimal
@@ -30,6 +30,8 @@ COLUMNS = (
 )
 """Of :func:`choices`: a row for each value of each choice. `reached`: share of the seeds that got there. `samples`,
 `time`: restricted geometric means. `horizon_...`: what the rule for horizons gives if the value is chosen."""
+STEP, MOST = 100, 0.9
+"""Of the rule for thresholds."""
 _LOG = ("log_samples", "log_time")
 
 
@@ -186,6 +188,50 @@ def horizons(table: pd.DataFrame) -> list[str]:
             for row in best[best["environment"] == environment].itertuples()
         ]
     return told
+
+
+def thresholds(scenario: Scenario, frame: pd.DataFrame) -> dict[str, float | None]:
+    """The highest multiple of `STEP` that `MOST` of AFedPG's runs get to and stay at, each N at its highest value.
+
+    That is the value of the first sweep of AFedPG with the highest mean of the last returns. A run that was set to stop
+    at a return tells nothing of what is above it.
+
+    Returns:
+        environment -> return; None where they do not get to the lowest.
+    """
+    found = all_curves(frame, AXES["samples"])
+    methods = {cell: scenario.method(*cell) for cell in scenario.cells() if cell in found}
+    told: dict[str, float | None] = {}
+    for environment in dict.fromkeys(cell[0] for cell in methods):
+        sweeps = {c: m for c, m in methods.items() if c[0] == environment and m.swept and m.algorithm == "afedpg"}
+        first = next((method.family for method in sweeps.values()), None)
+        highest: dict[int, Curves] = {}
+        for cell in (cell for cell, method in sweeps.items() if method.family == first):
+            if cell[2] not in highest or _last_return(found[cell]) > _last_return(highest[cell[2]]):
+                highest[cell[2]] = found[cell]
+        if highest:
+            told[environment] = _highest([run for curves in highest.values() for run in curves.runs])
+    return told
+
+
+def _last_return(curves: Curves) -> float:
+    return float(np.mean([run.returns[-1] for run in curves.runs]))
+
+
+def _highest(runs: list[Run]) -> float | None:
+    """The highest multiple of `STEP` that `MOST` of the runs get to at two successive evaluations."""
+    pairs = [np.minimum(run.returns[:-1], run.returns[1:]).max(initial=-np.inf) for run in runs]
+    reached = np.sort(pairs)[::-1][int(np.ceil(MOST * len(runs) - 1e-9)) - 1]
+    return float(reached // STEP * STEP) if reached >= STEP else None
+
+
+def heights(found: dict[str, float | None]) -> list[str]:
+    """The thresholds by the rule, a line each."""
+    told = [
+        f"Thresholds by the rule, the highest multiple of {STEP} that {MOST:.0%} of AFedPG's runs get to, each N at "
+        "its value of the highest last returns:"
+    ]
+    return told + [f"{'none' if level is None else f'{level:.0f}':>12}  {where}" for where, level in found.items()]
 
 
 def warnings(scenario: Scenario, table: pd.DataFrame) -> list[str]:

@@ -19,6 +19,7 @@ from frl.report.figures import (
     sensitivity,
     staleness,
     style,
+    traffic,
 )
 from frl.scenario.products import OF_CLAIMS, figure_names
 from frl.scenario.scenario import Scenario
@@ -60,6 +61,7 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame, float], style.Drawing]] = 
     "sensitivity": sensitivity.sensitivity,
     "communication": pareto.communication,
     "uploads": communication.uploads,
+    "traffic": traffic.traffic,
     "variance_multiplier": communication.variance_multiplier,
 }
 _OF_VERDICTS: dict[str, Callable[[Scenario, Verdicts, float], style.Drawing]] = {

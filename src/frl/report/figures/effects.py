@@ -14,7 +14,7 @@ from frl.analysis.thresholds import arm_of
 from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing
 from frl.scenario.scenario import Scenario
-from frl.spec import StragglerFleet
+from frl.settings import StragglerFleet
 from frl.verdicts.estimate import Data, curves_per
 from frl.verdicts.record import Judgement, Verdicts
 

@@ -66,6 +66,25 @@ class Garnet(Problem):
         advantage_BSA = q_BSA - self.temperature * log_BSA - value_BS[..., None]
         return np.asarray((visits_BS * np.exp(log_BSA) * advantage_BSA)[..., :-1].reshape(theta_BD.shape))
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        states, actions = self.reward_SA.shape
+        return [(states, actions - 1)]
+
+    def fisher(self, theta_BD: Array) -> Array:
+        """d(s) (diag pi(. | s) - pi(. | s) pi(. | s)') in the block of each state, d the visits, which sum to 1."""
+        _, log_BSA, system_BSS = self._solve(theta_BD)
+        first_BS = np.broadcast_to(self.first_S, log_BSA.shape[:2])
+        visits_BS = (1 - self.discount) * np.linalg.solve(system_BSS.swapaxes(1, 2), first_BS[..., None])[..., 0]
+        policy_BSA = np.exp(log_BSA)[..., :-1]
+        b, states, logits = policy_BSA.shape
+        fisher_BSASA = np.zeros((b, states, logits, states, logits))
+        for s in range(states):
+            pi_BA = policy_BSA[:, s]
+            own_BAA = pi_BA[:, :, None] * np.eye(logits) - pi_BA[:, :, None] * pi_BA[:, None]
+            fisher_BSASA[:, s, :, s] = visits_BS[:, s, None, None] * own_BAA
+        return fisher_BSASA.reshape(b, states * logits, states * logits)
+
     def _solve(self, theta_BD: Array) -> tuple[Array, Array, Array]:
         """V, (B, S); log pi, (B, S, A); and I - discount P of the policy, (B, S, S)."""
         log_BSA = self.log_policy(theta_BD)

@@ -55,6 +55,19 @@ class LQR(Problem):
         slope_BUX = gain_BUX - self.discount * self.input_XU.T @ cost_BXX @ closed_loop_BXX
         return np.asarray((-2 * slope_BUX @ visits_BXX).reshape(theta_BD.shape))
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        states, inputs = self.input_XU.shape
+        return [(inputs, states)]
+
+    def fisher(self, theta_BD: Array) -> Array:
+        """E x x' / exploration^2 in the block of each input, over the states at discounted times."""
+        _, closed_BXX = self._closed(theta_BD)
+        visits_BXX = (1 - self.discount) * _lyapunov(closed_BXX, np.broadcast_to(self._start(), closed_BXX.shape))
+        inputs = self.input_XU.shape[1]
+        blocks_BUXUX = np.einsum("uv,bxy->buxvy", np.eye(inputs), visits_BXX / self.exploration**2)
+        return np.asarray(blocks_BUXUX.reshape(len(theta_BD), theta_BD.shape[1], theta_BD.shape[1]))
+
     def _closed(self, theta_BD: Array) -> tuple[Array, Array]:
         """K, (B, U, X), and sqrt(discount) (A - B K), (B, X, X)."""
         gain_BUX = theta_BD.reshape(len(theta_BD), self.input_XU.shape[1], -1)

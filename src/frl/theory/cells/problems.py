@@ -25,6 +25,19 @@ class Problem(ABC):
     start: Array
     optimum: float
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the arrays that theta holds, for codecs that treat matrices as such."""
+        return [self.start.shape]
+
+    def fisher(self, theta_BD: Array) -> Array:
+        """Fisher information of the policy at each point, averaged over the states that it visits, (B, D, D).
+
+        Raises:
+            TypeError: if there is no policy.
+        """
+        raise TypeError(f"a {type(self).__name__} has no policy, and so no Fisher information")
+
     @abstractmethod
     def value(self, theta_BD: Array) -> Array:
         """J at each point, (B,); -inf where it is not defined. Analytic: complex points give complex values."""
@@ -52,6 +65,9 @@ class Quadratic(Problem):
 class Oracle(ABC):
     """A stochastic gradient: a pure function of the point and of random numbers drawn beforehand."""
 
+    variance: float = float("nan")
+    """E ||gradient - E gradient||^2, where it is the same everywhere."""
+
     @abstractmethod
     def draw(self, stream: np.random.Generator, count: int) -> Array:
         """The random numbers of `count` gradients, (count, R)."""
@@ -71,6 +87,7 @@ class GaussianNoise(Oracle):
     def __init__(self, problem: Problem, relative: float):
         self.problem = problem
         self.scale = relative * float(np.linalg.norm(problem.gradient(problem.start[None])[0]))
+        self.variance = self.scale**2
 
     def draw(self, stream: np.random.Generator, count: int) -> Array:
         return np.asarray(stream.standard_normal((count, len(self.problem.start))))

@@ -72,6 +72,17 @@ class Task(Message):
 
 
 @dataclass(frozen=True)
+class CodedTask(Message):
+    """A task on its way to an agent that holds an earlier point: how to move it, in place of the parameters."""
+
+    agent: int
+    step: int
+    coded: tuple[Array, ...]
+    """What a codec made of theta~ less the point that the agent holds, each array in the dtype that travels."""
+    normalizer: Array | None = None
+
+
+@dataclass(frozen=True)
 class Update(Message):
     """Agent to server: all that may leave an agent. No observation, action, reward or trajectory is among it."""
 
@@ -113,13 +124,16 @@ class Payload:
 
 
 class Adversary(Protocol):
-    """What malicious agents do; one object for all that collude, so it knows what they have seen and nothing else."""
+    """What malicious agents do; one object for all that collude, so it knows what they have seen and nothing else.
+
+    An answer is forged when it arrives, in the order of simulated time: when it was computed decides nothing.
+    """
 
     def rewards(self, reward_TB: Array) -> Array:
         """The rewards that the agent learns from, (T, B), in place of those it met."""
 
-    def answer(self, task: Task, honest: Payload) -> Payload:
-        """What it sends instead of the honest answer; fields that are None stay None."""
+    def answer(self, agent: int, honest: Payload) -> Payload:
+        """What the server reads instead of the agent's honest answer; fields that are None stay None."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class FedPG(Server):
         updates = [self.round.pop(agent) for agent in range(self.n_agents)]
         for each in updates:
             self.shared.absorb(each)
-        g = np.mean([uploaded(each) for each in updates], axis=0, dtype=self.parameters.dtype)
+        g = self.mean([uploaded(each) for each in updates])
         self.step += 1
         alpha = self.settings.alpha(self.step - 1)
         eta = self.settings.eta(self.step - 1)
@@ -56,3 +56,7 @@ class FedPG(Server):
             point = self.parameters + (1 - alpha) / alpha * (self.parameters - previous)
 
         return [self.task(agent, point) for agent in range(self.n_agents)]
+
+    def mean(self, gradients: list[Array]) -> Array:
+        """Of a round's gradients, in the order of agents."""
+        return np.asarray(np.mean(gradients, axis=0, dtype=self.parameters.dtype))

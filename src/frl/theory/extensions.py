@@ -1,0 +1,106 @@
+"""Figures of what goes beyond the paper: attack against defence as a map, and AFedPG against Rennala NIGT."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+
+from frl.report.figures import style
+from frl.report.figures.style import GREY
+from frl.theory.cells.spec import ROUNDS
+
+WORST = 3.0
+"""The map's last colour, in doublings: beyond it, more is not worse."""
+ATTACKS = {
+    "none": "none", "sign_flip": "sign flip", "random_noise": "noise", "alie": "ALIE", "inner_product": "inner product",
+    "fedpg_attack": "FedPG attack", "direction": "direction",
+}  # fmt: skip
+"""In the order of the map's columns."""
+MODES = ("AFedPG", "FedPG")
+
+
+def mode_of(algorithm: str) -> str:
+    """The undefended method that an algorithm is compared with."""
+    return "FedPG" if algorithm in ROUNDS else "AFedPG"
+
+
+def adversaries(estimates: pd.DataFrame, width: float) -> Figure:
+    """A map for each problem and mode: updates to the last epsilon over those without attack and defence."""
+    rows = estimates[(estimates["panel"] == "adversaries") & (estimates["quantity"] == "attacked_updates_ratio")]
+    rows = rows[rows["epsilon"] == rows["epsilon"].min()]
+    rows = rows.assign(mode=[mode_of(name) for name in rows["algorithm"]])
+    problems, modes = list(dict.fromkeys(rows["problem"])), list(MODES)
+    heights = [rows[rows["mode"] == mode]["defence"].nunique() + 3.2 for mode in modes]
+    narrow = width == style.NARROW
+    across = 1 if narrow else len(problems)
+    down = [mode for mode in modes for _ in range(len(problems) // across)]
+    ratios = [heights[modes.index(mode)] for mode in down]
+    figure = style.new_figure(width, 0.185 * sum(ratios) + 0.8)
+    panels = figure.subplots(len(down), across, squeeze=False, height_ratios=ratios).ravel()
+    places = [(mode, problem) for mode in modes for problem in problems]
+    norm = TwoSlopeNorm(0, -WORST, WORST)
+    for panel, (mode, problem) in zip(panels, places, strict=True):
+        _map(panel, rows[(rows["mode"] == mode) & (rows["problem"] == problem)], norm)
+        panel.set_title(f"{mode}, {problem}")
+    figure.supxlabel("updates to ε under attack / without attack and defence; > : never reached", fontsize=7.5)
+    return figure
+
+
+def _map(panel: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> None:
+    """Ratios as numbers, in red above 1 and blue below; a ratio beyond the budget is a bound."""
+    attacks = [name for name in ATTACKS if name in set(rows["attack"])]
+    defences = list(dict.fromkeys(rows["defence"]))
+    value = rows.pivot(index="defence", columns="attack", values="value").loc[defences, attacks].to_numpy()
+    beyond = rows.assign(is_bound=rows["relation"] == ">").pivot(index="defence", columns="attack", values="is_bound")
+    shown = np.where(beyond.loc[defences, attacks].to_numpy(), WORST, np.clip(np.log2(value), -WORST, WORST))
+    panel.imshow(shown, norm=norm, cmap="RdBu_r", aspect="auto")
+    for (y, x), ratio in np.ndenumerate(value):
+        bound = bool(beyond.loc[defences[y], attacks[x]])
+        dark = abs(shown[y, x]) > 0.6 * WORST
+        text = ">" if bound else f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
+        panel.text(x, y, text, ha="center", va="center", fontsize=5.8, color="white" if dark else "black")
+    panel.set_xticks(range(len(attacks)), [ATTACKS[name] for name in attacks], rotation=35, ha="right", fontsize=6)
+    panel.set_yticks(range(len(defences)), [name.replace("_", " ") for name in defences], fontsize=6)
+    panel.grid(False)
+
+
+def rennala(estimates: pd.DataFrame, width: float) -> Figure:
+    """AFedPG's time to epsilon over Rennala NIGT's, with and without the price of communication."""
+    rows = estimates[(estimates["panel"] == "rennala") & (estimates["quantity"] == "rennala_time_ratio")]
+    cells = list(rows[["problem", "n_agents"]].drop_duplicates().itertuples(index=False, name=None))
+    across = 2 if width == style.NARROW else max(len(cells), 2)
+    down = -(-len(cells) // across)
+    figure = style.new_figure(width, 2.3 * down + 0.5)
+    panels = figure.subplots(down, across, squeeze=False, sharey=True)
+    epsilons = sorted(rows["epsilon"].unique(), reverse=True)
+    for panel, (problem, n_agents) in zip(panels.ravel(), cells, strict=False):
+        some = rows[(rows["problem"] == problem) & (rows["n_agents"] == n_agents)]
+        free = some["communication"].isna()
+        for part, colour, marker, shift in (
+            (some[free], style.BLUE, "o", -0.08),
+            (some[~free], style.ORANGE, "s", 0.08),
+        ):
+            x = np.array([epsilons.index(epsilon) for epsilon in part["epsilon"]]) + shift
+            high = np.minimum(part["high"], 1e3)
+            error = [np.maximum(part["value"] - part["low"], 0), np.maximum(high - part["value"], 0)]
+            panel.errorbar(x, part["value"], yerr=error, fmt=marker, color=colour, markersize=4)
+        panel.axhline(1, color=GREY, linewidth=0.9, zorder=0.5)
+        panel.set_xticks(range(len(epsilons)), [f"{epsilon:g}" for epsilon in epsilons])
+        panel.set(yscale="log", xlabel="ε", title=f"{problem}, N = {n_agents}", xlim=(-0.5, len(epsilons) - 0.5))
+        panel.yaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4, 8]))
+        panel.yaxis.set_minor_locator(NullLocator())
+        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    for row in panels:
+        row[0].set_ylabel("time to ε,\nAFedPG / Rennala NIGT")
+    handles = [
+        panels[0, 0].plot([], [], marker, color=colour, label=label)[0]
+        for marker, colour, label in (
+            ("o", style.BLUE, "gradients take √i"), ("s", style.ORANGE, "and messages √i d^¼")
+        )
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
