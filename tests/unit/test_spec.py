@@ -238,7 +238,7 @@ BAD = {
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
     "name of no method beside one": (
         {"overrides": [{"where": {"method": ["afedpg", "afedgp"]}, "set": {}}]},
-        ["overrides.0.where.method = 'afedgp': touches no run", "a3c (N = 2)"],
+        ["overrides.0.where.method = 'afedgp': matches no run", "a3c (N = 2)"],
     ),
     "algorithm that is not there": (
         {"overrides": [{"where": {"algorithm": ["a3c", "fedpg"]}, "set": {}}]},

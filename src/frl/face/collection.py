@@ -81,7 +81,7 @@ class Runs:
                 raise RunsError(f"{key} = {unknown[0]!r}: there are {', '.join(map(str, there))}")
             kept = [one for one in kept if _VALUE[key](one) in values]
         if not kept:
-            raise RunsError(f"no run has all of that: there are {', '.join(map(name_of, self.cells))}")
+            raise RunsError(f"no run matches all of these: there are {', '.join(map(name_of, self.cells))}")
         return self._only(kept)
 
     def rename(self, names: Mapping[str, str]) -> Runs:
@@ -193,7 +193,9 @@ class Runs:
         else:
             found = self.select(method=given)
         if len(found.cells) > 1:
-            raise RunsError(f"{what} must be one cell, not {', '.join(map(name_of, found.cells))}; use .select(...)")
+            raise RunsError(
+                f"{what} must be one method and N, not {', '.join(map(name_of, found.cells))}; use .select(...)"
+            )
         return found
 
     def _curves(self, by: Per, refuse: bool) -> list[Curves]:
