@@ -105,6 +105,7 @@ def test_an_actor_that_hangs_is_started_again(tmp_path, connecting):
     assert replayed(path)[0] == table
 
 
+@pytest.mark.short
 def test_nothing_listens_beyond_loopback(connecting):
     with connecting(None) as connect:
         link = connect(spec(kind="ray"), 0)

@@ -1,4 +1,4 @@
-"""The simulated clock beside the wall's, and what an engine costs: ``python -m frl.bench.wall clock|scale``.
+"""The simulated clock beside the wall's, and what an engine costs: ``python -m frl.bench.wall clock|draw|scale``.
 
 Agents sleep for most of a task, so that a machine with fewer cores than agents can be measured.
 """
@@ -149,6 +149,26 @@ def clock(out: Path, kind: str) -> None:
         write_csv(out / "processes-clock.csv", pd.DataFrame(rows).sort_values(["algorithm", "n_agents", "run"]))
 
 
+def draw(out: Path) -> None:
+    """DIR/processes-clock.svg from DIR/processes-clock.csv: a dot a run, and what is allowed."""
+    from matplotlib.figure import Figure
+
+    rows = pd.read_csv(out / "processes-clock.csv")
+    cells = list(rows.groupby(["algorithm", "n_agents"]))
+    figure = Figure(figsize=(7, 2.4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for place, (_, runs) in enumerate(reversed(cells)):
+        left.plot(100 * (runs["ratio_fitted"] - 1), [place] * len(runs), "o", color="C0", alpha=0.6)
+        right.plot(runs["ks_fitted"], [place] * len(runs), "o", color="C0", alpha=0.6)
+    names = [f"{'AFedPG' if name == 'afedpg' else 'FedPG'}, N = {n}" for (name, n), _ in reversed(cells)]
+    left.set_yticks(range(len(cells)), names)
+    left.axvspan(-5, 5, color="0.9")
+    left.set(xlim=(-7, 7), xlabel="arrivals per second, wall over simulated (%)")
+    right.axvspan(0, 0.1, color="0.9")
+    right.set(xlim=(-0.005, 0.14), xlabel="distance of the staleness distributions")
+    figure.savefig(out / "processes-clock.svg", metadata={"Date": None})
+
+
 # --------------------------------------------------------------------------------------------------
 # Scale
 
@@ -174,16 +194,18 @@ def agent_pids() -> Iterator[int]:
 
 
 class Measuring:
-    """Looks at the agents' memory once, in the middle of a run."""
+    """Looks at the agents' memory once, in the middle of a run, and at the CPU time of the server between arrivals."""
 
     def __init__(self, count: int):
         self.count, self.memory_mb = count, 0.0
+        self.cpu_s: list[float] = []
 
     def resume(self, spec: RunSpec, make: Any) -> None:
         """A run is not resumed."""
 
     def keep(self, run: ServerSide) -> None:
-        """Called after each arrival."""
+        """Called after each arrival, and while nothing arrives."""
+        self.cpu_s.append(time.process_time())
         if isinstance(run, Live) and len(run.arrivals) == self.count:
             self.memory_mb = resident_mb(agent_pids())
 
@@ -205,31 +227,35 @@ def measure(n_agents: int, kind: str) -> dict[str, object]:
         "n_agents": n_agents,
         "arrivals": len(run.arrivals),
         **{name: 1000 * (value - SCALE_S) for name, value in rows.items()},
+        "server_cpu_ms": 1000 * (keeper.cpu_s[-1] - keeper.cpu_s[0]) / (len(run.arrivals) - 1),
         "start_s": took - run.now,
         "memory_mb": keeper.memory_mb,
     }
 
 
-def scale(out: Path, kinds: Sequence[str]) -> None:
+def scale(out: Path, kinds: Sequence[str], counts: Sequence[int]) -> None:
     """A row for each engine and N."""
     rows = []
-    for kind, n_agents in itertools.product(kinds, (1, 2, 4, 8, 16, 32, 64)):
+    for kind, n_agents in itertools.product(kinds, counts):
         rows.append(measure(n_agents, kind))
         print(rows[-1], flush=True)
         write_csv(out / "processes-scale.csv", pd.DataFrame(rows))
 
 
 def main() -> None:
-    """Write DIR/processes-clock.csv or DIR/processes-scale.csv."""
+    """Write DIR/processes-clock.csv, the figure of it, or DIR/processes-scale.csv."""
     parser = argparse.ArgumentParser(prog="python -m frl.bench.wall", description=__doc__)
-    parser.add_argument("what", choices=("clock", "scale"))
+    parser.add_argument("what", choices=("clock", "draw", "scale"))
     parser.add_argument("--engine", nargs="+", default=["processes"], choices=("processes", "ray"))
     parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR", help="default: docs")
+    parser.add_argument("--agents", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32, 64], metavar="N")
     arguments = parser.parse_args()
-    if arguments.what == "clock":
+    if arguments.what == "draw":
+        draw(arguments.out)
+    elif arguments.what == "clock":
         clock(arguments.out, arguments.engine[0])
     else:
-        scale(arguments.out, arguments.engine)
+        scale(arguments.out, arguments.engine, arguments.agents)
 
 
 if __name__ == "__main__":
