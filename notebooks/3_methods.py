@@ -87,9 +87,9 @@ show.diagram(
 # $g$ there, upload it. It keeps no momentum and no optimiser of the policy.
 #
 # *Why look ahead?* The buffer $d$ consists mostly of old gradients, taken at old points, so it lags behind the gradient
-# at $\theta_k$. The lookahead samples further along the path, so that the newest gradient leads by as much as the others
-# lag. With one agent and a constant $\alpha$ the two errors cancel, to first order in the step. With more agents the
-# lookahead removes the lag of the momentum, but not that of the delay itself.
+# at $\theta_k$. The lookahead samples further along the path, so that the newest gradient leads by as much as the
+# others lag. With one agent and a constant $\alpha$ the two errors cancel, to first order in the step. With more agents
+# the lookahead removes the lag of the momentum, but not that of the delay itself.
 
 # %% [markdown]
 # ### The methods compared
