@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JUDGED = sorted(path.parent for path in ROOT.glob("results/published/*/verdicts.json"))
 TABLES = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
-PAGES = ("running", "cluster", "processes", "method", "theory", "adversaries", "rennala")
+PAGES = ("running", "cluster", "processes", "method", "theory", "adversaries", "rennala", "compression", "natural")
 HOW_TO = [f"docs/{name}.md" for name in PAGES]
 WORDS = {"not": "contradicted", "untested": "inconclusive"}
 """What the first edition's files say, and what the pages say; other words are the same."""

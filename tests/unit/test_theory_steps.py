@@ -168,8 +168,8 @@ def test_what_is_of_training_runs_alone_says_so_in_a_line(made, capsys, step):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ((), "a job of it is chosen by --cell alone"),
-        (("--seed", "0", "--cell", CELLS[0].run_id), "a job of it is chosen by --cell alone"),
+        ((), "choose one with --cell alone"),
+        (("--seed", "0", "--cell", CELLS[0].run_id), "choose one with --cell alone"),
         (("--cell", "rates/none"), "--cell = 'rates/none': no cell of scenario 'theory-tiny'"),
     ],
 )
