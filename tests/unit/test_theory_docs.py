@@ -14,7 +14,7 @@ from frl.theory.judge import counts, judge, read, table
 from frl.theory.panels import COLUMNS
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"theory": "theory"}
+PAGES = {"theory": "theory", "adversaries-theory": "adversaries", "rennala-theory": "rennala"}
 """Scenario -> its page in docs/."""
 NUMBER = r"-?\d+(?:\.\d+)?|∞"
 
