@@ -64,7 +64,7 @@ test: $(READY) ## format, lint, types, equal lines, workflow and tests
 	snakemake --lint; \
 	pytest
 
-test-%: $(READY) ## all of an optional suite: test-slurm (cluster profiles), test-page (report in Chromium), test-gaits, test-long
+test-%: $(READY) ## all of an optional suite: test-slurm (cluster profiles), test-page (report in Chromium), test-gaits, test-ray, test-long
 	@PATH="$(BIN):$$PATH" pytest --suite $*
 
 docs: $(READY) ## build the site: site/index.html

@@ -30,8 +30,8 @@ show.figure(
     base,
     "time_curves",
     "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dots at the right edge: "
-    "final returns; both without runs that are set to stop at a return. Dashed: the poster's mean, digitised, with the "
-    "method's marker.",
+    "final returns. Runs that are set to stop at a return are left out. Dashed: the poster's mean, digitised, with "
+    "the method's marker.",
     fold="Return against simulated time, every seed",
 )
 
@@ -48,8 +48,8 @@ show.figure(
     scenario,
     base,
     "staleness",
-    "How many steps the server makes from the dispatch of a task to the step that uses its update, over all "
-    "updates of all seeds; dashed: the median.",
+    "How many steps the server makes between sending a task and using its update, over all updates of all seeds; "
+    "dashed: the median.",
 )
 
 # %% [markdown] tags=["figure-sensitivity"]
@@ -62,54 +62,54 @@ show.figure(
     scenario,
     base,
     "sensitivity",
-    "What the seeds need to the threshold (geometric mean, with the horizon for those that never get there) "
-    "against the step size. Left: samples, a curve for each N; right: simulated time, a curve for each method. A "
-    "marker is filled as far as seeds got there; bars: intervals.",
+    "What the seeds need to reach the threshold (geometric mean; seeds that never reach it count as the horizon) "
+    "against the step size. Left: samples, a curve for each N; right: simulated time, a curve for each method. The "
+    "filled part of a marker is the share of seeds that got there; bars: intervals.",
 )
 
 # %% [markdown] tags=["figure-lookahead"]
 # ## What the lookahead adds
 #
-# AFedPG and Vanilla differ in the lookahead alone. The smaller the weight α of an arriving gradient, the longer the
-# momentum remembers old ones, and the more there is for the lookahead to repair.
+# AFedPG and Vanilla differ only in the lookahead. The smaller the weight α of an arriving gradient, the longer the
+# momentum remembers old gradients, and the more the lookahead can correct.
 
 # %% tags=["figure-lookahead"]
 show.figure(
     scenario,
     base,
     "lookahead",
-    "What each seed needs to the threshold without the lookahead and with it, all else equal. Lines join equal "
-    "seeds; hollow: not there by the claim's horizon (dotted); bar: the geometric mean, with the horizon for "
-    "those.",
+    "What each seed needs to reach the threshold, without the lookahead and with it, all else equal. Lines join "
+    "equal seeds. Hollow: not reached within the claim's horizon (dotted), which then counts. Bar: the geometric mean.",
 )
 
 # %% [markdown] tags=["figure-fleets"]
-# ## More and less equal agents
+# ## Agents of more or less equal speed
 
 # %% tags=["figure-fleets"]
 show.figure(
     scenario,
     base,
     "fleets",
-    "Simulated time that FedPG needs to the threshold over AFedPG's (geometric means), against slowest over fastest "
-    "agent. FedPG was trained once and re-timed for each fleet: what it learns does not depend on how long it waits.",
+    "Simulated time to the threshold, FedPG's over AFedPG's (geometric means), against how many times slower the "
+    "slowest agent is than the fastest. FedPG was trained once and re-timed for each fleet, because what it learns "
+    "does not depend on how long it waits.",
 )
 
 # %% [markdown] tags=["figure-communication"]
 # ## Uploading only what has changed
 #
-# The baseline is the first method that the scenario lists for the figure. Each method has a step size of its
-# own. Controls, where there are any, need no rule: agents that toss a coin about every upload, or fewer rounds with
-# larger batches. Where agents are unequal, each has its own physics, initial states and weight of rewards.
+# The baseline is the first method that the scenario lists for the figure. Each method has its own step size. Controls,
+# if there are any, save uploads without a rule: agents toss a coin before every upload, or there are fewer rounds with
+# larger batches. Unequal agents differ in physics, initial states and the weight of rewards.
 
 # %% tags=["figure-communication"]
 show.figure(
     scenario,
     base,
     "communication",
-    "Bytes that a method's agents upload in a whole run, as a saving over the baseline's (+), against the share "
-    "that it keeps of the baseline's gain in return over the initial policy, both at equal samples. Bars: "
-    "intervals; hollow: unequal agents; numbers beside the points: N.",
+    "How many bytes a method's agents save in a whole run, against the share that it keeps of the baseline's gain in "
+    "return over the initial policy, at equal samples. Plus sign: the baseline; bars: intervals; hollow: unequal "
+    "agents; numbers beside the points: N.",
 )
 
 # %% tags=["figure-uploads"]
@@ -117,7 +117,8 @@ show.figure(
     scenario,
     base,
     "uploads",
-    "Who uploaded when. Each line is an agent, each mark an upload; the first seed of each case, at its largest N.",
+    "When each agent uploaded. Each line is an agent and each mark an upload, in the first seed of each case at its "
+    "largest N.",
 )
 
 # %% [markdown] tags=["figure-traffic"]
@@ -141,8 +142,8 @@ show.figure(
     scenario,
     base,
     "variance_multiplier",
-    "What the multiplier c trades, all else equal: the share of answers that are uploaded, the most rounds in a row in "
-    "which an agent kept silent, and the mean return. Dots: single seeds; bars: 95 % confidence interval of the mean; "
+    "How the multiplier c acts, all else equal, on the share of answers that are uploaded, on the most rounds in a row "
+    "that an agent skipped, and on the mean return. Dots: single seeds; bars: 95 % confidence interval of the mean; "
     "dashed: the baseline, at its own step size.",
 )
 

@@ -61,8 +61,8 @@ show.diagram(
 # %% [markdown]
 # ### AFedPG, line by line
 #
-# AFedPG (Lan, Han, Hashemi, Aggarwal and Brinton, ICLR 2025, arXiv:2404.08003) is an asynchronous method built around
-# that price. The server keeps the parameters $\theta$ and one momentum buffer $d$. In its step $k$ it
+# AFedPG (Lan, Han, Hashemi, Aggarwal and Brinton, ICLR 2025, arXiv:2404.08003) is an asynchronous method that
+# corrects for staleness. The server keeps the parameters $\theta$ and one momentum buffer $d$. In its step $k$ it
 #
 # 1. receives a gradient from the one agent $i_k$ that has finished. The agent was sent out at step $j = k - \delta_k$
 #    ($\delta_k$ is the delay) and sampled trajectories $\tilde\tau_j$ at the point $\tilde\theta_j$ it was given then:
@@ -86,10 +86,10 @@ show.diagram(
 # The agent's part is short: receive $\tilde\theta$, run the policy $\pi(\tilde\theta)$ in its own environment, compute
 # $g$ there, upload it. It keeps no momentum and no optimiser of the policy.
 #
-# *Why look ahead?* The buffer $d$ is mostly made of old gradients, taken at old points, so it lags behind the gradient
-# at $\theta_k$. Sampling a little further along the path makes the newest gradient lead by just as much. With one agent
-# and a constant $\alpha$ the two errors cancel, to first order in the step. With more agents the lookahead removes the
-# lag of the momentum, but not that of the delay itself.
+# *Why look ahead?* The buffer $d$ consists mostly of old gradients, taken at old points, so it lags behind the gradient
+# at $\theta_k$. The lookahead samples further along the path, so that the newest gradient leads by as much as the
+# others lag. With one agent and a constant $\alpha$ the two errors cancel, to first order in the step. With more agents
+# the lookahead removes the lag of the momentum, but not that of the delay itself.
 
 # %% [markdown]
 # ### The methods compared
@@ -100,7 +100,7 @@ show.diagram(
 # | **AFedPG** | after each gradient, from whichever agent | momentum, normalised step, lookahead |
 # | **FedPG** | when all N of a round are in | averages them, then as AFedPG or a plain step (`server.variant`) |
 # | **Vanilla** | after each gradient, from whichever agent | as AFedPG, without the lookahead |
-# | **LAPG** | when all N of a round have answered | adds up what was uploaded; who has nothing new uploads nothing |
+# | **LAPG** | when all N of a round have answered | adds up the uploads; an agent with nothing new uploads nothing |
 # | **A3C-style** | after each gradient, from whichever agent | shared RMSProp, n-step returns, no lookahead |
 #
 # ### The poster
@@ -128,8 +128,8 @@ show.diagram(
 # agent's gradient, which it estimates from the spread over its own environments, and $c$ is the *variance multiplier*,
 # 6 in the paper. It is needed because gradients are noisy: even if $\theta$ stood still, two gradients would differ by
 # $\lVert \delta_m \rVert^2 \approx 2 \sigma_m^2$ on average. With $c = 0$ this noise makes almost every agent upload in
-# every round. With $c$ well above 2 an agent uploads only when the change stands out of the noise, and may upload
-# nothing for long.
+# every round. With $c$ well above 2 an agent uploads only when the change stands out from the noise, and may stay
+# silent for many rounds.
 
 # %% [markdown]
 # ### What leaves an agent, and what never does
@@ -138,6 +138,6 @@ show.diagram(
 show.frame(communication.privacy(scenario))
 
 # %% [markdown]
-# Gradients are not data, but they are computed from data: nothing here proves that no observation could be guessed from
-# them. The table says what is sent. The messages are of a type that has no place for anything else, and their size does
+# Gradients are not data, but they are computed from data: we do not prove that observations cannot be reconstructed
+# from them. The table says what is sent. The type of the messages has no place for anything else, and their size does
 # not depend on how much an agent has seen.

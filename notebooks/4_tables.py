@@ -35,8 +35,8 @@ show.table(base, "results")
 #
 # ### Run it again
 #
-# The first command takes over the published runs, so that the second trains nothing and builds this report anew. The
-# third trains one run again and compares the bytes.
+# The first command takes in the published runs, so the second trains nothing and builds this report again. The third
+# trains one run again and compares the bytes.
 
 # %%
 show.commands(scenario)
@@ -65,7 +65,7 @@ show.frame(different, fold=f"{len(different)} settings that differ (a dash: the 
 # | `uploads`, `uplink_bytes`, `downlink_bytes` | messages from agents; bytes of all messages up and down |
 # | `eval_return_mean` | mean undiscounted return of the server's policy (actions sampled) in environments of its own |
 # | `eval_return_mean_action` | the same with the policy's mean action, at some points only |
-# | `train_return_mean` | mean return of training episodes that ended since the previous row; of older parameters |
+# | `train_return_mean` | mean return of training episodes ended since the previous row, played by older parameters |
 # | `staleness_mean`, `staleness_max` | server steps between a task's dispatch and the use of its gradient |
 # | `stop_at` | return at which the run was set to end, empty if at none |
 # | `staleness_counts` | their histogram since the previous row: `1:5/9:2` is five arrivals of 1 and two of 9 |
@@ -79,8 +79,8 @@ show.frame(settings.machines(runs), fold="Machines")
 show.frame(settings.versions(runs), fold="Versions, commits and code digests")
 
 # %% [markdown]
-# A digest stands for a run's settings and for the code that its algorithm uses. Runs with equal digests, made on one
-# kind of processor, have byte-identical logs.
+# A digest stands for a run's settings and the code that its algorithm uses. Runs with equal digests have byte-identical
+# logs on one kind of processor.
 
 # %%
 show.frame(settings.digests(runs), fold=f"{len(runs)} runs and their digests")

@@ -9,11 +9,11 @@
 # %% [markdown]
 # # Compare your own runs
 #
-# Published curves, your own beside them, and how many times as many samples the one takes as the other. Here the
-# published folder `best` stands in for your own: put your folder there, which is `results/NAME` after
-# `frl train NAME.yaml ...` or Snakemake. A table of another code base is read by `frl.from_csv("mine.csv",
-# environment="Swimmer", n_agents=1)`: columns `method`, `seed`, `samples`, `return`, and `time` if there is any.
-# Start Jupyter in the repository's folder.
+# This notebook draws published curves beside your own and estimates how many times as many samples one takes as the
+# other. The published folder `best` stands for your runs. Replace it by your folder, which is `results/NAME` after `frl
+# train NAME.yaml ...` or Snakemake. `frl.from_csv("mine.csv", environment="Swimmer", n_agents=1)` reads a table of
+# another code base, with columns `method`, `seed`, `samples`, `return` and, if there is any, `time`. Start Jupyter in
+# the repository's folder.
 
 # %%
 import frl

@@ -23,6 +23,8 @@ class Suite:
     install: str = ""
     """How to get commands or library; Debian's packages stand in tests/<suite>/apt.txt too; .ci/run installs them."""
     modules: tuple[str, ...] = ()
+    extra: str = ""
+    """Of pyproject.toml, that brings the modules; empty: `make setup` does."""
     library: str = ""
     """One of the system's."""
     root: bool = False
@@ -35,7 +37,8 @@ class Suite:
         if self.library and ctypes.util.find_library(self.library) is None:
             return f"no lib{self.library} here: {self.install}"
         if absent := [name for name in self.modules if importlib.util.find_spec(name) is None]:
-            return f"no Python module {', '.join(absent)}: make setup"
+            how = f"pip install -e '.[{self.extra}]' -c requirements.lock" if self.extra else "make setup"
+            return f"no Python module {', '.join(absent)}: {how}"
         return "needs root" if self.root and os.geteuid() != 0 else ""
 
 
@@ -47,6 +50,7 @@ SUITES = {
         install="apt-get install -y --no-install-recommends chromium",
         modules=("axe_playwright_python",),
     ),
+    "ray": Suite(modules=("ray",), extra="ray"),
     "slurm": Suite(
         commands=("slurmctld", "slurmd", "sbatch", "srun"),
         install="apt-get install -y --no-install-recommends slurm-wlm",

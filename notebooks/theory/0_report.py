@@ -24,10 +24,10 @@ show.masthead(scenario, base)
 show.answer(scenario, base)
 
 # %% [markdown]
-# The servers and the simulated clock that train on MuJoCo drive problems whose optimum and gradient are known exactly.
-# So the mean gap J* − J(θ) is known at every gradient, and exponents can be measured. ε is a gap as a multiple of the
-# first one. K_ε is the number of gradients, of all N agents together, after which the mean gap over the seeds is at
-# most ε. Intervals are 95 %, from resampling the seeds.
+# The servers and the simulated clock that train on MuJoCo here drive problems whose optimum and gradient are known
+# exactly. So the mean gap J* − J(θ) is known after every gradient, and exponents can be measured. ε is a gap as a
+# multiple of the first one. K_ε is the number of gradients, of all N agents together, after which the mean gap over the
+# seeds is at most ε. Intervals are 95 %, from resampling the seeds.
 
 # %% [markdown]
 # ## What was measured
@@ -169,8 +169,8 @@ trials(scenario)
 # - These are small problems with a handful of parameters, and noise of constant size unless trajectories are sampled:
 #   no network and no critic.
 # - Intervals are not corrected for the number of parts.
-# - A mean gap that falls and then rises reaches a large ε on its way down. The last gap tells the rest.
-# - N is known at a knee as well as the cells are close: where N doubles from cell to cell, to a factor of about 1.4.
+# - A mean gap that falls and then rises counts as having reached a large ε on its way down. The last gap shows it.
+# - A knee is known only as well as the cells' N are close: if N doubles from cell to cell, to a factor of about 1.4.
 
 # %%
 show.incomplete(base)
@@ -180,8 +180,8 @@ show.incomplete(base)
 #
 # ### Run it again
 #
-# The first command takes over the published cells, so that the second runs none and builds this report anew. The third
-# runs one cell again and compares the bytes.
+# The first command takes in the published cells, so the second runs none and builds this report again. The third runs
+# one cell again and compares the bytes.
 
 # %%
 commands(scenario)

@@ -15,8 +15,8 @@ from types import ModuleType
 
 __version__ = "0.2.0"
 
-# The face. Modules of this package import what they need from where it is, never from here: so what a run or a figure
-# depends on can be read from its imports. For type checkers the same names stand in __init__.pyi.
+# The face. Modules of this package import from where a name is defined, never from here, so that imports show what a
+# run or a figure depends on. __init__.pyi has the same names for type checkers.
 _HOME = {
     "ComparabilityWarning": "frl.face.facts",
     "Comparison": "frl.face.comparison",

@@ -88,19 +88,19 @@ def parser() -> argparse.ArgumentParser:
     _add_train(subparsers)
     _add_scenario_command(subparsers, "runs", commands.runs, "list every run of a scenario and its state")
     plan = _add_scenario_command(
-        subparsers, "plan", commands.plan, "predict core-hours, wall time and disk of what is to be done"
+        subparsers, "plan", commands.plan, "predict core-hours, wall time and disk space of the missing runs"
     )
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="C", help="default: all of them")
     watch = _add_scenario_command(
-        subparsers, "watch", commands.watch, "show how far a scenario is while its runs are made, until all are done"
+        subparsers, "watch", commands.watch, "show the progress of a scenario's runs until all are done"
     )
-    watch.add_argument("--once", action="store_true", help="show it once")
+    watch.add_argument("--once", action="store_true", help="show it once, then end")
     _add_analysis(subparsers)
     publish = _add_scenario_command(
         subparsers, "publish", commands.publish, "copy a finished scenario's results to RESULTS/published"
     )
     publish.epilog = "Policies are not copied: they do not compress, and `frl reproduce` makes them again."
-    publish.add_argument("--partial", action="store_true", help="what was built from the runs finished so far")
+    publish.add_argument("--partial", action="store_true", help="copy what was built from the runs finished so far")
     _add_others(subparsers)
     return top
 
@@ -121,19 +121,13 @@ def _add_scenario_command(subparsers: Subparsers, name: str, function: object, t
 def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     analysis = {
         "collect": (commands.collect, "join the runs into curves.csv, runs.csv and missing.csv"),
-        "verdict": (
-            commands.verdict,
-            "judge each claim that the scenario names (verdicts.json, and tables/verdict.csv, .md, .html)",
-        ),
+        "verdict": (commands.verdict, "judge the scenario's claims (verdicts.json and tables/verdict)"),
         "figures": (commands.figures, "draw the scenario's figures (SVG, PDF, PNG)"),
         "tables": (commands.tables, "write the summary tables (CSV, Markdown, HTML)"),
         "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
-        "best": (commands.best, "choose among the values of each sweep of a tuning scenario, by rule"),
-        "report": (commands.report, "render the notebooks into one report.html that needs no network"),
-        "trials": (
-            commands.trials,
-            "rank the settings that a tuning scenario tried by mean return over time",
-        ),
+        "best": (commands.best, "choose among the values of each sweep of a tuning scenario by the manual's rule"),
+        "report": (commands.report, "run the notebooks and write report.html, which needs no network"),
+        "trials": (commands.trials, "rank the settings that a tuning scenario tried by mean return over time"),
         "export": (commands.export, "write the collected runs as TensorBoard's event files or as rliable's scores"),
     }
     for name, (function, text) in analysis.items():
@@ -141,25 +135,30 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         command.add_argument(
             "--partial",
             action="store_true",
-            help="use the runs finished so far; everything goes to RESULTS/<scenario>/partial",
+            help="use only the runs finished so far; files go to RESULTS/<scenario>/partial",
         )
         if name == "trials":
             command.add_argument(
                 "--keep",
                 type=Path,
                 metavar="FILE.csv",
-                help="put one row a run into FILE.csv, as a scenario's key `trials` names, and rank all its rows",
+                help="add one row for each run to FILE.csv, for a scenario's key `trials`, and rank all its rows",
             )
         if name == "export":
             command.add_argument("--format", choices=("tensorboard", "rliable"), required=True)
             command.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/<scenario>/export/<format>")
         if name == "best":
-            command.add_argument("--csv", action="store_true", help="print every row as CSV instead")
-            command.add_argument("--rules", action="store_true", help="print horizons and thresholds by the rules too")
+            command.add_argument("--csv", action="store_true", help="print all rows as CSV instead")
+            command.add_argument(
+                "--rules", action="store_true", help="also print the horizons and thresholds that follow by rule"
+            )
         if name == "report":
             command.add_argument("--code", action="store_true", help="show the notebooks' code cells")
             command.add_argument(
-                "--notebooks", type=Path, metavar="DIR", help="default: notebooks; of the theory lab notebooks/theory"
+                "--notebooks",
+                type=Path,
+                metavar="DIR",
+                help="default: notebooks, or notebooks/theory for the theory lab",
             )
     power = "simulate the chance of each verdict on the primary claims, from the tuning times that the scenario names"
     _add_scenario_command(subparsers, "power", commands.power, power)
@@ -168,14 +167,16 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
 def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command = _add_scenario_command(subparsers, "train", run_commands.train, "train one run of a scenario")
     command.description = (
-        "Train one run of a scenario and write its CSV and meta data below RESULTS/<scenario>/runs. A run that was "
-        "finished before with the same settings and the same code is taken from the store instead."
+        "Train one run of a scenario and write its CSV and meta data below RESULTS/<scenario>/runs. If a run with the "
+        "same settings and code was finished before, it is taken from the store instead."
     )
     command.add_argument("--environment", metavar="E", help="one of the scenario's environments")
     command.add_argument("--method", metavar="M", help="one of the scenario's methods, by its name")
     command.add_argument("--n-agents", type=int, metavar="N", help="number of agents")
     command.add_argument("--seed", type=int, metavar="S", help="seed of the run")
-    command.add_argument("--cell", metavar="ID", help="of the theory lab, instead of these: as `frl runs` lists it")
+    command.add_argument(
+        "--cell", metavar="ID", help="a cell of the theory lab, instead of these options; `frl runs` lists them"
+    )
     command.add_argument(
         "--engine",
         choices=("simulated", "processes", "ray"),
@@ -188,7 +189,7 @@ def _add_train(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "--checkpoint-every",
         metavar="S",
         help="seconds between checkpoints (default: $FRL_CHECKPOINT_EVERY, else 60); a run that was stopped goes on "
-        "from its last one",
+        "from the last one",
     )
 
 
@@ -197,8 +198,8 @@ def _add_evaluate(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "evaluate",
         help="play the last policy of a finished run",
         description="Play a finished run's last policy on episodes that the run did not play, and print mean, standard "
-        "deviation and 95 % interval of return and episode length. The policy is taken from the store of the results "
-        "folder in which RUN.csv lies; published archives hold none, `frl reproduce` makes it again.",
+        "deviation and 95 % interval of return and episode length. The policy comes from the store of the results "
+        "folder that RUN.csv lies in. Published archives hold no policies; `frl reproduce` makes them again.",
     )
     command.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     command.add_argument("--episodes", type=int, metavar="N", help="how many, 2 or more (default: 100)")
@@ -212,29 +213,29 @@ def _add_render(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command = subparsers.add_parser(
         "render",
         help="film a policy of a finished run as a GIF",
-        description="Film an episode of a finished run's policy as a GIF of 320 x 256 pixels, and where ffmpeg is as "
-        "an MP4 too. No display is needed: MuJoCo draws through OSMesa where that is (Debian's libosmesa6), else "
-        "matplotlib draws the robot's parts as lines. `frl report` shows the films in RESULTS/<scenario>/gaits.",
+        description="Film an episode of a finished run's policy as a GIF of 320 x 256 pixels and, if ffmpeg is "
+        "installed, also as an MP4. No display is needed: MuJoCo draws through OSMesa if it is installed (Debian's "
+        "libosmesa6); otherwise matplotlib draws the robot's parts as lines. `frl report` shows the films.",
     )
     command.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     command.add_argument(
         "--at",
         type=int,
         metavar="STEPS",
-        help="the policy after so many steps per agent, 0 being the first one; the run is trained again up to there, "
-        "and nothing of that is kept (default: the last policy, from the store)",
+        help="the policy after so many steps per agent; 0 is the untrained one. The run is trained again up to there "
+        "(default: the last policy, from the store)",
     )
     command.add_argument(
         "--seconds",
         type=float,
         metavar="S",
-        help="how much of the episode is shown (default: 6 seconds; 24 of Swimmer, which is shown 4 times as fast)",
+        help="seconds of the episode (default: 6; 24 for Swimmer, which is shown at 4 times its speed)",
     )
     command.add_argument("--seed", type=int, default=0, metavar="S", help="the episode's, as for evaluate (default: 0)")
     command.add_argument("--mean-action", action="store_true", help="play the policy's mean action, not a sample")
-    command.add_argument("--skeleton", action="store_true", help="draw lines also where OSMesa is")
+    command.add_argument("--skeleton", action="store_true", help="draw lines even if OSMesa is installed")
     command.add_argument(
-        "--out", type=Path, metavar="FILE.gif", help="default: in RESULTS/<scenario>/gaits, named like run and steps"
+        "--out", type=Path, metavar="FILE.gif", help="default: RESULTS/<scenario>/gaits, named after run and steps"
     )
     command.set_defaults(command=run_commands.render)
 
@@ -244,16 +245,16 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
     )
     schema.add_argument(
-        "--check", type=Path, metavar="FILE", help="compare with FILE instead; exit code 2 if it differs"
+        "--check", type=Path, metavar="FILE", help="compare the schema with FILE instead; exit code 2 if they differ"
     )
-    schema.add_argument("--manual", type=Path, metavar="FILE", help="write the tables of settings in FILE anew instead")
+    schema.add_argument("--manual", type=Path, metavar="FILE", help="renew the tables of settings in FILE instead")
     schema.set_defaults(command=commands.schema)
     results = subparsers.add_parser(
         "results",
-        help="write what the published results say into a page",
-        description="Write a section for each published scenario between the two marks that docs/results.md has.",
+        help="renew the page of published results",
+        description="Renew PAGE.md: between its two marks, a section for each published scenario.",
     )
-    results.add_argument("page", type=Path, metavar="PAGE.md")
+    results.add_argument("page", type=Path, metavar="PAGE.md", help="e.g. docs/results.md")
     results.add_argument("--published", type=Path, default=Path("results/published"), metavar="DIR")
     results.set_defaults(command=commands.results)
     again = subparsers.add_parser(
@@ -261,7 +262,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         help="train a finished run again and compare",
         description="Train a finished run again from the specification in its meta file, not from the store, and "
         "compare the two: byte for byte on a processor with the same vector instructions. Exit code 1 if they differ. "
-        "Where they are the same, the run's last policy is kept in the store if it was not.",
+        "If they agree, the run's last policy is put into the store.",
     )
     again.add_argument("run", type=Path, metavar="RUN.csv", help=EXAMPLE)
     again.set_defaults(command=run_commands.reproduce)
@@ -280,7 +281,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     store = subparsers.add_parser(
         "store",
         help="pack or unpack finished runs",
-        description="Pack or unpack finished runs, with the policies that are kept.",
+        description="Pack finished runs and their policies into an archive, or unpack one.",
     )
     store.add_argument("action", choices=("export", "import"))
     store.add_argument("archive", type=Path, metavar="ARCHIVE", help="a tar file; .gz, .xz and .bz2 compress")
@@ -289,11 +290,11 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     bench = subparsers.add_parser(
         "bench",
         help="measure the speed of training on this machine",
-        description="Measure the speed of training beside bare physics and other libraries; writes DIR/results.csv and "
-        "DIR/README.md. Everything takes about half an hour on 2 cores that are otherwise idle.",
+        description="Measure the speed of training beside bare physics and other libraries, and write results.csv and "
+        "README.md into DIR. All benchmarks take about half an hour on 2 cores that are otherwise idle.",
     )
     measured = ("physics", "peers", "agents", "process", "workflow")
-    bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(measured)} (default: all)")
+    bench.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(measured)} (default: all)")
     bench.add_argument("--repetitions", type=int, default=9, metavar="N", help="turns of each (default: 9)")
     bench.add_argument("--out", type=Path, default=Path("benchmarks"), metavar="DIR", help="default: benchmarks")
     bench.set_defaults(command=commands.bench)

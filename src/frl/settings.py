@@ -57,7 +57,7 @@ class CriticSpec(Settings):
     mode: Literal["linear", "none"] = "linear"
     """linear: least squares on the agent's recent data, for features of observation and time; none: V = 0."""
     memory: Annotated[Number, Field(ge=0, lt=1)] = 0.8
-    """Weight of a batch's data when the next one is fitted; the one after that multiplies it again, and so on."""
+    """Factor by which the weight of a batch's data shrinks with each batch that follows."""
 
 
 class NormalizerSpec(Settings):
@@ -211,8 +211,8 @@ class EvaluationSpec(Settings):
     """Returns of the server's policy, measured outside the sample budget."""
 
     ratio: Annotated[Number, Field(gt=1)] = 1.1
-    """Evaluations come after each upload an agent at first, and later as soon as this times the steps are made."""
+    """At first there is an evaluation after each upload per agent, later whenever the steps grow by this factor."""
     episodes: Count = 10
     """Episodes of the stochastic policy at each evaluation."""
     mean_action_every: Count = 25
-    """At every this many evaluations (and at the last) the mean action is evaluated as well."""
+    """One in this many evaluations, and the last, also measures the policy's mean action."""

@@ -113,7 +113,8 @@ def survives(run, folder, kills, seed, between=0.15, after=1):
     def begun():
         return killing.links and path.exists() and path.read_bytes().count(b"\n") > after
 
-    with Killing(kills, seed, between, begun) as killing:
+    killing = Killing(kills, seed, between, begun)
+    with killing:
         table, result, facts = execute.execute(run, path, connect=lambda _: nullcontext(killing.connect))
     again, same = replayed(path)
     assert again == table

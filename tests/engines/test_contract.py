@@ -10,7 +10,7 @@ import pytest
 
 from engines import Local, live, spec
 from frl.engines import trace
-from frl.engines.live import TRIES, EngineError
+from frl.engines.links import TRIES, EngineError
 from frl.engines.replay import replay
 from frl.engines.trace import TraceError
 from frl.spec import SERVERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -15,8 +16,11 @@ import pytest
 from engines import descendants, listening, replayed, spec, survives
 from frl.cli import main
 from frl.engines import execute
+from frl.runs import named
 from frl.runs.checkpoints import Keeper
+from frl.runs.gait import gait
 from frl.runs.paths import run_paths
+from frl.runs.plan import request
 from frl.runs.runner import run_one
 from frl.runs.store import Store
 from frl.runs.validity import run_digest, state, stored
@@ -152,6 +156,9 @@ def test_the_commands_train_replay_reproduce_and_restore(scenario, capsys):
     assert main(["replay", str(table.with_suffix(".trace"))]) == 0
     assert "identical, byte for byte" in capsys.readouterr().out
     assert main(["reproduce", str(table)]) == 0
+    half = gait(named.read(table), at=256)
+    assert 256 <= half.steps_per_agent < 512
+    assert half.note == ""
     files = [table, meta, table.with_suffix(".trace")]
     before = [file.read_bytes() for file in files]
     for file in files:
@@ -187,6 +194,25 @@ def test_a_scenario_that_names_the_engine_is_collected(scenario):
     curves = (scenario.parent / "small/curves.csv").read_text().splitlines()
     assert "wall_time_s" not in curves[0]
     assert len({line.count(",") for line in curves}) == 1
+
+
+def test_a_cluster_is_asked_for_the_time_that_agents_sleep(tmp_path):
+    """20 rounds of 64 s, and the margins that every job has."""
+    fleet = {"kind": "straggler", "seconds_per_1000_steps": 500.0, "ratio": 4.0}
+    run = spec("fedpg", steps_per_agent=640, fleet=fleet, paced=True)
+    minutes, memory_mb = request(run, tmp_path)
+    assert minutes == math.ceil(10 + 2 * 20 * 64 / 60)
+    fewer, less = request(run.model_copy(update={"engine": None}), tmp_path)
+    assert fewer < minutes
+    assert less < memory_mb
+
+
+def test_without_ray_the_engine_is_refused_in_words(scenario, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    assert main(command(scenario, "afedpg", "--engine", "ray")) == 2
+    assert "Ray is not installed; pip install -e '.[ray]'" in capsys.readouterr().err
 
 
 def test_processes_listen_nowhere(tmp_path):

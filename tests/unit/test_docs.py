@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 import synthetic
 
+from frl.analysis import load
 from frl.cli import main
-from frl.verdicts import record
+from frl.report.tables.table import literal
+from frl.verdicts import judge, record
 from frl.verdicts.answer import answer
 from frl.verdicts.record import Judgement
 
@@ -23,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JUDGED = sorted(path.parent for path in ROOT.glob("results/published/*/verdicts.json"))
 TABLES = [pd.read_csv(path) for path in sorted(ROOT.glob("results/published/*/tables/verdict.csv"))]
-HOW_TO = ["docs/running.md", "docs/cluster.md", "docs/method.md", "docs/theory.md"]
+PAGES = ("running", "cluster", "processes", "method", "theory", "adversaries", "rennala", "compression", "natural")
+HOW_TO = [f"docs/{name}.md" for name in PAGES]
 WORDS = {"not": "contradicted", "untested": "inconclusive"}
 """What the first edition's files say, and what the pages say; other words are the same."""
 
@@ -186,9 +189,12 @@ def test_the_page_of_results_is_what_the_published_files_say(tmp_path):
 
 
 def test_a_section_has_the_reports_answer_and_the_primary_claims_alone(tmp_path):
-    base = tmp_path / "results/published/toy"
-    synthetic.build(tmp_path / "results/published", synthetic.scenario())
-    verdicts = record.read(base)
+    base, scenario = tmp_path / "results/published/toy", synthetic.scenario()
+    synthetic.write_all(base.parent, scenario)
+    load.collect(scenario, base.parent, base, partial=False)
+    verdicts = judge.write(scenario, base)
+    (base / "figures").mkdir()
+    (base / "figures/sample_complexity.svg").write_text("<svg/>")
     page = tmp_path / "results.md"
     page.write_text("# Results\n\n<!-- written by frl results -->\nold\n<!-- end -->\n\nAfter.\n", encoding="utf-8")
     for _ in range(2):  # the second time changes nothing
@@ -197,7 +203,7 @@ def test_a_section_has_the_reports_answer_and_the_primary_claims_alone(tmp_path)
     assert text.startswith("# Results\n\n<!-- written by frl results -->\n\n## toy\n\nRuns of 2026-01-01 · ")
     assert text.endswith("<!-- end -->\n\nAfter.\n")
     for sentence in answer(verdicts):
-        assert f"\n- {sentence}\n" in text
+        assert f"\n- {literal(sentence)}\n" in text
     assert re.findall(r"^\| (P1|P2|S|E4|E8) \|", text, re.MULTILINE) == ["P1", "P2"]
     assert "(results/published/toy/figures/sample_complexity.svg)" in text
 

@@ -140,7 +140,7 @@ def test_select_keeps_what_was_asked_for(runs: frl.Runs) -> None:
         ({"n_agents": 2}, "n_agents = 2: there are 1, 4"),
         ({"environment": "Hopper"}, "environment = 'Hopper': there are Swimmer"),
         ({"seeds": range(6)}, "seeds = 5: there are 0, 1, 2, 3, 4"),
-        ({"method": "fedpg", "n_agents": 1}, r"no run has all of that: there are afedpg \(N = 1, Swimmer\)"),
+        ({"method": "fedpg", "n_agents": 1}, r"no run matches all of these: there are afedpg \(N = 1, Swimmer\)"),
     ],
 )
 def test_what_is_not_there_is_named(runs: frl.Runs, chosen: dict[str, Any], message: str) -> None:
@@ -303,7 +303,12 @@ def test_a_run_that_diverged_never_gets_there(scenario: Scenario, tmp_path: Path
 @pytest.mark.parametrize(
     ("a", "b", "by", "message"),
     [
-        ("fedpg", "afedpg", "samples", r"b must be one cell, not afedpg \(N = 1, Swimmer\), afedpg \(N = 4, Swimmer\)"),
+        (
+            "fedpg",
+            "afedpg",
+            "samples",
+            r"b must be one method and N, not afedpg \(N = 1, Swimmer\), afedpg \(N = 4, Swimmer\)",
+        ),
         ("fedpg", ("fedpg", 4), "samples", r"a and b are both fedpg \(N = 4, Swimmer\)"),
         ("fedpg", ("afedpg", 4), "epochs", "by = 'epochs': allowed are samples, time, uploads"),
         ("lapg", "fedpg", "samples", "method = 'lapg': there are afedpg, fedpg"),
@@ -369,7 +374,7 @@ def test_a_table_of_another_code_base_joins(runs: frl.Runs, tmp_path: Path) -> N
             {},
             "line 3: samples = '1e2x'",
         ),
-        (lambda t: t.assign(seed=0.5), {}, "line 2: seed = '0.5' is not a number that it may have"),
+        (lambda t: t.assign(seed=0.5), {}, "line 2: seed = '0.5' is not a number that this column may have"),
         (lambda t: t.assign(**{"return": np.nan}), {}, "line 2: return = ''"),
         (lambda t: pd.concat([t, t]), {}, "mine, N = 4, seed 0: two rows at samples = 0"),
         (lambda t: t.iloc[:0], {}, "no row below the header"),

@@ -155,7 +155,7 @@ def test_what_cannot_be_filmed_is_one_message(run, tmp_path, capsys, no_tools):
         assert main(["render", str(run.path), *arguments]) == 2
         assert told in capsys.readouterr().err
     elsewhere = named.NamedRun(run.path, run.table, run.facts, {**run.meta, "numerics_version": 0}, None)
-    with pytest.raises(EvaluateError, match="other numerics or libraries, which --at cannot train again"):
+    with pytest.raises(EvaluateError, match="other libraries, so --at cannot train it again"):
         gait(elsewhere, at=0)
 
 

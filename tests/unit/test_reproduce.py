@@ -90,7 +90,7 @@ def test_what_cannot_be_made_again_is_refused(run, capsys):
     ):
         edit(run, **{**meta, **other})
         assert main(["reproduce", str(run)]) == 2
-        assert "made by other numerics or libraries" in capsys.readouterr().err
+        assert "made with another NUMERICS_VERSION or other libraries" in capsys.readouterr().err
     run.write_bytes(run.read_bytes() + b"x")
     with pytest.raises(named.NamedRunError, match="checksum"):
         named.read(run)

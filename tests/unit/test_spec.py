@@ -238,7 +238,7 @@ BAD = {
     "fleet kind": ({"run": {"steps_per_agent": 5, "fleet": {"kind": "slow"}}}, ["fleet", "slow", "straggler"]),
     "name of no method beside one": (
         {"overrides": [{"where": {"method": ["afedpg", "afedgp"]}, "set": {}}]},
-        ["overrides.0.where.method = 'afedgp': touches no run", "a3c (N = 2)"],
+        ["overrides.0.where.method = 'afedgp': matches no run", "a3c (N = 2)"],
     ),
     "algorithm that is not there": (
         {"overrides": [{"where": {"algorithm": ["a3c", "fedpg"]}, "set": {}}]},
@@ -494,6 +494,16 @@ FLOATS = [(name, ("server", key)) for name in SERVERS for (key,) in float_settin
 FLOATS += [("afedpg", path) for path in float_settings(RunSpec) if path[0] != "server"]
 
 
+BESIDES = {
+    "codec": {"name": "top_k"},
+    "downlink": {"name": "top_k"},
+    "local": {"steps": 2},
+    "adversary": {"attack": "sign_flip", "number": 1},
+    "engine": {"kind": "processes"},
+}
+"""What a group has to have beside the one setting."""
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, True, "1"])
 @pytest.mark.parametrize(("algorithm", "path"), FLOATS, ids=str)
 def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
@@ -502,10 +512,8 @@ def test_no_float_setting_takes_what_is_no_number(algorithm, path, value):
         settings = {part: settings}
     if path[0] == "fleet":
         settings["fleet"]["kind"] = {"ratio": "straggler", "sigma": "lognormal"}.get(path[1], "constant")
-    besides = {"codec": {"name": "top_k"}, "downlink": {"name": "top_k"}, "local": {"steps": 2}}.get(path[0], {})
-    settings[path[0]] = {**besides, **settings[path[0]]} if besides else settings[path[0]]
-    if path[0] == "adversary":
-        settings["adversary"] |= {"attack": "sign_flip", "number": 1}
+    if path[0] in BESIDES:
+        settings[path[0]] |= BESIDES[path[0]]
     with pytest.raises(ValidationError) as refused:
         RunSpec.model_validate({**RUN, "algorithm": algorithm, **settings})
     (error,) = refused.value.errors()

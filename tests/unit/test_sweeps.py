@@ -120,7 +120,7 @@ REFUSED: list[tuple[list[dict[str, Any]], dict[str, Any], str]] = [
      r"afedpg-0\.02, N = 1 is listed twice in Hopper"),
     ([SWEPT], {"overrides": [{"where": {}, "set": {"server": {"step_size": 1}}}]},
      r"overrides 0 apply: server\.step_size: is swept, so that no override may set it"),
-    ([SWEPT], {"overrides": [{"where": {"method": ["afedpg-0.03"]}, "set": {}}]}, r"touches no run"),
+    ([SWEPT], {"overrides": [{"where": {"method": ["afedpg-0.03"]}, "set": {}}]}, r"matches no run"),
     ([SWEPT], {"figures": {"time_complexity": {"afedpg": "X"}}}, r"two methods have the same label"),
     ([SWEPT, {"algorithm": "fedpg", "n_agents": [1], "sweep": {"server.momentum": [0.1]}}],
      {"figures": {"sensitivity": {"afedpg": "A", "fedpg": "B"}}},

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from frl.engines.live import Connect, EngineError
+from frl.engines.links import Connect, EngineError
 from frl.engines.worker import answering
 from frl.errors import SpecError
 from frl.spec import RunSpec

@@ -10,7 +10,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from frl.engines import processes, trace
-from frl.engines.live import Connect, Live
+from frl.engines.links import Connect
+from frl.engines.live import Live
 from frl.spec import RunSpec
 from frl.training import loop
 from frl.training.execute import csv_bytes

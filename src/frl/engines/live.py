@@ -11,17 +11,17 @@ import queue
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, Protocol, TextIO
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
 from frl.engines import trace
 from frl.engines.contract import NotFinite, Refused, check
+from frl.engines.evaluations import Evaluations
+from frl.engines.links import TRIES, Connect, EngineError, Link, greet, started
 from frl.engines.trace import Arrival
-from frl.engines.worker import EVALUATION, facts
 from frl.spec import RunSpec
 from frl.training.checkpoint import CheckpointError, pack, unpack
 from frl.training.evaluation import Point
@@ -29,28 +29,8 @@ from frl.training.server_side import ServerSide
 from frl.training.servers.base import CodedTask, Task
 from frl.training.work import Work
 
-TRIES = 5
-"""How often a task is sent before the run gives up."""
 WAKE_S = 0.2
 """How often the server looks up while nothing arrives."""
-
-
-class EngineError(OSError):
-    """A run that cannot go on with the agents that there are; the message says why."""
-
-
-class Link(Protocol):
-    """One agent, somewhere."""
-
-    def ask(self, message: bytes) -> bytes:
-        """Its answer to a message; one at a time. Raises whatever tells that the agent is gone."""
-
-    def stop(self) -> None:
-        """End it, whatever it does; an `ask` under way raises."""
-
-
-Connect = Callable[[RunSpec, int], Link]
-"""Starts an agent, or with `EVALUATION` the evaluation."""
 
 
 @dataclass
@@ -83,7 +63,7 @@ class Live(ServerSide):
     Args:
         spec: the run.
         connect: starts an agent.
-        connect_evaluation: starts the evaluation, which has a process of its own on the server's machine.
+        connect_evaluation: starts what evaluates.
         file: where the trace is written; emptied first.
         idle: called now and then while nothing arrives.
 
@@ -105,31 +85,30 @@ class Live(ServerSide):
         super().__init__(spec)
         assert spec.engine is not None
         self.settings = spec.engine
-        self.connect, self.connect_evaluation = connect, connect_evaluation
-        self.file, self.idle = file, idle
+        self.connect, self.file, self.idle = connect, file, idle
         self.arrivals: list[Arrival] = []
         self.restarts = self.refused = 0
         self.arithmetic: list[Any] = []
-        self._facts = facts()
         self._orders: dict[int, Order] = {}  # by agent
         self._sent = 0
         self._states: dict[int, np.ndarray[Any, Any]] = {}  # by agent: what it kept after its last answer
         self._links: dict[int, Link] = {}
         self._new: set[int] = set()  # agents whose links were not told yet where to begin
-        self._closed = False
         self._inbox: queue.SimpleQueue[Came] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(2 * spec.n_agents + 1)
-        self._evaluations: list[tuple[Future[Any], list[tuple[dict[str, object], Point]]]] = []
+        self._evaluations = Evaluations(spec, connect_evaluation)
         self._began = 0.0
 
     def __enter__(self) -> Live:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._closed = True
+        self._evaluations.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for link in self._links.values():
-            link.stop()
+        for _ in range(2):  # the second time those that were still being started
+            for link in list(self._links.values()):
+                link.stop()
+            self._threads.shutdown()
 
     # ----------------------------------------------------------------------------------------------
     # The engine
@@ -150,42 +129,16 @@ class Live(ServerSide):
         self.file.write(trace.first_line(self.spec) + trace.to_text(self.arrivals))
         self.file.flush()
         self._new = set(range(self.spec.n_agents))
-        list(self._threads.map(self._meet, (*range(self.spec.n_agents), EVALUATION)))
+        list(self._threads.map(self._meet, range(self.spec.n_agents)))
         self._began = time.perf_counter() - self.now
 
     def _meet(self, agent: int) -> None:
-        """Start an agent, or the evaluation, and wait until it is there.
+        self._links[agent], arithmetic = started(self.connect, self.spec, agent, f"agent {agent}")
+        self._note(arithmetic)
 
-        Raises:
-            EngineError: if it dies again and again, or runs other code.
-        """
-        for _ in range(TRIES):
-            link = (self.connect_evaluation if agent == EVALUATION else self.connect)(self.spec, agent)
-            self._links[agent] = link
-            try:
-                self._greet(link)
-                return
-            except EngineError:
-                raise
-            except Exception as error:  # whatever tells that it is gone
-                cause = f"{type(error).__name__}: {error}"
-                link.stop()
-            if self._closed:
-                break
-        name = "the evaluation" if agent == EVALUATION else f"agent {agent}"
-        raise EngineError(f"{name} could not be started ({cause})")
-
-    def _greet(self, link: Link) -> None:
-        """Wait until it is there.
-
-        Raises:
-            EngineError: if it runs other code.
-        """
-        theirs = unpack(link.ask(pack(None)))
-        if theirs["code"] != self._facts["code"]:
-            raise EngineError(f"an agent has {theirs['code']}, the server {self._facts['code']}")
-        if theirs["arithmetic"] not in self.arithmetic:
-            self.arithmetic.append(theirs["arithmetic"])
+    def _note(self, arithmetic: Any) -> None:
+        if arithmetic not in self.arithmetic:
+            self.arithmetic.append(arithmetic)
 
     def _dispatch(self, tasks: list[Task]) -> None:
         for task in tasks:
@@ -206,14 +159,14 @@ class Live(ServerSide):
         answer: bytes | Exception
         try:
             if anew:
-                self._greet(link)
+                self._note(greet(link))
             answer = link.ask(message)
         except Exception as error:  # whatever tells that the agent is gone
             answer = error
         self._inbox.put(Came(time.perf_counter(), agent, link, number, answer))
 
     def _next(self) -> Work:
-        self._fill_in(wait=False)
+        self.evaluator.env_steps += self._evaluations.fill_in(wait=False)
         while True:
             try:
                 work = self._taken(self._inbox.get(timeout=WAKE_S))
@@ -287,40 +240,20 @@ class Live(ServerSide):
                 self._again(agent, f"did not answer for {self.settings.timeout_s:g} s")
 
     # ----------------------------------------------------------------------------------------------
-    # Evaluations: in a process of their own, so that no answer waits for them; with stop_at the run itself waits
+    # Evaluations, for which the run itself waits with stop_at
 
     def _evaluate(self) -> None:
         if self.spec.stop_at is not None:
             super()._evaluate()
             return
-        points = [{each.name: getattr(point, each.name) for each in fields(point)} for _, point in self._unevaluated]
-        self._evaluations.append((self._threads.submit(self._play, pack(points)), self._unevaluated))
+        if self._unevaluated:
+            self._evaluations.submit(self._unevaluated)
         self._unevaluated, self._evaluated = [], time.monotonic()
-        self._fill_in(wait=self.finished)
-
-    def _fill_in(self, wait: bool) -> None:
-        """Fill in the evaluations that are there."""
-        while self._evaluations and (wait or self._evaluations[0][0].done()):
-            done, waiting = self._evaluations.pop(0)
-            answer = done.result()
-            for (row, _), result in zip(waiting, answer["rows"], strict=True):
-                row.update(result)
-            self.evaluator.env_steps += answer["env_steps"]
-
-    def _play(self, message: bytes) -> Any:
-        """The evaluation's answer; a process that died is started again."""
-        for _ in range(TRIES):
-            with suppress(EOFError, OSError):
-                return unpack(self._links[EVALUATION].ask(message))
-            if self._closed:
-                break
-            self._links[EVALUATION].stop()
-            self._meet(EVALUATION)
-        raise EngineError("the process that evaluates dies again and again")
+        self.evaluator.env_steps += self._evaluations.fill_in(wait=self.finished)
 
     def unevaluated(self) -> list[tuple[dict[str, object], Point]]:
         """The rows whose evaluations are not there yet, with their points."""
-        return [one for _, waiting in self._evaluations for one in waiting] + self._unevaluated
+        return self._evaluations.under_way() + self._unevaluated
 
     # ----------------------------------------------------------------------------------------------
     # Killed and resumed

@@ -5,6 +5,7 @@ Messages are bytes that hold plain values and arrays and nothing executable (:fu
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import time
@@ -30,6 +31,7 @@ Answer = Callable[[bytes, Wait], bytes]
 """Message and what waits so many seconds -> answer."""
 
 
+@functools.cache
 def facts() -> dict[str, Any]:
     """What has to be the same in all processes of a run (`code`), and what should be (`arithmetic`)."""
     names = ("numpy", "mujoco", "gymnasium")

@@ -25,7 +25,7 @@ KEYS = ("environment", "method", "n_agents")
 
 @dataclass(frozen=True, repr=False)
 class Runs:
-    """Evaluated training runs: seeds of cells, a cell being an environment, a method and a number of agents N.
+    """Evaluated training runs. They form cells: the seeds of one method with one number of agents N in one environment.
 
     Made by :func:`frl.published`, :func:`frl.runs`, :func:`frl.from_csv` and :func:`frl.train`; never changed.
 
@@ -35,7 +35,7 @@ class Runs:
         facts: what else is known of each run.
 
     Raises:
-        RunsError: if a run is there twice, or a cell's seeds were made with different settings.
+        RunsError: if a run occurs twice, or a cell's seeds were made with different settings.
     """
 
     frame: pd.DataFrame
@@ -54,7 +54,7 @@ class Runs:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """(environment, method, N) of everything that is there, in its order."""
+        """(environment, method, N) of each cell, in order."""
         return tuple(dict.fromkeys(one.cell for one in self.facts))
 
     def select(
@@ -65,10 +65,10 @@ class Runs:
         environment: str | Iterable[str] | None = None,
         seeds: int | Iterable[int] | None = None,
     ) -> Runs:
-        """The runs that have one of the values given for each key; a key that is not given chooses nothing.
+        """The runs that have, for each key that is given, one of the given values.
 
         Raises:
-            RunsError: if a value is nowhere among these runs, or no run has all of them.
+            RunsError: if none of these runs has a value, or no run matches all keys.
         """
         wanted = {"environment": environment, "method": method, "n_agents": n_agents, "seeds": seeds}
         kept = list(self.facts)
@@ -81,11 +81,11 @@ class Runs:
                 raise RunsError(f"{key} = {unknown[0]!r}: there are {', '.join(map(str, there))}")
             kept = [one for one in kept if _VALUE[key](one) in values]
         if not kept:
-            raise RunsError(f"no run has all of that: there are {', '.join(map(name_of, self.cells))}")
+            raise RunsError(f"no run matches all of these: there are {', '.join(map(name_of, self.cells))}")
         return self._only(kept)
 
     def rename(self, names: Mapping[str, str]) -> Runs:
-        """The same runs with methods called otherwise, as in `.rename({"afedpg": "mine"})`.
+        """The same runs with other names of methods, as in `.rename({"afedpg": "mine"})`.
 
         Raises:
             RunsError: if there is no such method, or two runs become one.
@@ -126,12 +126,12 @@ class Runs:
         return plot(cells, by, ax)
 
     def time_to(self, level: float, *, horizon: float | None = None, confidence: float = FAMILY_LEVEL) -> pd.DataFrame:
-        """Simulated seconds until each cell gets to a return and stays there for two evaluations.
+        """Simulated seconds until each cell reaches a return at two evaluations in a row.
 
         Args:
             level: the return.
-            horizon: a seed that took longer or never got there counts as if it did now; by default the last time up
-                to which that is known of all these runs.
+            horizon: a seed that takes longer, or never gets there, counts as this time. Default: the longest time for
+                which it is known of every run whether it got there.
             confidence: of the intervals.
 
         Returns:
@@ -169,11 +169,11 @@ class Runs:
             confidence: of the interval.
 
         Raises:
-            RunsError: if `a` or `b` is not one cell, both are the same, no seed gets there, or they are other tasks,
-                other versions of a task or, by time, other clocks.
+            RunsError: if `a` or `b` is not one cell, if both are the same, if no seed gets there, or if they differ in
+                the task, its version or, by time, the clock.
 
         Warns:
-            ComparabilityWarning: names whatever else differs, seeds that are too few, and a ratio that is a bound.
+            ComparabilityWarning: names everything else that differs; also if seeds are too few or the ratio is a bound.
         """
         first, second = self._side(a, "a"), self._side(b, "b")
         if first.cells == second.cells:
@@ -193,7 +193,9 @@ class Runs:
         else:
             found = self.select(method=given)
         if len(found.cells) > 1:
-            raise RunsError(f"{what} must be one cell, not {', '.join(map(name_of, found.cells))}; use .select(...)")
+            raise RunsError(
+                f"{what} must be one method and N, not {', '.join(map(name_of, found.cells))}; use .select(...)"
+            )
         return found
 
     def _curves(self, by: Per, refuse: bool) -> list[Curves]:

@@ -132,7 +132,9 @@ def _numbers(path: Path, table: pd.DataFrame, key: str) -> Array:
         wrong |= values != np.floor(values)
     if wrong.any():
         line = int(wrong.argmax())
-        raise RunsError(f"{path}: line {line + 2}: {key} = {table[key].iloc[line]!r} is not a number that it may have")
+        raise RunsError(
+            f"{path}: line {line + 2}: {key} = {table[key].iloc[line]!r} is not a number that this column may have"
+        )
     return values
 
 

@@ -24,15 +24,15 @@ PAPERS = {
 """Papers by the algorithm that they are about."""
 LEADS = {
     "sample_complexity": "Return against samples: one panel for each N; grey: single seeds; dashed: the poster's mean.",
-    "time_complexity": "Share of a method's seeds that have reached the threshold by then.",
+    "time_complexity": "Share of each method's seeds that have reached the threshold by that time.",
     "sensitivity": "Samples and time to the threshold against the step size.",
-    "communication": "Bytes saved against the share of the gain in return that is kept; hollow: unequal agents.",
-    "staleness": "How old updates are when they are used.",
+    "communication": "Bytes saved, against the share of the gain in return that is kept; hollow: unequal agents.",
+    "staleness": "How old updates are when the server uses them.",
 }
 """Figures to lead with, the first two that a scenario has, and their captions."""
 FOREST = (
-    "What each claim's ratio is: claimed, and measured with its interval. Above 1 the claimed side needs less to reach "
-    "the threshold."
+    "Each claim's ratio, as claimed and as measured with its interval. Above 1, the side that the claim favours needs "
+    "less to reach the threshold."
 )
 
 

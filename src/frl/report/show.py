@@ -122,7 +122,7 @@ def frame(data: pd.DataFrame, empty: str = "None.", fold: str | None = None) -> 
 ROLES = {
     "primary": "Primary claims",
     "secondary": "Secondary claims (not corrected for their number)",
-    "exploratory": "Exploratory claims (not corrected, thought of late or unable to decide)",
+    "exploratory": "Exploratory claims (not corrected; added late, or not able to decide anything)",
 }
 
 
@@ -190,20 +190,20 @@ def _of_seeds(scenario: Scenario) -> list[str]:
     told = f"{most} seed{plural}" if least == most else f"{least} to {most} seeds, as the tables say of each method"
     notes = []
     if most < MIN_SEEDS:
-        notes.append(f"<b>{told}.</b> Too few for any interval: read nothing into differences.")
+        notes.append(f"<b>{told}.</b> That is too few for an interval: differences mean nothing.")
     elif least < MIN_BOOTSTRAP:
         notes.append(
             f"<b>{'Only ' * (least == most)}{told}.</b> With fewer than {MIN_BOOTSTRAP}, intervals of means are "
-            "Student's t, wide and trustworthy only if seeds are roughly normal, which on Swimmer they are not; and no "
-            "claim is decided."
+            "Student's t. They are wide, and right only if seeds are roughly normally distributed. On Swimmer they are "
+            "not. No claim is decided."
         )
     elif least < most:
         notes.append(f"<b>{told}.</b>")
     stops = [spec.stop_at is not None for spec in scenario.runs()]
     if any(stops):
         notes.append(
-            f"<b>Curves and final returns are of {len(stops) - sum(stops)} of {len(stops)} runs.</b> The others are "
-            "set to stop at a return. How long it takes to the threshold is of all runs."
+            f"<b>Curves and final returns use {len(stops) - sum(stops)} of {len(stops)} runs.</b> The others are "
+            "set to stop at a return. Times to the threshold use all runs."
         )
     return notes
 
@@ -241,9 +241,9 @@ def power(scenario: Scenario) -> Html:
     for column in found.columns[2:]:
         found[column] = [shown(float(v), "ratio" if column == "ratio" else "share") for v in found[column]]
     said = (
-        "<p>Before the runs: the chance of each verdict on each primary claim, simulated with this scenario's numbers "
-        "of seeds, if the truth is what the tuning runs show, no effect, or just the margin. The tuning runs are few, "
-        "so these are rough.</p>"
+        "<p>How likely each verdict on a primary claim was before the runs, if the true effect is the one in the "
+        "tuning runs, none, or just the margin. Simulated with this scenario's numbers of seeds; rough, because there "
+        "are few tuning runs.</p>"
     )
     return Html(f"{said}{frame(found)}")
 

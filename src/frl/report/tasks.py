@@ -19,11 +19,11 @@ from frl.verdicts.record import Judgement, read
 
 OF_TASKS = {
     "sample_complexity": "One panel for each N. Thin: single seeds; thick: the median of the seeds at each point; dots "
-    "at the right edge: final returns; both without runs that are set to stop at a return. Dashed: the poster's mean, "
-    "digitised, where it has the curve; dotted: the threshold. In a title: how many of all seeds reach the threshold "
-    "and stay at two evaluations in a row.",
-    "time_complexity": "How many of all of a method's seeds have reached the threshold by then. A bar at the end of a "
-    "line is where the method's last run ends.",
+    "at the right edge: final returns. Runs that are set to stop at a return are left out. Dashed: the poster's mean, "
+    "digitised, if it has the curve; dotted: the threshold. A title says how many of all seeds reach the threshold at "
+    "two evaluations in a row.",
+    "time_complexity": "Share of each method's seeds that have reached the threshold by that time. A bar at the end of "
+    "a line marks where the method's last run ends.",
 }
 """Figures that a task has of its own, and their captions."""
 
@@ -58,7 +58,7 @@ def _claims(parts: list[Judgement]) -> str:
     for one in [one for one in there if one.role == "primary"] or there:
         claims.setdefault(one.statement, []).append(one)
     lines = [_claim(statement, of_it) for statement, of_it in claims.items()]
-    return f'<ul class="frl-claims">{"".join(lines)}</ul>' if lines else "<p>No claim is about it.</p>"
+    return f'<ul class="frl-claims">{"".join(lines)}</ul>' if lines else "<p>No claim is about this task.</p>"
 
 
 def _claim(statement: str, parts: list[Judgement]) -> str:

@@ -94,7 +94,9 @@ def _earlier(run: NamedRun, spec: RunSpec, at: int, made: float, progress: Progr
     if not 0 <= at <= made:
         raise EvaluateError(f"--at = {at}: must be steps per agent, from 0 to the {made:,.0f} that the run made")
     if not made_here(run):
-        raise EvaluateError(f"{run.path}: made by other numerics or libraries, which --at cannot train again")
+        raise EvaluateError(
+            f"{run.path}: made with another NUMERICS_VERSION or other libraries, so --at cannot train it again"
+        )
     if at == 0:
         start = Training(spec)
         return kept.to_bytes(start.server.parameters, start.normalizer()), 0.0, ""

@@ -19,8 +19,8 @@ def refuse_what_cannot_fit(spec: RunSpec) -> None:
     needed, there = memory_bytes(spec), machine_bytes()
     if needed > there:
         raise SpecError(
-            f"{spec.run_id}: needs about {needed / 1e9:,.1f} GB of memory, and {there / 1e9:,.1f} GB are there; what "
-            "counts are n_agents, sampling, policy.hidden and evaluation.episodes"
+            f"{spec.run_id}: needs about {needed / 1e9:,.1f} GB of memory, and {there / 1e9:,.1f} GB are there; "
+            "reduce n_agents, sampling, policy.hidden or evaluation.episodes"
         )
 
 

@@ -60,8 +60,8 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
     if spec is None or not made_here(run):
         commit = (meta.get("git") or {}).get("commit")
         raise ReproduceError(
-            f"{run.path}: made by other numerics or libraries ({meta.get('versions')}, commit {commit}); "
-            "check that commit out and install its requirements.lock"
+            f"{run.path}: made with another NUMERICS_VERSION or other libraries "
+            f"({meta.get('versions')}, commit {commit}); check that commit out and install its requirements.lock"
         )
     with tempfile.TemporaryDirectory() as folder:
         keeper = keeping(spec, Path(folder), meta["digest"], math.inf)

@@ -21,7 +21,7 @@ def chosen(scenario: AnyScenario, options: Mapping[str, Any]) -> AnyRun:
     cell, given = options["cell"], [key for key in OF_RUNS if options[key] is not None]
     if isinstance(scenario, TheoryScenario):
         if given or cell is None:
-            raise SpecError(f"scenario {scenario.name!r} is of the theory lab: a job of it is chosen by --cell alone")
+            raise SpecError(f"scenario {scenario.name!r} has cells, not training runs: choose one with --cell alone")
         cells = {one.run_id: one for one in scenario.runs()}
         if cell not in cells:
             raise SpecError(f"--cell = {cell!r}: no cell of scenario {scenario.name!r}; `frl runs` lists them")

@@ -122,9 +122,9 @@ class Scenario(Settings):
             touched = [run for run in runs if override.where.matches(*run)]
             if not touched:
                 where = shown(override.where.model_dump(exclude_none=True))
-                raise ValueError(f"overrides.{index}.where = {where}: touches no run; there are {self._methods()}")
+                raise ValueError(f"overrides.{index}.where = {where}: matches no run; there are {self._methods()}")
             if idle := override.where.idle(touched):
-                raise ValueError(f"overrides.{index}.where.{idle}: touches no run; there are {self._methods()}")
+                raise ValueError(f"overrides.{index}.where.{idle}: matches no run; there are {self._methods()}")
 
     def _judged(self, cell: Cell) -> RunSpec:
         """What all seeds of an arm have in common, with the lowest return at which one of its runs stops."""

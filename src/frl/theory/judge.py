@@ -115,7 +115,8 @@ def parts_of(claim: TheoryClaim, estimates: pd.DataFrame) -> pd.DataFrame:
     """The estimates that the claim is about."""
     chosen = (estimates["panel"] == claim.panel) & (estimates["quantity"] == claim.quantity)
     for column, values in claim.where.items():
-        chosen &= estimates[column].isin(list(values)) if column in estimates else False
+        found = estimates[column] if column in estimates else pd.Series(np.nan, estimates.index)
+        chosen &= found.isin(list(values)) | (found.isna() & ("none" in values))
     return estimates[chosen]
 
 

@@ -178,8 +178,8 @@ def horizons(table: pd.DataFrame) -> list[str]:
     """The horizons that the rule gives for each arm at its best value, the longest of each environment first."""
     best = table[table["best"] & (table["choice"] == ARM)].sort_values("horizon_samples", ascending=False)
     told = [
-        f"Horizons by the rule, {HORIZON_OVER_MEDIAN} times an arm's median at its best value (a seed that never got "
-        "there counts as the end of its run); the longest of a claim's arms is the claim's:"
+        f"Horizons by the rule: {HORIZON_OVER_MEDIAN} times an arm's median at its best value, where a seed that "
+        "never got there counts as the end of its run. A claim has the longest horizon of its arms:"
     ]
     for environment in dict.fromkeys(table["environment"]):
         told += [environment, f"{'samples':>12}{'time (s)':>12}  arm"]

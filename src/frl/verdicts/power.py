@@ -188,7 +188,7 @@ def power(scenario: Scenario, times: pd.DataFrame, experiments: int = EXPERIMENT
             )
             families.setdefault((claim.environment, claim.family), []).append(one)
     if not families:
-        raise SpecError(f"scenario {scenario.name!r} has no primary claim that it has the runs for")
+        raise SpecError(f"scenario {scenario.name!r} has no primary claim whose runs it has")
     return pd.concat([chances(family, experiments) for family in families.values()], ignore_index=True)
 
 

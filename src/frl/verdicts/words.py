@@ -15,9 +15,10 @@ from frl.verdicts.rules import CENSORED, ENOUGH, NOT_RUN, VERDICTS
 MEANING = {
     "replicated": "there is an effect, and it is not shown to be too small to matter; or the interval lies within the "
     "margin around the claimed number",
-    "contradicted": "the effect is shown to be opposite or too small to matter, or not to be the claimed number",
-    "inconclusive": "the runs do not tell",
-    "not run": "the runs for it were not made",
+    "contradicted": "the effect is shown to be opposite or too small to matter; or the interval lies outside the "
+    "margin",
+    "inconclusive": "the runs do not decide",
+    "not run": "its runs were not made",
 }
 """One sentence for each verdict."""
 
@@ -28,7 +29,7 @@ REASONS = {
     "few_seeds": "an arm has {seeds} seeds, fewer than {least}",
     "at_start": "{runs} of the runs are at the threshold before any training",
     "ended_early": "{runs} of the runs ended before the horizon without getting to the threshold",
-    "no_spread": "no seed's time differs from the others'",
+    "no_spread": "all seeds take equally long",
     "differ": "the two differ in {settings} as well",
     "retime": "{why}",
     "above": "above {none}, and not shown to stay below {matter}",

@@ -160,7 +160,7 @@ def _names(scenario: Scenario, one: Judgement) -> list[str]:
 
 def _grows(scenario: Scenario, found: list[Judgement]) -> str:
     if not found:
-        return "More and less equal agents: no fleet was run"
+        return "Agents of more or less equal speed: no fleet was run"
     first, last = found[0], found[-1]
     slow, fast = _names(scenario, first)
     return layout.unbroken(

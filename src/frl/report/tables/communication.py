@@ -81,13 +81,13 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
 
 
 _NOTE = (
-    "Whole runs, all agents together, mean over seeds; runs that are set to stop at a return have no part. 1 MB is "
+    "All agents together in whole runs, mean over seeds; runs that are set to stop at a return are left out. 1 MB is "
     "10^6 bytes. If trajectories were sent: observations, actions and rewards instead of gradients."
 )
 _NOTE_LAZY = (
-    " An answer that an agent keeps to itself costs one byte, if nothing but a gradient would travel. The longest skip "
-    "is the largest of all agents and seeds, and counts to the end of the run. Silent: agents of all seeds that never "
-    "upload after the first D rounds, in which they have to."
+    " A skipped upload costs one byte if it would hold only a gradient. The longest skip is the longest of all "
+    "agents and seeds; one that lasts to the end of the run counts too. Silent: agents of all seeds that never "
+    "upload after the first D rounds, in which they must."
 )
 
 

@@ -23,16 +23,16 @@ from frl.scenario.scenario import Scenario
 _WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
 _SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
 _FINAL = "A final return is the mean of a run's evaluations over the last tenth of its budget."
-_WHOLE = "Runs that are set to stop at a return have no part in it, and are not counted."
+_WHOLE = "Runs that are set to stop at a return are left out."
 _INTERVAL = (
-    f"In brackets: 95 % confidence interval over seeds; Student's t with {MIN_SEEDS} to {MIN_BOOTSTRAP - 1} seeds, an "
-    f"expanded BCa bootstrap with more, none with fewer than {MIN_SEEDS}."
+    f"In brackets: 95 % confidence interval over seeds, by Student's t with {MIN_SEEDS} to {MIN_BOOTSTRAP - 1} seeds "
+    f"and by an expanded BCa bootstrap with more; fewer than {MIN_SEEDS} have none."
 )
 _TIMES = (
-    "Every seed's own time to the threshold, the first of two successive evaluations at or above it, interpolated; a "
-    "seed that took longer than the horizon, or never got there, counts as the horizon, which is where the shortest "
-    "run of the task ends that did not get there, or the longest time if all did. Geometric means; in brackets Welch's "
-    f"{100 * FAMILY_LEVEL:g} % interval. Stuck seeds pull a ratio to 1."
+    "A seed reaches the threshold at the first of two successive evaluations at or above it, interpolated. A seed "
+    "that takes longer than the horizon, or never gets there, counts as the horizon. The horizon is the end of the "
+    "shortest run of the task that did not get there or, if all did, the longest time. Times are geometric means; in "
+    f"brackets Welch's {100 * FAMILY_LEVEL:g} % interval. Stuck seeds pull a ratio towards 1."
 )
 
 
@@ -132,8 +132,8 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
         *_SEEDS,
     )
     note = (
-        f"{_TIMES} All seeds have a part in that. The mean of min(return, threshold) is that up to the horizon, over "
-        "the runs that are not set to stop at a return."
+        f"{_TIMES} All seeds count. The mean of min(return, threshold) is taken up to the horizon, over the runs that "
+        "are not set to stop at a return."
     )
     if any(row.get("poster") for row in rows):
         note += " Poster: where its digitised mean curve crosses the threshold."
@@ -193,8 +193,8 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         Column("seeds", "seeds"),
     )
     note = (
-        "Above 1: AFedPG is faster. From waiting alone: t_max / N times the sum of 1 / t_i over the fleet, what not "
-        f"waiting for the slowest agent would give if every update were worth the same. {_TIMES}"
+        "Above 1: AFedPG is faster. From waiting alone: t_max / N times the sum of 1 / t_i over the fleet. Not waiting "
+        f"for the slowest agent would give this ratio if all updates had the same effect. {_TIMES}"
     )
     return Table("time_ratio", "Simulated time of FedPG over AFedPG", note, columns, rows)
 
@@ -221,7 +221,7 @@ def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:
         *_SEEDS,
     )
     note = (
-        "Real time of training, mean over seeds (memory: the largest); runs may have shared the machine with others. "
-        "Those that stopped at a return took less time for it."
+        "Real time of training, mean over seeds (memory: the largest). Runs may have shared the machine with others, "
+        "and those that stopped at a return took less time."
     )
     return Table("throughput", "Speed of training", note, columns, rows)

@@ -48,13 +48,14 @@ def table(verdicts: Verdicts, parts: Iterable[Judgement], columns: Iterable[str]
     chosen = tuple(c for c in _COLUMNS if columns is None or c.key in columns)
     meaning = "" if columns else "".join(f"{name}: {text}. " for name, text in words.MEANING.items())
     note = (
-        f"{meaning}A ratio is that of restricted geometric means, slower over faster: each seed's samples, time or "
-        f"bytes to the threshold, censored at the claim's horizon. In brackets: Welch's {100 * verdicts.level:g} % "
-        "interval. p, no effect: one-sided, of a ratio of at most 1 or an exponent of at most 0; p, one that matters: "
-        "of one of at least the margin. Both are corrected (Holm) for primary claims among those of a task, and decide "
-        f"at {verdicts.alpha:g}; others are not corrected, and are judged by the interval. The margin is a factor for "
-        f"ratios. Means of min(return, threshold) are of the runs that are not set to stop at a "
-        f"return. {words.absent(verdicts)} {mixed(verdicts.instructions)}"
+        f"{meaning}A ratio compares restricted geometric means, the slower arm's over the faster one's. They are "
+        "means of each seed's samples, time or bytes to the threshold, censored at the claim's horizon. In brackets: "
+        f"Welch's {100 * verdicts.level:g} % interval. Both p are one-sided. p, no effect: for a ratio of at most 1 "
+        "or an exponent of at most 0. p, one that matters: for one of at least the margin. For primary claims they "
+        f"are corrected (Holm) among those of a task, and decide at {verdicts.alpha:g}. Other claims are not "
+        "corrected and are judged by the interval. The margin is a factor for ratios. Means of min(return, "
+        f"threshold) use the runs that are not set to stop at a return. {words.absent(verdicts)} "
+        f"{mixed(verdicts.instructions)}"
     ).strip()
     return Table(
         "verdict", "Verdicts", note, chosen, [_row(one) for one in parts if one.reason.code != "not_in_scenario"]
