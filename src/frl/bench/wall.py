@@ -162,6 +162,7 @@ def draw(out: Path) -> None:
         right.plot(runs["ks_fitted"], [place] * len(runs), "o", color="C0", alpha=0.6)
     names = [f"{'AFedPG' if name == 'afedpg' else 'FedPG'}, N = {n}" for (name, n), _ in reversed(cells)]
     left.set_yticks(range(len(cells)), names)
+    left.set_ylim(-0.5, len(cells) - 0.5)
     left.axvspan(-5, 5, color="0.9")
     left.set(xlim=(-7, 7), xlabel="arrivals per second, wall over simulated (%)")
     right.axvspan(0, 0.1, color="0.9")
