@@ -54,6 +54,7 @@ def train(arguments: argparse.Namespace) -> None:
 def _with_engine(spec: AnyRun, scenario: str, engine: str | None) -> tuple[AnyRun, str]:
     """The run with another engine than its scenario's, and the name of the folder that keeps it apart."""
     from frl.errors import SpecError
+    from frl.scenario import feasible
     from frl.settings import EngineSpec
     from frl.spec import RunSpec
 
@@ -65,7 +66,10 @@ def _with_engine(spec: AnyRun, scenario: str, engine: str | None) -> tuple[AnyRu
         return spec, scenario
     given = {} if spec.engine is None else spec.engine.model_dump()
     other = None if engine == "simulated" else EngineSpec.model_validate({**given, "kind": engine})
-    return spec.model_copy(update={"engine": other}), f"{scenario}-{engine}"
+    changed = spec.model_copy(update={"engine": other})
+    if problem := feasible.problem(changed):
+        raise SpecError(f"--engine = {engine!r}: {problem}")
+    return changed, f"{scenario}-{engine}"
 
 
 def replay(arguments: argparse.Namespace) -> None:

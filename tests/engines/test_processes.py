@@ -207,6 +207,12 @@ def test_a_cluster_is_asked_for_the_time_that_agents_sleep(tmp_path):
     assert less < memory_mb
 
 
+def test_agents_that_would_always_be_late_are_refused(scenario, capsys):
+    scenario.write_text(scenario.read_text().replace("seconds_per_1000_steps: 1.0", "seconds_per_1000_steps: 1.0e5"))
+    assert main(command(scenario, "afedpg", "--engine", "processes")) == 2
+    assert "engine.timeout_s = 600: a task of the slowest agent takes 3200 s" in capsys.readouterr().err
+
+
 def test_without_ray_the_engine_is_refused_in_words(scenario, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED"):

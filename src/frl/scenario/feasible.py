@@ -130,6 +130,9 @@ def problem(spec: RunSpec) -> str:
             f"sim_seconds, fleet and link: up to {longest:.3g} s of simulated time; "
             f"at most {MAX_SECONDS:.0e} s are allowed"
         )
+    if spec.engine is not None and spec.engine.paced and not seconds.max() < spec.engine.timeout_s:
+        slowest = f"a task of the slowest agent takes {seconds.max():g} s (fleet, link)"
+        return f"engine.timeout_s = {spec.engine.timeout_s:g}: {slowest}; more is needed, or paced = false"
     if (count := _evaluations(spec)) > MAX_EVALUATIONS:
         told = f"evaluation.ratio = {spec.evaluation.ratio}: {count:,} evaluations"
         return f"{told}; at most {MAX_EVALUATIONS:,} are allowed"
