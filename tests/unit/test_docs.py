@@ -204,7 +204,7 @@ def test_a_section_has_the_reports_answer_and_the_primary_claims_alone(tmp_path)
     assert text.endswith("<!-- end -->\n\nAfter.\n")
     for sentence in answer(verdicts):
         assert f"\n- {literal(sentence)}\n" in text
-    assert re.findall(r"^\| (P1|P2|S|E4|E8) \|", text, re.MULTILINE) == ["P1", "P2"]
+    assert re.findall(r"^\| (P1|P2|S|E4|E8): t \|", text, re.MULTILINE) == ["P1", "P2"]
     assert "(results/published/toy/figures/sample_complexity.svg)" in text
 
 

@@ -75,7 +75,9 @@ def section(base: Path) -> Section:
     primary = [one for one in verdicts.parts if one.role == "primary"]
     shown = table(verdicts, primary or verdicts.parts, COLUMNS)
     facts = of_what(runs, read_missing(base), "runs", seeds)
-    return Section(base, facts, answer(verdicts), [c.heading for c in shown.columns], shown.texts(), LEADS)
+    titles = {one.claim: f"{one.claim}: {one.title}" for one in verdicts.parts}
+    rows = [[titles[claim], *row] for claim, *row in shown.texts()]
+    return Section(base, facts, answer(verdicts), [c.heading for c in shown.columns], rows, LEADS)
 
 
 def renewed(page: Path, sections: Iterable[Section]) -> str:
