@@ -27,7 +27,7 @@ from frl.runs.store import Store
 from frl.runs.validity import run_digest
 from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS, RunSpec
-from frl.training import checkpoint, envs, loop
+from frl.training import checkpoint, envs, loop, server_side
 from frl.training.execute import csv_bytes
 from frl.training.loop import Training, train
 
@@ -69,7 +69,7 @@ def finish(training):
 @pytest.fixture(autouse=True)
 def evaluations_wait(monkeypatch):
     """For each other and for nothing else, so that it is known when they are made."""
-    monkeypatch.setattr(loop, "EVALUATE_EVERY_S", math.inf)
+    monkeypatch.setattr(server_side, "EVALUATE_EVERY_S", math.inf)
 
 
 SETTINGS = {
