@@ -240,7 +240,8 @@ def results(arguments: argparse.Namespace) -> None:
     from frl.theory import show
 
     judged = sorted(path.parent for path in arguments.published.glob(f"*/{JUDGED}"))
-    sections = [show.section(base) if (base / CELLS).exists() else results.section(base) for base in judged]
+    lab = [base for base in judged if (base / CELLS).exists()]
+    sections = [*(results.section(base) for base in judged if base not in lab), *map(show.section, lab)]
     write_atomically(arguments.page, results.renewed(arguments.page, sections))
 
 

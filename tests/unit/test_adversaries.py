@@ -11,6 +11,7 @@ from frl.training import checkpoint
 from frl.training.adversaries import ATTACKS, Attack, malicious, poisoned
 from frl.training.execute import csv_bytes
 from frl.training.loop import Training
+from frl.training.servers.aggregators import AGGREGATORS
 from frl.training.servers.base import Payload
 
 D = 5
@@ -175,6 +176,35 @@ def test_a_run_with_malicious_agents_resumes_to_the_same_bytes(name, environment
         checkpoint.restore(resumed, checkpoint.read(state)[1])
         assert checkpoint.save(resumed, {}) == state
         assert finish(resumed) == expected
+
+
+DEFENCES = [
+    *(("robust_afedpg", {"defence": name}) for name in ("clip", "cosine", "slots", "momenta", "buffers")),
+    *(("robust_fedpg", {"defence": name}) for name in AGGREGATORS),
+]
+
+
+@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
+@pytest.mark.parametrize(("algorithm", "server"), DEFENCES, ids=str)
+def test_every_defence_learns_from_the_honest_and_bounds_the_normaliser(algorithm, server, environment):
+    run = spec(
+        algorithm=algorithm,
+        environment=environment,
+        server={**server, "faulty": 2},
+        adversary={"attack": "sign_flip", "number": 2},
+    )
+    training = Training(run)
+    finish(training)
+    assert training.status == "ok"
+    assert training.server.step >= 1
+    sums = training.server.shared.normalizer
+    assert 0 < sums[0] <= training.recorder.env_steps_total * 5 / 3
+
+
+def test_without_a_defence_the_malicious_agents_own_the_normaliser():
+    training = Training(spec(adversary={"attack": "sign_flip", "number": 2}))
+    finish(training)
+    assert training.server.shared.normalizer[0] > 100 * training.recorder.env_steps_total
 
 
 def test_runs_without_malicious_agents_have_the_settings_they_had():

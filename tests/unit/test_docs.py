@@ -104,7 +104,7 @@ def test_files_that_commands_name_are_in_the_tree(name):
 # --------------------------------------------------------------------------------------------------
 # Numbers
 
-ESTIMATE = re.compile(r"([−+]?[\d.]+) \[([−\d.]+),\s([−\d.]+)\]")
+ESTIMATE = re.compile(r"([−+]?[\d.]+)\s+\[([−\d.]+),\s([−\d.]+)\]")
 
 
 def says(number: str, value: float) -> bool:

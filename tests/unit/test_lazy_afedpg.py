@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,8 @@ def test_an_agent_must_have_uploaded_once():
         server.receive(Update(1, 0, None))
 
 
-def test_without_weights_every_change_is_uploaded():
+def test_without_weights_every_change_is_uploaded_and_no_noise_is_asked_for():
     settings, memory = LazyAFedPG.Settings(window=1, xi=0, variance_multiplier=0), {}
     for step in range(5):
-        assert LazyAFedPG.agent_gradient(sample([step, 0], [step, 1]), memory, settings) is not None
+        one = dataclasses.replace(sample([step, 0], [step, 1]), variance=None)  # of one episode it is unknown
+        assert LazyAFedPG.agent_gradient(one, memory, settings) is not None

@@ -200,7 +200,7 @@ def test_what_a_cell_costs_is_told_from_past_cells(results, capsys):
     assert frl("plan", results, "--cores", "1") == 0
     told = capsys.readouterr().out
     assert "quadratic, gaussian gradients, 6 seeds: 1 runs to train, 0.0 M gradients at" in told
-    assert "gradients/s (11 past runs)" in told
+    assert "gradients/s (21 past runs)" in told
 
 
 def test_a_cell_executes_nothing_of_the_package_that_its_digest_does_not_cover():

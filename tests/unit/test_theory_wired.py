@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.optimize import minimize
 
+from frl.scenario.loading import load_scenario
 from frl.settings import ConstantFleet
 from frl.theory.cells import wired
 from frl.theory.cells.build import build_oracle, build_problem
@@ -16,6 +20,7 @@ from frl.theory.cells.wired import Wired
 from frl.theory.measured import Measured
 from frl.theory.messages import bandwidth, compression, natural
 
+ROOT = Path(__file__).parents[2]
 BOWL = QuadraticSpec(kind="quadratic", eigenvalues=(1.0, 0.5, 0.1))
 GARNET = GarnetSpec(kind="garnet", states=5, actions=3, branching=2, discount=0.8, temperature=0.2, seed=1)
 REGULATOR = LQRSpec(kind="lqr", states=3, inputs=2, discount=0.9, spectral_radius=0.9, exploration=0.5, seed=1)
@@ -156,6 +161,22 @@ def test_fisher_information_of_the_regulator_is_the_states_covariance_over_the_a
     np.testing.assert_allclose(fisher, np.kron(np.eye(2), mean / 0.25), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "damping", "before", "after"), [("garnet", 1e-3, 93, 3.1), ("lqr", 0.1, 7.1, 2.3)])
+def test_what_the_fisher_information_undoes_at_the_optimum_is_what_the_page_says(name, damping, before, after):
+    problem = build_problem(load_scenario(ROOT / "config/natural-theory.yaml").problems[name])
+    if name == "lqr":
+        optimum = problem.optimal_gain().reshape(-1)
+    else:
+        slope = lambda theta: -problem.gradient(theta[None])[0]  # noqa: E731
+        optimum = minimize(lambda theta: -problem.value(theta[None])[0], problem.start, jac=slope, method="BFGS").x
+    shifts = 1e-5 * np.eye(len(optimum))
+    curvature = (problem.gradient(optimum - shifts) - problem.gradient(optimum + shifts)) / 2e-5
+    damped = problem.fisher(optimum[None])[0] + damping * np.eye(len(optimum))
+    for matrix, condition in ((curvature, before), (np.linalg.solve(damped, curvature), after)):
+        eigenvalues = np.linalg.eigvals(matrix).real
+        assert eigenvalues.max() / eigenvalues.min() == pytest.approx(condition, rel=0.05)
+
+
 # --- settings ---
 
 
@@ -164,6 +185,7 @@ def test_fisher_information_of_the_regulator_is_the_states_covariance_over_the_a
     [
         ({"algorithm": "lapg", "gradient": SampledSpec(kind="sampled", trajectories=1, horizon=5)}, "know their noise"),
         ({"algorithm": "afednpg"}, "no Fisher information"),
+        ({"traffic": {}, "communication": 0.5}, "adversary, communication: not of cells that count bytes"),
     ],
 )
 def test_cells_that_lack_what_their_agents_need_are_refused(settings, message):

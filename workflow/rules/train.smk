@@ -14,6 +14,7 @@ rule train:
         "../../environment.yml"
     threads: lambda wildcards: JOBS.threads(wildcards)
     resources:
+        in_turn=1,  # where a cluster's job has several runs (workflow/profiles/slurm)
         mem_mb=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[1],
         runtime=lambda wildcards, attempt: JOBS.request(wildcards, attempt)[0],
     params:

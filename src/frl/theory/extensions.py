@@ -15,6 +15,8 @@ from frl.theory.cells.spec import ROUNDS
 
 WORST = 3.0
 """The map's last colour, in doublings: beyond it, more is not worse."""
+LARGEST = 8.0
+"""The end of the axis of time ratios; what lies beyond is a triangle."""
 ATTACKS = {
     "none": "none", "sign_flip": "sign flip", "random_noise": "noise", "alie": "ALIE", "inner_product": "inner product",
     "fedpg_attack": "FedPG attack", "direction": "direction",
@@ -71,36 +73,28 @@ def _map(panel: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> None:
 def rennala(estimates: pd.DataFrame, width: float) -> Figure:
     """AFedPG's time to epsilon over Rennala NIGT's, with and without the price of communication."""
     rows = estimates[(estimates["panel"] == "rennala") & (estimates["quantity"] == "rennala_time_ratio")]
-    cells = list(rows[["problem", "n_agents"]].drop_duplicates().itertuples(index=False, name=None))
-    across = 2 if width == style.NARROW else max(len(cells), 2)
-    down = -(-len(cells) // across)
-    figure = style.new_figure(width, 2.3 * down + 0.5)
-    panels = figure.subplots(down, across, squeeze=False, sharey=True)
-    epsilons = sorted(rows["epsilon"].unique(), reverse=True)
-    for panel, (problem, n_agents) in zip(panels.ravel(), cells, strict=False):
-        some = rows[(rows["problem"] == problem) & (rows["n_agents"] == n_agents)]
-        free = some["communication"].isna()
-        for part, colour, marker, shift in (
-            (some[free], style.BLUE, "o", -0.08),
-            (some[~free], style.ORANGE, "s", 0.08),
-        ):
-            x = np.array([epsilons.index(epsilon) for epsilon in part["epsilon"]]) + shift
-            high = np.minimum(part["high"], 1e3)
-            error = [np.maximum(part["value"] - part["low"], 0), np.maximum(high - part["value"], 0)]
-            panel.errorbar(x, part["value"], yerr=error, fmt=marker, color=colour, markersize=4)
-        panel.axhline(1, color=GREY, linewidth=0.9, zorder=0.5)
-        panel.set_xticks(range(len(epsilons)), [f"{epsilon:g}" for epsilon in epsilons])
-        panel.set(yscale="log", xlabel="ε", title=f"{problem}, N = {n_agents}", xlim=(-0.5, len(epsilons) - 0.5))
-        panel.yaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4, 8]))
-        panel.yaxis.set_minor_locator(NullLocator())
-        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    for row in panels:
-        row[0].set_ylabel("time to ε,\nAFedPG / Rennala NIGT")
-    handles = [
-        panels[0, 0].plot([], [], marker, color=colour, label=label)[0]
-        for marker, colour, label in (
-            ("o", style.BLUE, "gradients take √i"), ("s", style.ORANGE, "and messages √i d^¼")
-        )
-    ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    cells = list(rows[["problem", "n_agents", "epsilon"]].drop_duplicates().itertuples(index=False, name=None))
+    figure = style.new_figure(width, 0.36 * len(cells) + 1.3)
+    panel = figure.subplots()
+    for colour, marker, label, shift, some in (
+        (style.BLUE, "o", "a gradient takes √i", -0.13, rows[rows["communication"].isna()]),
+        (style.ORANGE, "s", "a message as well", 0.13, rows[rows["communication"].notna()]),
+    ):
+        y = [shift + cells.index((row.problem, row.n_agents, row.epsilon)) for row in some.itertuples()]
+        value, high = np.minimum(some["value"], LARGEST), np.minimum(some["high"], LARGEST)
+        error = [np.maximum(value - some["low"], 0), np.maximum(high - value, 0)]
+        panel.errorbar(value, y, xerr=error, fmt=marker, color=colour, markersize=4, label=label)
+        beyond = (some["relation"] == ">") | (some["value"] > LARGEST)
+        panel.plot(value[beyond], np.array(y)[beyond], ">", color=colour, markersize=7)
+    panel.axvline(1, color=GREY, linewidth=0.9, zorder=0.5)
+    names = [
+        f"{problem.removesuffix('-fine')}, N = {n_agents}, ε = {epsilon:g}" for problem, n_agents, epsilon in cells
+    ]
+    panel.set_yticks(range(len(cells)), names)
+    panel.set(xscale="log", xlim=(0.2, 1.15 * LARGEST), xlabel="time to ε, AFedPG / Rennala NIGT")
+    panel.invert_yaxis()
+    panel.xaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4, 8]))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

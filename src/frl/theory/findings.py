@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from frl.theory.cells.spec import ROUNDS
 from frl.theory.panels import LINEAR_AGENTS
-
-SAFE = 0.9
-"""A share of seeds that counts as nearly all."""
 
 
 def finding(estimates: pd.DataFrame, panel: str) -> str:
@@ -76,12 +74,15 @@ def _lookahead(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
 def _adversaries(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
     del estimates
     target = rows["epsilon"].min()
-    chosen = rows[(rows["quantity"] == "share_of_seeds") & (rows["epsilon"] == target) & (rows["attack"] != "none")]
-    least = chosen.groupby("defence")["value"].min()
-    safe = sorted(name for name in least.index if least[name] >= SAFE)
-    none = 100 * chosen[chosen["defence"] == "none"]["value"].mean()
-    said = f"Adversaries: without a defence {none:.0f} % of the seeds get to ε = {target:g}"
-    return f"{said}; under every attack nearly all do with {', '.join(safe) or 'no defence'}"
+    under = rows[(rows["quantity"] == "share_of_seeds") & (rows["epsilon"] == target) & (rows["attack"] != "none")]
+    none = 100 * under[under["defence"] == "none"]["value"].mean()
+    said = f"Adversaries: under attack {none:.0f} % of the seeds get to ε = {target:g} without a defence"
+    for name, waits in (("AFedPG", False), ("FedPG", True)):
+        mode = under[(under["algorithm"].isin(ROUNDS) == waits) & (under["defence"] != "none")]
+        shares = mode.groupby("defence")["value"].mean()
+        if len(shares):
+            said += f", {100 * shares.max():.0f} % with {name}'s best ({shares.idxmax()})"
+    return said
 
 
 def _rennala(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:

@@ -94,9 +94,12 @@ def natural(estimates: pd.DataFrame, width: float) -> Figure:
             x = [epsilons.index(e) + 0.15 * (place - (len(kinds) - 1) / 2) for e in some["epsilon"]]
             label = f"{'' if NATURAL[algorithm] == 'afedpg' else 'synchronous, '}N = {n}"
             panel.errorbar(x, some["value"], yerr=_errors(some), color=colour, marker=marker, linestyle="", label=label)
+            bound = some["relation"] == ">"
+            panel.plot(np.array(x)[bound], some["value"][bound], marker, color=colour, markerfacecolor="white")
         panel.axhline(1, color=GREY, linewidth=0.9)
         panel.axhline(0.5, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
-        panel.set(yscale="log", title=problem, xlabel="ε")
+        own = rows[rows["problem"] == problem]
+        panel.set(yscale="log", title=problem, xlabel="ε", ylim=(0.8 * own["low"].min(), 1.5 * own["value"].max()))
         panel.set_xticks(range(len(epsilons)), [f"{e:g}" for e in epsilons])
         _plain_ticks(panel, x=False)
     panels[0].set_ylabel("gradients to ε,\nnatural / plain")

@@ -20,8 +20,6 @@ from frl.theory.findings import finding
 from frl.theory.judge import MEANING, counts, read, table
 from frl.verdicts import words
 
-LEADS = {"theory-speedup": "Gradients that N agents need over those that one needs.", "theory-time": "Time to a gap."}
-"""Figures for the page of all published results, and their captions."""
 SHORT = ("id", "part", "verdict", "accepted", "ours")
 """Columns of the table of verdicts for a reader in a hurry."""
 
@@ -42,13 +40,14 @@ def masthead(scenario: TheoryScenario, base: Path) -> Html:
 def answer(scenario: TheoryScenario, base: Path) -> Html:
     """The verdicts in one sentence, and what each panel shows."""
     headline = [words.headline(read(base))] if scenario.claims else []
-    return front.framed_answer([*headline, *_findings(base)])
+    return front.framed_answer([*headline, *_findings(base).values()])
 
 
-def _findings(base: Path) -> list[str]:
+def _findings(base: Path) -> dict[str, str]:
+    """A sentence for each figure of which something was estimated, by the figure's name."""
     estimates = read_estimates(base)
-    findings = [finding(estimates, name.removeprefix("theory-")) for name in THEORY_FIGURES]
-    return [f"{one}." for one in findings if one]
+    findings = {name: finding(estimates, name.removeprefix("theory-")) for name in THEORY_FIGURES}
+    return {name: f"{one}." for name, one in findings.items() if one}
 
 
 def section(base: Path) -> Section:
@@ -62,14 +61,14 @@ def section(base: Path) -> Section:
     """
     verdicts, cells = read(base), read_cells(base)
     seeds = f"{max(one.seeds for one in verdicts.parts)} seeds each"
-    counted = counts(verdicts)
+    counted, found = counts(verdicts), _findings(base)
     return Section(
         base,
         front.of_what(cells, read_missing(base), "cells", seeds),
-        [words.headline(verdicts), *_findings(base)],
+        [words.headline(verdicts), *found.values()],
         list(counted.columns),
         [[str(value) for value in row] for row in counted.itertuples(index=False)],
-        LEADS,
+        found,
     )
 
 

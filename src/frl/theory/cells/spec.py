@@ -189,6 +189,10 @@ class Cell(Settings):
 
     @model_validator(mode="after")
     def _has_what_its_agents_need(self) -> Cell:
+        if self.wired and (self.adversary or self.communication):
+            raise ValueError(
+                "adversary, communication: not of cells that count bytes or whose agents do more than upload"
+            )
         if SERVERS[self.algorithm].lazy and not isinstance(self.gradient, GaussianSpec):
             raise ValueError(f"{self.algorithm}: its agents must know their noise; use gradients of kind gaussian")
         if self.algorithm in ("afednpg", "fednpg") and isinstance(self.problem_spec, QuadraticSpec):

@@ -28,7 +28,7 @@ class LazyAFedPG(AFedPG):
         xi: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
         """xi_d, the weight of each of these D changes (the same for all)."""
         variance_multiplier: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
-        """Weight of the gradient's own noise sigma^2 in the condition."""
+        """c, the weight of the gradient's own noise sigma^2 in the condition; at 0 sigma is taken for 0."""
 
     settings: Settings
     lazy: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class LazyAFedPG(AFedPG):
         """The condition."""
         last = memory["last"].astype(np.float64)
         way = sample.n_agents * settings.eta(sample.task.step)
-        variance = sample.variance()
+        variance = sample.variance() if settings.variance_multiplier else 0.0
         signal = max(np.square(last).sum() - variance, 0.0)
         progress = settings.xi * memory["changes"].sum() / way**2 * signal
         return bool(np.square(sample.gradient - last).sum() >= progress + settings.variance_multiplier * variance)
