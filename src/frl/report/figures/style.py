@@ -47,10 +47,11 @@ _METHOD_COLOURS = {
     "lapg": ORANGE,
     "random_skip": BLACK,
 }
-# Colours of Paul Tol's "muted" palette, Okabe and Ito's free ones, and a brown
+# Colours of Paul Tol's "muted" palette, Okabe and Ito's free ones, and a brown. The first six are those that, with the six
+# above, differ most for every sight.
 _OTHER_METHODS = (
-    *("#332288", "#882255", SKY, "#117733", "#CC6677", "#999933"),
-    *("#44AA99", "#8C510A", "#AA4499", "#661100", YELLOW),
+    *("#332288", "#882255", SKY, "#8C510A", "#661100", YELLOW),
+    *("#117733", "#CC6677", "#999933", "#44AA99", "#AA4499"),
 )
 _AGENT_COLOURS = (BLACK, ORANGE, SKY, BLUE, VERMILION, GREEN, PURPLE, YELLOW)
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
