@@ -47,8 +47,8 @@ _METHOD_COLOURS = {
     "lapg": ORANGE,
     "random_skip": BLACK,
 }
-# Colours of Paul Tol's "muted" palette, Okabe and Ito's free ones, and a brown. The first six are those that, with the six
-# above, differ most for every sight.
+# Colours of Paul Tol's "muted" palette, Okabe and Ito's free ones, and a brown. The first six are those that, with
+# the six above, differ most for every sight.
 _OTHER_METHODS = (
     *("#332288", "#882255", SKY, "#8C510A", "#661100", YELLOW),
     *("#117733", "#CC6677", "#999933", "#44AA99", "#AA4499"),
