@@ -15,6 +15,7 @@ from frl.engines.live import Live
 from frl.engines.replay import replay
 from frl.engines.worker import answering
 from frl.spec import RunSpec
+from frl.training.execute import csv_bytes
 from frl.training.loop import train
 
 
@@ -24,6 +25,9 @@ def spec(algorithm="afedpg", kind="processes", paced=False, timeout_s=60.0, **se
     engine = {"kind": kind, "paced": paced, "timeout_s": timeout_s}
     return RunSpec(**{**identity, **small, "engine": engine, **settings})
 
+
+SLOW = {"fleet": {"kind": "constant"}, "paced": True, "steps_per_agent": 512}
+"""About a second."""
 
 ONE_AT_A_TIME = threading.Lock()
 """Physics has one state a process, which threads share."""
@@ -58,6 +62,18 @@ def live(run, connect=Local, evaluation=Local):
     with Live(run, connect, evaluation, file) as made:
         result = train(run, make=lambda _: made)
     return made, result, file.getvalue()
+
+
+def told(text):
+    """The arrivals of a trace that is given as text."""
+    return trace.from_text(text[text.index("\n") + 1 :])
+
+
+def same_as_replayed(run, result, text):
+    table, again = replay(run, told(text))
+    assert table == csv_bytes(result.rows)
+    assert again.policy == result.policy
+    assert again.facts == result.facts
 
 
 def replayed(path):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 
 import numpy as np
 import pytest
 
-from engines import Local, live, spec
+from engines import SLOW, Local, live, same_as_replayed, spec, told
 from frl.engines import trace
 from frl.engines.links import TRIES, EngineError
 from frl.engines.replay import replay
@@ -17,18 +16,6 @@ from frl.spec import SERVERS
 from frl.training.checkpoint import pack, unpack
 from frl.training.execute import csv_bytes
 from frl.training.loop import train
-
-
-def told(text):
-    """The arrivals of a trace that is given as text."""
-    return trace.from_text(text[text.index("\n") + 1 :])
-
-
-def same_as_replayed(run, result, text):
-    table, again = replay(run, told(text))
-    assert table == csv_bytes(result.rows)
-    assert again.policy == result.policy
-    assert again.facts == result.facts
 
 
 @pytest.mark.parametrize("algorithm", SERVERS)
@@ -99,36 +86,6 @@ def test_a_wrong_answer_is_refused_and_its_task_answered_by_the_agent_started_ag
     assert why in said
     assert result.status == "ok"
     same_as_replayed(run, result, text)
-
-
-SLOW = {"fleet": {"kind": "constant"}, "paced": True, "steps_per_agent": 512}
-"""About a second."""
-
-
-def test_a_late_answer_is_taken_and_its_duplicate_refused(capsys):
-    """The agent is given up after its work, and its answer comes while the one that replaces it works at the same."""
-    late, came = [], threading.Event()
-
-    class Late(Local):
-        def ask(self, message):
-            content = super().ask(message)
-            if self.agent == 1 and self.asked == 3 and not late:
-                late.append(self)
-                self.stopped.wait(20)
-            elif late and self.agent == 1 and self.asked == 2:
-                came.wait(20)
-            return content
-
-        def stop(self):
-            super().stop()
-            came.set()
-
-    run = spec(timeout_s=0.7, **SLOW)
-    made, result, text = live(run, Late)
-    same_as_replayed(run, result, text)
-    assert made.restarts >= 1
-    assert made.refused >= 1
-    assert "an answer of agent 1 is refused: task 4 was answered before" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("algorithm", ["afedpg", "fedpg"])

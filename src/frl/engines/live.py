@@ -42,6 +42,8 @@ class Order:
     tries: int = 0
     sent: float = field(default=0.0)
     """When it was sent last."""
+    back: Link | None = None
+    """Whose answer to it, or failure, came last."""
 
 
 class Came(NamedTuple):
@@ -51,8 +53,6 @@ class Came(NamedTuple):
     """When, by this process's clock."""
     agent: int
     link: Link
-    number: int
-    """Of the task that was sent."""
     content: bytes | Exception
     """The answer, or what tells that there will be none."""
 
@@ -153,9 +153,9 @@ class Live(ServerSide):
         state = self._states.get(agent) if agent in self._new else None
         self._new.discard(agent)
         message = pack({"number": order.number, "task": order.task, "state": state})
-        self._threads.submit(self._carry, agent, self._links[agent], order.number, message, anew)
+        self._threads.submit(self._carry, agent, self._links[agent], order, message, anew)
 
-    def _carry(self, agent: int, link: Link, number: int, message: bytes, anew: bool) -> None:
+    def _carry(self, agent: int, link: Link, order: Order, message: bytes, anew: bool) -> None:
         answer: bytes | Exception
         try:
             if anew:
@@ -163,7 +163,8 @@ class Live(ServerSide):
             answer = link.ask(message)
         except Exception as error:  # whatever tells that the agent is gone
             answer = error
-        self._inbox.put(Came(time.perf_counter(), agent, link, number, answer))
+        order.back = link
+        self._inbox.put(Came(time.perf_counter(), agent, link, answer))
 
     def _next(self) -> Work:
         self.evaluator.env_steps += self._evaluations.fill_in(wait=False)
@@ -179,16 +180,15 @@ class Live(ServerSide):
 
     def _taken(self, came: Came) -> Work | None:
         """The work of an answer that is taken, and noted in the trace; None if it is refused or the agent is gone."""
-        agent, order = came.agent, self._orders.get(came.agent)
-        if order is None or came.number != order.number:
+        agent = came.agent
+        if self._links[agent] is not came.link:  # its successor has the task, and may not take another before
             if not isinstance(came.content, Exception):
-                self._refuse(agent, f"task {came.number} was answered before")
+                self._refuse(agent, "it is late, the agent was started again")
             return None
-        current = self._links[agent] is came.link
         if isinstance(came.content, Exception):
-            if current:
-                self._again(agent, f"is gone ({type(came.content).__name__})", came.content)
+            self._again(agent, f"is gone ({type(came.content).__name__})", came.content)
             return None
+        order = self._orders[agent]
         try:
             answer = unpack(came.content)
             work = check(answer, order.number, order.task, self)
@@ -200,8 +200,7 @@ class Live(ServerSide):
             work = error.work  # twice the same: the run diverges, and its status will say so
         except (Refused, CheckpointError) as error:
             self._refuse(agent, str(error))
-            if current:
-                self._again(agent, "answered with something else")
+            self._again(agent, "answered with something else")
             return None
         self._states[agent] = answer["state"]
         del self._orders[agent]
@@ -236,7 +235,7 @@ class Live(ServerSide):
     def _restart_what_hangs(self) -> None:
         late = time.monotonic() - self.settings.timeout_s
         for agent, order in list(self._orders.items()):
-            if order.sent < late:
+            if order.sent < late and order.back is not self._links[agent]:  # else the server is late, not the agent
                 self._again(agent, f"did not answer for {self.settings.timeout_s:g} s")
 
     # ----------------------------------------------------------------------------------------------

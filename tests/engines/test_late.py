@@ -1,0 +1,58 @@
+"""Answers that come late: from an agent that was given up, or to a server that was busy."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+from engines import SLOW, Local, live, same_as_replayed, spec
+from frl.engines.live import Live
+from frl.training.checkpoint import unpack
+from frl.training.loop import train
+
+
+def test_a_late_answer_is_refused_and_does_not_disturb_the_agent_started_again(capsys):
+    """It comes while the successor starts: a next task sent now would get there before the state it begins from."""
+    late, greeted = [], threading.Event()
+
+    class Late(Local):
+        """As a process: one message at a time."""
+
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.turn = threading.Lock()
+
+        def ask(self, message):
+            with self.turn:
+                if late and late[0] is not self and unpack(message) is None:
+                    greeted.set()
+                    time.sleep(0.2)
+                content = super().ask(message)
+                if self.asked == 5 and not late:
+                    late.append(self)
+                    greeted.wait(20)
+                return content
+
+    run = spec(n_agents=1, timeout_s=0.5, **SLOW)
+    made, result, text = live(run, Late)
+    same_as_replayed(run, result, text)
+    assert (made.restarts, made.refused) == (1, 1)
+    assert "an answer of agent 0 is refused: it is late, the agent was started again" in capsys.readouterr().err
+
+
+def test_no_agent_is_started_again_because_the_server_was_busy():
+    """Answers that wait longer than an agent's time, here for the evaluations before a threshold."""
+    run = spec(timeout_s=0.3, stop_at=1e9)
+    file = io.StringIO()
+    with Live(run, Local, Local, file) as made:
+        evaluate = made._evaluate
+
+        def slow():
+            time.sleep(0.5)
+            evaluate()
+
+        made._evaluate = slow
+        result = train(run, make=lambda _: made)
+    assert (made.restarts, made.refused) == (0, 0)
+    same_as_replayed(run, result, file.getvalue())
