@@ -18,8 +18,8 @@ from frl.training.servers.base import Array, CodedTask, Settings, Task, Update
 
 CODECS: tuple[type[Compression], ...] = (QSGD, TopK, LowRank, Float16)
 CodecSpec = Annotated[QSGD.Settings | TopK.Settings | LowRank.Settings | Float16.Settings, Field(discriminator="name")]
-Draws = Callable[[int, int], np.random.Generator]
-"""(agent, k') -> the stream of that message's own draws."""
+Draws = Callable[..., np.random.Generator]
+"""(agent, k') -> the stream of that message's own draws; (agent, k', number) for a further message of the same k'."""
 
 
 class LocalSpec(Settings):
@@ -29,6 +29,14 @@ class LocalSpec(Settings):
     """H: an upload is the mean of H gradients, each at the next point; a task asks for H times the samples."""
     step_size: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
     """Length of a local step, in multiples of the gradient."""
+
+
+def _own(draws: Draws, message: Task | Update, memory: dict[str, Array]) -> np.random.Generator:
+    """The stream of a message's own draws. The memory holds `sent`: the k' of its sender's last one, and how many."""
+    step, count = memory.get("sent", (-1, 0))
+    count = int(count) + 1 if step == message.step else 1
+    memory["sent"] = np.array((message.step, count))
+    return draws(message.agent, message.step, *([count - 1] if count > 1 else []))
 
 
 def compression(settings: CodecSpec, shapes: Shapes) -> Compression:
@@ -47,13 +55,13 @@ class Uplink:
         self.method, self.draws = method, draws
 
     def encode(self, update: Update, memory: dict[str, Array]) -> Update:
-        """On the agent; its memory holds `lost`."""
+        """On the agent; its memory holds `lost`, and the method's own."""
         if update.gradient is None:
             return update
         wanted = update.gradient
         if not self.method.unbiased and "lost" in memory:
             wanted = wanted + memory["lost"]
-        coded = self.method.compress(wanted, memory, self.draws(update.agent, update.step))
+        coded = self.method.compress(wanted, memory, _own(self.draws, update, memory))
         if not self.method.unbiased:
             memory["lost"] = wanted - self.method.expand(coded)
         return replace(update, gradient=None, coded=coded)
@@ -87,7 +95,7 @@ class Downlink:
             self.held[task.agent] = task.parameters
             return task
         memory = self.memories.setdefault(task.agent, {})
-        coded = self.method.compress(task.parameters - held, memory, self.draws(task.agent, task.step))
+        coded = self.method.compress(task.parameters - held, memory, _own(self.draws, task, memory))
         self.held[task.agent] = self._moved(held, coded)
         return CodedTask(task.agent, task.step, coded, task.normalizer)
 
