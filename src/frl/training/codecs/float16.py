@@ -23,7 +23,8 @@ class Float16(Compression):
 
     def compress(self, vector: Array, memory: dict[str, Array], stream: np.random.Generator) -> Coded:
         del memory, stream
-        return (np.clip(vector, -_LARGEST, _LARGEST).astype(np.float16),)
+        cut = np.where(np.isfinite(vector), np.clip(vector, -_LARGEST, _LARGEST), vector)
+        return (cut.astype(np.float16),)
 
     def expand(self, coded: Coded) -> Array:
         return np.asarray(coded[0].astype(np.float32))

@@ -92,4 +92,5 @@ class LAPG(Server):
             return True
         progress = settings.xi * memory["steps"].sum() / (settings.step_size * sample.n_agents) ** 2
         noise = settings.variance_multiplier * sample.variance() if settings.variance_multiplier else 0.0
-        return bool(np.square(increment, dtype=np.float64).sum() >= progress + noise)
+        square = np.square(increment, dtype=np.float64).sum()
+        return not square < progress + noise  # so that what is not finite is uploaded

@@ -69,4 +69,5 @@ class LazyAFedPG(AFedPG):
         variance = sample.variance() if settings.variance_multiplier else 0.0
         signal = max(np.square(last).sum() - variance, 0.0)
         progress = settings.xi * memory["changes"].sum() / way**2 * signal
-        return bool(np.square(sample.gradient - last).sum() >= progress + settings.variance_multiplier * variance)
+        bound = progress + settings.variance_multiplier * variance
+        return not np.square(sample.gradient - last).sum() < bound  # so that what is not finite is uploaded

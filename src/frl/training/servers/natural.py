@@ -25,7 +25,7 @@ class NaturalGradients(Server):
 
     @classmethod
     def agent_gradient(cls, sample: Sample, memory: dict[str, Array], settings: NaturalSettings) -> Array:
-        """x in g's dtype; the products F v are exact, and F is that of the agent's batch.
+        """x in g's dtype; the products F v are exact, and F is that of the agent's batch. No x for a g not finite.
 
         Raises:
             ValueError: if the sample has no Fisher information.
@@ -33,6 +33,8 @@ class NaturalGradients(Server):
         fisher, g = sample.fisher, sample.gradient
         if fisher is None:
             raise ValueError("a natural gradient needs the Fisher information of the policy")
+        if not np.isfinite(g).all():
+            return g  # the run diverges, and its status has to say so
         x = conjugate_gradients(
             lambda v: fisher(v.astype(g.dtype)) + settings.damping * v, g.astype(np.float64), settings.iterations
         )
