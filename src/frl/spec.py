@@ -34,7 +34,7 @@ from frl.settings import (
     Seed,
     StragglerFleet,
 )
-from frl.training.codecs.wire import CodecSpec, LocalSpec
+from frl.training.codecs.wire import CODECS, CodecSpec, LocalSpec
 from frl.training.servers.a3c import A3C
 from frl.training.servers.afednpg import AFedNPG
 from frl.training.servers.afedpg import AFedPG
@@ -70,6 +70,22 @@ def gradients_uploaded() -> list[str]:
     """The algorithms whose agents upload their gradient itself."""
     own = {name: [c for c in server.__mro__ if c is not Server] for name, server in SERVERS.items()}
     return [name for name, classes in own.items() if not any("agent_gradient" in vars(c) for c in classes)]
+
+
+def check_uploads(algorithm: str, codec: CodecSpec | None, local: LocalSpec | None) -> None:
+    """Whether what the algorithm's agents upload can be compressed or averaged like this.
+
+    Raises:
+        ValueError: if not.
+    """
+    if local is not None and algorithm not in (same := gradients_uploaded()):
+        raise ValueError(f"local: an agent of {algorithm} uploads no mean of gradients; {', '.join(same)} do")
+    unbiased = [m for m in CODECS if m.unbiased and codec is not None and isinstance(codec, m.Settings)]
+    if unbiased and issubclass(SERVERS[algorithm], LAPG):
+        raise ValueError(
+            f"codec.name = {codec and codec.name!r}: the server of {algorithm} adds up all uploads, and the method's "
+            "errors with them, which no later upload corrects; the other methods send later what they lose"
+        )
 
 
 EnvironmentName = Literal["Swimmer", "Hopper", "Walker2d", "Humanoid", "HalfCheetah", "Ant"]
@@ -153,8 +169,7 @@ class RunSpec(Settings):
             )
         if self.estimator.standardize and self.steps_per_upload < 2:
             raise ValueError("estimator.standardize leaves nothing of a task of one step; set it to false")
-        if self.local is not None and self.algorithm not in (same := gradients_uploaded()):
-            raise ValueError(f"local: an agent of {self.algorithm} uploads no mean of gradients; {', '.join(same)} do")
+        check_uploads(self.algorithm, self.codec, self.local)
         independent = self.sampling.trajectories or self.sampling.lanes
         if getattr(self.server, "variance_multiplier", 0) and independent < 2:
             raise ValueError("server.variance_multiplier needs sampling.lanes (or trajectories) of at least 2")

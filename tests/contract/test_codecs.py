@@ -208,7 +208,12 @@ def test_the_downlink_is_held_alike_on_both_sides_and_gets_to_a_point_that_stand
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("algorithm", SERVERS)
 def test_every_method_runs_with_every_algorithm_and_pays_for_what_it_sends(name, algorithm):
-    run = spec(algorithm=algorithm, codec=SETTINGS[name], downlink=SETTINGS[name])
+    given = {"algorithm": algorithm, "codec": SETTINGS[name], "downlink": SETTINGS[name]}
+    if algorithm in ("lapg", "random_skip") and name.startswith("qsgd"):
+        with pytest.raises(ValidationError, match=f"codec.name = 'qsgd': the server of {algorithm} adds up all"):
+            spec(**given)
+        return
+    run = spec(**given)
     training = finish(Training(run))
     recorder, sums = training.recorder, 8 * (1 + 2 * 11)
     answers = recorder.env_steps_total // 32

@@ -185,6 +185,8 @@ def test_what_the_fisher_information_undoes_at_the_optimum_is_what_the_page_says
     [
         ({"algorithm": "lapg", "gradient": SampledSpec(kind="sampled", trajectories=1, horizon=5)}, "know their noise"),
         ({"algorithm": "afednpg"}, "no Fisher information"),
+        ({"algorithm": "lapg", "traffic": {"local": {"steps": 2, "step_size": 0.1}}}, "uploads no mean of gradients"),
+        ({"algorithm": "lapg", "traffic": {"codec": {"name": "qsgd"}}}, "the server of lapg adds up all uploads"),
         ({"traffic": {}, "communication": 0.5}, "adversary, communication: not of cells that count bytes"),
     ],
 )

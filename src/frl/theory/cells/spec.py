@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from frl.settings import AdversarySpec, Count, FleetSpec, NonNegative, Positive, Seed
-from frl.spec import SERVERS, RunSpec, gradients_uploaded
+from frl.spec import SERVERS, RunSpec, check_uploads, gradients_uploaded
 from frl.training.codecs.wire import CodecSpec, LocalSpec
 from frl.training.servers.base import Momentum, Schedule, Settings, StepSize
 
@@ -193,6 +193,8 @@ class Cell(Settings):
             raise ValueError(
                 "adversary, communication: not of cells that count bytes or whose agents do more than upload"
             )
+        if self.traffic is not None:
+            check_uploads(self.algorithm, self.traffic.codec, self.traffic.local)
         if SERVERS[self.algorithm].lazy and not isinstance(self.gradient, GaussianSpec):
             raise ValueError(f"{self.algorithm}: its agents must know their noise; use gradients of kind gaussian")
         if self.algorithm in ("afednpg", "fednpg") and isinstance(self.problem_spec, QuadraticSpec):
