@@ -42,17 +42,16 @@ def test_a_late_answer_is_refused_and_does_not_disturb_the_agent_started_again(c
 
 
 def test_no_agent_is_started_again_because_the_server_was_busy():
-    """Answers that wait longer than an agent's time, here for the evaluations before a threshold."""
-    run = spec(timeout_s=0.3, stop_at=1e9)
-    file = io.StringIO()
+    """Answers wait for it longer than an agent's time."""
+    run, file = spec(timeout_s=0.3), io.StringIO()
     with Live(run, Local, Local, file) as made:
-        evaluate = made._evaluate
+        write_row = made._write_row
 
-        def slow():
+        def slow(point):
             time.sleep(0.5)
-            evaluate()
+            write_row(point)
 
-        made._evaluate = slow
+        made._write_row = slow
         result = train(run, make=lambda _: made)
     assert (made.restarts, made.refused) == (0, 0)
     same_as_replayed(run, result, file.getvalue())
