@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
-from engines import descendants, listening, replayed, spec, survives
+from engines import Local, descendants, listening, replayed, spec, survives
 from frl.cli import main
 from frl.engines import execute
+from frl.engines.links import EngineError
 from frl.runs import named
 from frl.runs.checkpoints import Keeper
 from frl.runs.gait import gait
@@ -102,6 +104,19 @@ def real(scenario, method):
     run = load_scenario(scenario).resolve("Hopper", method, 3, 0)
     run = run.model_copy(update={"engine": spec(paced=True, timeout_s=600.0).engine})
     return run, *run_paths(run, scenario.parent, "small-processes")
+
+
+def test_agents_that_cannot_be_started_cost_no_checkpoint(tmp_path):
+    class Dead(Local):
+        def ask(self, message):
+            raise EOFError
+
+    run, keeper = spec(), Keeper(tmp_path, "digest", 0)
+    keeper._stop = signal.SIGTERM
+    for connect, error in ((Local, SystemExit), (Dead, EngineError)):
+        with pytest.raises(error):
+            execute.execute(run, tmp_path / "run.trace", None, keeper, lambda _, kind=connect: nullcontext(kind))
+        assert keeper.path.exists()
 
 
 def killed_and_resumed(scenario, method, kills, seed):

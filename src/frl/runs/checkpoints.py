@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from frl.engines.links import EngineError
 from frl.runs.files import write_atomically
 from frl.runs.keeping import Keeping
 from frl.spec import RunSpec
@@ -45,7 +46,11 @@ class Keeper(Keeping):
         self._saved = self._began
 
     def resume(self, spec: RunSpec, make: Callable[[RunSpec], ServerSide] = Training) -> ServerSide | None:
-        """The run at its last checkpoint, put into a new one; None if there is none that can be used."""
+        """The run at its last checkpoint, put into a new one; None if there is none that can be used.
+
+        Raises:
+            EngineError: if the agents cannot be started; the checkpoint stays.
+        """
         try:
             facts, state = checkpoint.read(self.path.read_bytes())
             for name, here in {"digest": self.digest, **self.arithmetic}.items():
@@ -57,6 +62,8 @@ class Keeper(Keeping):
             self.resumed, self.started = facts["resumed"] + 1, facts["started"]
         except FileNotFoundError:
             return None
+        except EngineError:
+            raise
         except Exception as error:  # whatever is wrong with it, the run itself can be made
             reason = str(error) if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error}"
             print(f"frl: {self.path} cannot be used: {reason}; the run starts over", file=sys.stderr)
