@@ -164,6 +164,26 @@ def test_a_run_that_diverges_ends_with_its_status():
     assert made.restarts == 1
 
 
+def test_a_number_that_is_not_finite_after_another_failure_is_not_yet_the_second():
+    said = []
+
+    class Failing(Local):
+        def ask(self, message):
+            content = super().ask(message)
+            answer = unpack(content)
+            if not isinstance(answer, dict) or answer.get("number") != 7 or len(said) == 2:
+                return content
+            said.append(answer)
+            if len(said) == 1:
+                raise EOFError
+            return pack(altered(gradient=lambda update: update.gradient * np.float32("nan"))(answer))
+
+    run = spec()
+    made, result, text = live(run, Failing)
+    assert (result.status, made.restarts, made.refused) == ("ok", 2, 1)
+    same_as_replayed(run, result, text)
+
+
 def test_a_diverged_run_is_replayed_to_its_end():
     run = spec(server={"step_size": 3e38})
     _, result, text = live(run)

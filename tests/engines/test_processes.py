@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import random
@@ -23,8 +24,9 @@ from frl.runs.checkpoints import Keeper
 from frl.runs.gait import gait
 from frl.runs.paths import run_paths
 from frl.runs.plan import request
+from frl.runs.reproduce import reproduce
 from frl.runs.runner import run_one
-from frl.runs.store import Store
+from frl.runs.store import Store, checksum, dump_meta
 from frl.runs.validity import run_digest, state, stored
 from frl.scenario.loading import load_scenario
 from frl.spec import SERVERS
@@ -160,6 +162,22 @@ def test_a_signal_is_heard_while_nothing_arrives(tmp_path):
         execute.execute(run, keeper.trace, keeper=keeper)
     assert time.monotonic() - began < 30
     assert keeper.path.exists()
+
+
+def test_where_an_agent_rounded_differently_another_draw_is_expected(scenario):
+    _, table, meta = real(scenario, "lapg")
+    assert main(command(scenario, "lapg", "--engine", "processes")) == 0
+    lines, facts = table.read_text().splitlines(), json.loads(meta.read_bytes())
+    cells, names = lines[3].split(","), lines[0].split(",")
+    for name in ("eval_return_mean", "uploads"):
+        cells[names.index(name)] = "1"
+    content = "\n".join([*lines[:3], ",".join(cells), *lines[4:], ""]).encode()
+    for agents, agrees in ([], False), ([{"blas": ["Pencil"], "cpu_capability": "ABACUS"}], True):
+        facts["engine"]["arithmetic"] += agents
+        facts["checksum"] = checksum(content, facts)
+        table.write_bytes(content)
+        meta.write_bytes(dump_meta(facts))
+        assert reproduce(named.read(table)).agrees == agrees
 
 
 def test_the_commands_train_replay_reproduce_and_restore(scenario, capsys):

@@ -42,6 +42,8 @@ class Order:
     tries: int = 0
     sent: float = field(default=0.0)
     """When it was sent last."""
+    not_finite: bool = False
+    """Whether an answer to it held a number that is not finite."""
     back: Link | None = None
     """Whose answer to it, or failure, came last."""
 
@@ -194,7 +196,8 @@ class Live(ServerSide):
             work = check(answer, order.number, order.task, self)
         except NotFinite as error:
             self._refuse(agent, str(error))
-            if order.tries < 2:
+            if not order.not_finite:
+                order.not_finite = True
                 self._again(agent, "sent a number that is not finite")
                 return None
             work = error.work  # twice the same: the run diverges, and its status will say so
@@ -258,13 +261,14 @@ class Live(ServerSide):
     # Killed and resumed
 
     def saved(self) -> dict[str, Any]:
-        """Tasks in flight, what each agent kept after its last answer, and the trace."""
+        """Tasks in flight, what each agent kept after its last answer, the trace, and what was noted on the way."""
         return {
             "orders": [(order.number, order.task) for order in self._orders.values()],
             "sent": self._sent,
             "states": self._states,
             "arrivals": trace.to_text(self.arrivals),
             "counts": (self.restarts, self.refused),
+            "arithmetic": self.arithmetic,
         }
 
     def resume(self, saved: dict[str, Any]) -> None:
@@ -273,6 +277,7 @@ class Live(ServerSide):
         self._sent, self._states = saved["sent"], saved["states"]
         self.arrivals = trace.from_text(saved["arrivals"])
         self.restarts, self.refused = saved["counts"]
+        self.arithmetic = saved["arithmetic"]
         self._start()
         for agent in self._orders:
             self._send(agent)

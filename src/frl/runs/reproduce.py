@@ -18,14 +18,14 @@ from frl.runs.provenance import CELL_LIBRARIES, LIBRARIES, library_versions
 from frl.runs.runner import keeping, make
 from frl.runs.store import Meta
 from frl.runs.validity import numerics_version
-from frl.spec import RunSpec
+from frl.spec import SERVERS, RunSpec
 from frl.theory.cells.spec import Cell
 from frl.training.execute import execute
 from frl.training.loop import Progress
 from frl.training.server_side import Result
 
 CLOCK = ("env_steps_total", "sim_time_s", "server_step", "uploads", "uplink_bytes", "downlink_bytes")
-"""Columns that no rounding reaches where a task's length is fixed: equal on every processor."""
+"""Columns that no rounding reaches where a task's length is fixed and agents always upload: equal everywhere."""
 
 
 class ReproduceError(ValueError):
@@ -70,15 +70,19 @@ def reproduce(run: NamedRun, progress: Callable[[dict[str, Any]], None] | None =
             policy = result.policy if result.status == "ok" else None
         else:
             (again, _), policy = make(spec, meta["digest"], progress, keeper)
-        same_arithmetic = all(meta.get(name, value) == value for name, value in keeper.arithmetic.items())
+        here = keeper.arithmetic
+        made_by = [meta, *meta.get("engine", {}).get("arithmetic", [])]  # its machine, and those of its agents
+        same_arithmetic = all(made.get(name, value) == value for made in made_by for name, value in here.items())
     if again == table:
         return Outcome(True, "identical, byte for byte", policy)
     difference = first_difference(table, again)
     if same_arithmetic:
         return Outcome(False, f"NOT identical, though this processor rounds in the same way: {difference}")
-    before = {name: meta.get(name) for name in keeper.arithmetic}
-    what = f"made with {before}, here {keeper.arithmetic}: another draw of the same seed, as expected ({difference})"
+    before = [{name: made.get(name) for name in here} for made in made_by]
+    told = " and ".join(dict.fromkeys(map(str, before)))
+    what = f"made with {told}, here {here}: another draw of the same seed, as expected ({difference})"
     fixed = isinstance(spec, Cell) or spec.sampling.trajectories is None
+    fixed = fixed and not SERVERS[spec.algorithm].lazy  # whose agents look at their gradients before they upload
     comparable = fixed and b"diverged" not in table + again  # one draw may, another not
     if comparable and (clock := first_difference(table, again, CLOCK)):
         return Outcome(False, f"clock or messages differ, which rounding does not explain: {clock}; {what}")
