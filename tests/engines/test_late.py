@@ -6,8 +6,11 @@ import io
 import threading
 import time
 
+import pytest
+
 from engines import SLOW, Local, live, same_as_replayed, spec
 from frl.engines.live import Live
+from frl.scenario import feasible
 from frl.training.checkpoint import unpack
 from frl.training.loop import train
 
@@ -55,3 +58,13 @@ def test_no_agent_is_started_again_because_the_server_was_busy():
         result = train(run, make=lambda _: made)
     assert (made.restarts, made.refused) == (0, 0)
     same_as_replayed(run, result, file.getvalue())
+
+
+@pytest.mark.parametrize(("sigma", "fits"), [(0.5, True), (1.5, False)])
+def test_paced_agents_have_the_time_for_the_longest_draw_of_a_lognormal_fleet(sigma, fits):
+    """An agent that is started again sleeps as long as before, so one draw beyond the timeout would end the run."""
+    fleet = {"kind": "lognormal", "sigma": sigma}
+    run = spec(paced=True, timeout_s=10.0, fleet={**fleet, "seconds_per_1000_steps": 10.0})
+    assert (feasible.problem(run) == "") == fits
+    if not fits:
+        assert "a task of the slowest agent may take 841.8" in feasible.problem(run)
