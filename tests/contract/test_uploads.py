@@ -51,3 +51,15 @@ def test_an_agent_uploads_a_gradient_that_is_not_finite(algorithm):
         sample = Sample(Task(0, 0, theta), gradient, lambda: 1.0, np.random.default_rng(0), 2, lambda vector: vector)
         sent = server.agent_gradient(sample, memory, settings)
     assert np.isnan(sent).any()
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_what_is_not_coded_like_the_method_is_not_decoded(method):
+    """Else a message could count for other bytes than it has."""
+    uplink = Uplink(method, STREAM)
+    coded = uplink.encode(Update(0, 0, np.ones(SIZE, np.float32)), {}).coded
+    assert uplink.decode(Update(0, 0, None, coded=coded)).gradient.shape == (SIZE,)
+    longer, wider = (*coded, coded[0]), tuple(array.astype(np.float64) for array in coded)
+    for wrong in (coded[:-1], longer, wider, tuple(array[None] for array in coded), list(coded)):
+        with pytest.raises(ValueError, match="not the arrays of the codec"):
+            uplink.decode(Update(0, 0, None, coded=wrong))

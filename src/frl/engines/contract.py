@@ -77,7 +77,7 @@ def _decoded(update: Update, run: ServerSide) -> Update:
         raise Refused("its gradient is coded in another way")
     try:
         return update if run.codec is None else run.codec.decode(update)
-    except (ValueError, TypeError, IndexError, AttributeError, StopIteration) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise Refused(f"its gradient cannot be decoded ({error})") from None
 
 

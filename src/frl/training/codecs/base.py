@@ -19,6 +19,11 @@ class CodecSettings(Settings):
     """Base of a method's own settings."""
 
 
+def layout(coded: Coded) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Dtype and shape of each array."""
+    return [(array.dtype, array.shape) for array in coded]
+
+
 class Compression(ABC):
     """Both sides of one method, the same object for all agents; what an agent remembers is in its own memory.
 
@@ -51,8 +56,11 @@ class Compression(ABC):
 
     def nbytes(self) -> int:
         """Bytes of what travels for a vector; the same for all."""
-        coded = self.compress(np.zeros(self.size, np.float32), {}, np.random.default_rng(0))
-        return sum(array.nbytes for array in coded)
+        return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.layout())
+
+    def layout(self) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Dtype and shape of each array that travels; the same for all vectors."""
+        return layout(self.compress(np.zeros(self.size, np.float32), {}, np.random.default_rng(0)))
 
     @property
     def gain(self) -> float:

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from frl.training.codecs.base import Compression, Shapes
+from frl.training.codecs.base import Compression, Shapes, layout
 from frl.training.codecs.float16 import Float16
 from frl.training.codecs.low_rank import LowRank
 from frl.training.codecs.qsgd import QSGD
@@ -52,7 +52,7 @@ class Uplink:
     """
 
     def __init__(self, method: Compression, draws: Draws):
-        self.method, self.draws = method, draws
+        self.method, self.draws, self.layout = method, draws, method.layout()
 
     def encode(self, update: Update, memory: dict[str, Array]) -> Update:
         """On the agent; its memory holds `lost`, and the method's own."""
@@ -67,9 +67,15 @@ class Uplink:
         return replace(update, gradient=None, coded=coded)
 
     def decode(self, update: Update) -> Update:
-        """On the server."""
+        """On the server.
+
+        Raises:
+            ValueError: if the arrays are not those of the method.
+        """
         if update.coded is None:
             return update
+        if type(update.coded) is not tuple or layout(update.coded) != self.layout:
+            raise ValueError("they are not the arrays of the codec")
         return replace(update, gradient=self.method.expand(update.coded), coded=None)
 
 
