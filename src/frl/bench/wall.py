@@ -155,7 +155,7 @@ def draw(out: Path) -> None:
 
     rows = pd.read_csv(out / "processes-clock.csv")
     cells = list(rows.groupby(["algorithm", "n_agents"]))
-    figure = Figure(figsize=(7, 2.4), layout="constrained")
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for place, (_, runs) in enumerate(reversed(cells)):
         left.plot(100 * (runs["ratio_fitted"] - 1), [place] * len(runs), "o", color="C0", alpha=0.6)
@@ -164,9 +164,9 @@ def draw(out: Path) -> None:
     left.set_yticks(range(len(cells)), names)
     left.set_ylim(-0.5, len(cells) - 0.5)
     left.axvspan(-5, 5, color="0.9")
-    left.set(xlim=(-7, 7), xlabel="arrivals per second, wall over simulated (%)")
+    left.set(xlim=(-7, 7), xlabel="arrivals a second,\nwall less simulated (%)")
     right.axvspan(0, 0.1, color="0.9")
-    right.set(xlim=(-0.005, 0.14), xlabel="distance of the staleness distributions")
+    right.set(xlim=(-0.005, 0.14), xlabel="distance of the\nstaleness distributions")
     figure.savefig(out / "processes-clock.svg", metadata={"Date": None})
 
 
