@@ -98,7 +98,7 @@ def test_a_scenario_says_the_same_after_it_was_written_down() -> None:
         ({"methods": [{"algorithm": "afedpg", "n_agents": [1], "environments": ["Hopper"] * 2}]}, "listed twice"),
         ({"methods": [{"algorithm": "afedpg", "n_agents": [1], "environments": ["Hopper"]}]}, "no method is run in Sw"),
         ({"methods": [{"algorithm": "afedpg", "n_agents": [1], "seeds": "3-3"}]}, "a range goes up"),
-        ({"overrides": [{"where": {"seed": "8-12"}, "set": {"stop_at": 60}}]}, "overrides.0.where.seed = 10: touches"),
+        ({"overrides": [{"where": {"seed": "8-12"}, "set": {"stop_at": 60}}]}, "overrides.0.where.seed = 10: matches no run"),
         ({"overrides": [{"where": {"seed": [7], "method": ["afedpg"], "n_agents": [2]}, "set": {"stop_at": 60}}]},
          "afedpg (N = 2, in Swimmer, seeds 0-4)"),
         ({"overrides": [{"where": {"seed": [1]}, "set": {"server": {"momentum": 1}}}]}, "only stop_at may be set"),
@@ -252,7 +252,7 @@ def test_cautions_count_the_seeds_and_the_whole_runs(tmp_path: Path) -> None:
     load.collect(scenario, tmp_path, tmp_path / "toy", partial=False)
     said = show.cautions(scenario, tmp_path / "toy")
     assert "2 to 10 seeds" in said
-    assert "Curves and final returns are of 42 of 61 runs" in said
+    assert "returns use 42 of 61 runs" in said
 
 
 def test_a_plan_says_that_runs_which_stop_are_priced_to_the_end() -> None:
