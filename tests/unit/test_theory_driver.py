@@ -6,7 +6,9 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from frl.scenario.theory import Sweep
 from frl.settings import AdversarySpec, ConstantFleet, LognormalFleet, StragglerFleet
 from frl.spec import SERVERS, gradients_uploaded
 from frl.theory.cells.build import build_oracle, build_problem
@@ -163,3 +165,14 @@ def test_cells_without_extensions_keep_their_names_and_settings():
 def test_the_lab_has_no_rewards_to_flip():
     with pytest.raises(ValueError, match="come from no rewards"):
         cell(adversary=AdversarySpec(attack="reward_flip", number=1))
+
+
+@pytest.mark.parametrize("given", [{"attacks": ("none", "alie")}, {"malicious": 3}])
+def test_attacks_and_their_number_are_given_together(given: dict[str, object]) -> None:
+    one = {"problem": "bowl", "gradients": [{"kind": "gaussian", "relative": 1.0}], "n_agents": [4],
+           "step_size": [0.1], "momentum": [0.2], "updates": 10}  # fmt: skip
+    assert [cell["adversary"] for cell in Sweep(**one).extensions()] == [None]
+    both = Sweep(**one, attacks=("none", "alie"), malicious=3)
+    assert [cell["adversary"] for cell in both.extensions()] == [None, AdversarySpec(attack="alie", number=3)]
+    with pytest.raises(ValidationError, match="malicious: give it with `attacks`, and only there"):
+        Sweep(**one, **given)

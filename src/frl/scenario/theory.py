@@ -55,13 +55,21 @@ class Sweep(Settings):
     communication: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
     """Time to fetch a point and send what belongs to it, in multiples of a gradient's."""
 
+    @model_validator(mode="after")
+    def _attacks_have_agents(self) -> Sweep:
+        if (self.malicious is None) != (set(self.attacks) == {"none"}):
+            raise ValueError("malicious: give it with `attacks`, and only there: how many agents make them")
+        return self
+
     def extensions(self) -> Iterator[dict[str, Any]]:
         """The settings of a cell that are absent in most."""
         for server, attack, communication, traffic, bandwidth in product(
             self.server or (None,), self.attacks, self.communication or (None,), self.traffic or (None,),
             self.bandwidth or (None,),
         ):  # fmt: skip
-            adversary = None if attack == "none" else AdversarySpec(attack=attack, number=self.malicious or 1)
+            adversary = None
+            if attack != "none" and self.malicious is not None:
+                adversary = AdversarySpec(attack=attack, number=self.malicious)
             yield {
                 "server": server,
                 "traffic": traffic,
