@@ -191,5 +191,5 @@ def test_the_sensitivity_study_gives_each_arm_its_trials() -> None:
         assert (spec.sampling.trajectories, len(of.seeds_of(*cell))) == (1, 5)
         assert spec.stop_at == {"Swimmer": 100, "Hopper": 1000}.get(cell[0])
         assert min(of.seeds_of(*cell)) >= 1000
-    assert {count for (e, _, _), count in values.items() if e != "Humanoid"} == {5}
-    assert {count for (e, _, _), count in values.items() if e == "Humanoid"} == {3}
+    assert {count for (e, _, _), count in values.items() if e == "Swimmer"} == {6}
+    assert {count for (e, _, _), count in values.items() if e != "Swimmer"} == {5}
