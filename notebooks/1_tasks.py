@@ -29,10 +29,10 @@ show.figure(
     scenario,
     base,
     "time_curves",
-    "Return against simulated time. Thin: single seeds; thick: the median of the seeds; dots at the right edge: "
+    "Return against time. Thin: single seeds; thick: the median of the seeds; dots at the right edge: "
     "final returns. Runs that are set to stop at a return are left out. Dashed: the poster's mean, digitised, with "
     "the method's marker.",
-    fold="Return against simulated time, every seed",
+    fold="Return against time, every seed",
 )
 
 # %%
@@ -63,7 +63,7 @@ show.figure(
     base,
     "sensitivity",
     "What the seeds need to reach the threshold (geometric mean; seeds that never reach it count as the horizon) "
-    "against the step size. Left: samples, a curve for each N; right: simulated time, a curve for each method. The "
+    "against the step size. Left: samples, a curve for each N; right: time, a curve for each method. The "
     "filled part of a marker is the share of seeds that got there; bars: intervals.",
 )
 
@@ -90,8 +90,9 @@ show.figure(
     scenario,
     base,
     "fleets",
-    "Simulated time to the threshold, FedPG's over AFedPG's (geometric means), against how many times slower the "
-    "slowest agent is than the fastest. FedPG was trained once and re-timed for each fleet, because what it learns "
+    "Time to the threshold, FedPG's over AFedPG's (geometric means), against how many times slower the slowest agent "
+    "is than the fastest. Hollow with an arrow: a bound, since some seeds did not get there. FedPG was trained "
+    "once and re-timed for each fleet, because what it learns "
     "does not depend on how long it waits.",
 )
 

@@ -33,7 +33,7 @@ show.power(scenario)
 # ## Deviations and limits
 #
 # - The authors publish neither code nor settings. Learner, settings, fleet and budgets here are ours.
-# - Time is simulated: an agent's task lasts as long as its fleet says, and nothing else runs beside it.
+# - Simulated time: an agent's task lasts as long as its fleet says, and nothing else runs beside it.
 # - A3C-style is not exactly A3C: its advantages may be standardised, and its critic is fitted as for the other methods.
 # - The poster's curves were read off a picture, to about ±0.7 return and ±1 % of x. They are means over seeds.
 # - No run is dropped. Missing runs are listed. A run that diverged stays in every mean with its last finite return, and

@@ -279,8 +279,8 @@ def test_an_effect_without_runs_says_so() -> None:
 
 LINES = [
     forest.Line("one", 2.0, 1.9, 1.5, 2.5, "replicated"),
-    forest.Line("two", 4.8, 0.8, 1e-9, 2.6, "contradicted"),
-    forest.Line("three", float("nan"), 1.5, 0.75, 3.8, "inconclusive"),
+    forest.Line("two", 4.8, 0.8, 1e-9, 2.6, "contradicted", "=", "9 and 10 of 10"),
+    forest.Line("three", float("nan"), 1.5, 0.75, 3.8, "inconclusive", ">", "0 and 3 of 3"),
     forest.Line("four", 3.0, float("nan"), float("nan"), float("nan"), "not run"),
 ]
 
@@ -289,11 +289,16 @@ LINES = [
 def test_the_forest_has_a_line_for_each_claim_with_its_verdict_in_words(width: float) -> None:
     drawing = drawn(partial(forest.draw, LINES), width)
     (panel,) = drawing.figure.axes
-    said = [text.get_text() for text in panel.texts]
-    labels = [text.get_text() for text in panel.get_yticklabels()]
+    texts = [text.get_text() for text in (*panel.texts, *panel.get_yticklabels())]
+    said = [line for text in texts for line in text.split("\n")]
     for line in LINES:
         assert line.verdict in said
-        assert line.label in said + labels
+        assert line.label in said
+        assert line.measured in said
+    assert [line.measured for line in LINES] == ["1.90", "0.80; 9 and 10 of 10", "> 1.50; 0 and 3 of 3", "–"]
+    hollow = [x_of(line)[0] for line in panel.get_lines() if line.get_markerfacecolor() == "white"]
+    assert hollow == [1.5]  # with an arrow at the open end of its interval
+    assert [x_of(line)[0] for line in panel.get_lines() if line.get_marker() == ">" and x_of(line)[0] > 1] == [3.8]
     assert finding(drawing.figure) == "Of 4 comparisons 1 replicated, 1 contradicted, 1 inconclusive, 1 not run"
     low, high = panel.get_xlim()
     assert low >= 0.04  # the interval that goes on is cut, with an arrow
@@ -301,7 +306,8 @@ def test_the_forest_has_a_line_for_each_claim_with_its_verdict_in_words(width: f
     claimed = [x_of(line)[0] for line in panel.get_lines() if line.get_marker() == "D"]
     assert claimed == [2.0, 4.8, 3.0]
     assert all(low <= value <= high for value in claimed)
-    assert list(drawing.data.columns) == ["label", "claimed", "value", "low", "high", "verdict"]
+    columns = ["label", "claimed", "value", "low", "high", "verdict", "relation", "reached"]
+    assert list(drawing.data.columns) == columns
 
 
 def test_the_forest_of_a_scenario_shows_its_primary_claims() -> None:

@@ -10,11 +10,14 @@ from frl.verdicts.answer import NOTHING, answer
 from frl.verdicts.record import ArmResult, Interval, Judgement, Reason, Verdicts
 
 
-def part(task: str, verdict: Any, ratio: float, slower: tuple[str, int] = ("afedpg", 1), **more: Any) -> Judgement:
+def part(
+    task: str, verdict: Any, ratio: float, slower: tuple[str, int] = ("afedpg", 1), reached: tuple[int, int] = (10, 10),
+    **more: Any,
+) -> Judgement:  # fmt: skip
     labels = {"afedpg": "AFedPG", "fedpg": "FedPG", "a3c": "A3C-style"}
     arms = tuple(
-        ArmResult(label=f"{labels[name]}, N = {n}", method=name, n_agents=n, seeds=10, missing=0)
-        for name, n in (slower, ("afedpg", 8))
+        ArmResult(label=f"{labels[name]}, N = {n}", method=name, n_agents=n, seeds=10, missing=0, reached=there)
+        for (name, n), there in zip((slower, ("afedpg", 8)), reached, strict=True)
     )
     effect = Interval(value=ratio, low=ratio / 2, high=2 * ratio)
     given: dict[str, Any] = {
@@ -46,6 +49,22 @@ def test_opponents_that_fared_alike_stand_together_and_others_apart() -> None:
     (apart,) = answered(part("Swimmer", "contradicted", 0.5, **fedpg), part("Swimmer", "replicated", 1.5, **a3c))
     assert "than FedPG: contradicted on Swimmer (ratio 0.50" in apart
     assert "; than A3C-style: replicated on Swimmer (ratio 1.50" in apart
+
+
+def test_bounds_are_said_with_the_seeds_that_got_there() -> None:
+    said = lambda *parts: answered(*parts)[0].split("Swimmer ", 1)[1]  # noqa: E731
+    assert said(part("Swimmer", "replicated", 2.0, reached=(4, 10))) == (
+        "(ratio > 2.00 [1.00, 4.00]; 4 and 10 of 10 seeds got there)."
+    )
+    assert said(part("Swimmer", "inconclusive", 1.0, reached=(0, 0))) == (
+        "(neither got there; 0 and 0 of 10 seeds got there)."
+    )
+    several = [part("Swimmer", "inconclusive", r, ("fedpg", n), reached) for r, n, reached in (
+        (0.5, 8, (10, 10)), (1.0, 8, (0, 0)), (3.0, 8, (2, 10)), (2.0, 8, (9, 9)),
+    )]  # fmt: skip
+    assert said(*several) == (
+        "(ratios 0.50 to > 3.00; in 1 of 4 neither got there; 0 to 100 % of an arm's seeds got there)."
+    )
 
 
 def test_two_verdicts_on_one_task_are_told_apart() -> None:

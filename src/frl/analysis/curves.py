@@ -72,6 +72,11 @@ class Curves:
     returns_SG: Array
 
     @property
+    def cell(self) -> Cell:
+        """Environment, method and N."""
+        return self.environment, self.method, self.n_agents
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds in the order of `runs`."""
         return tuple(run.seed for run in self.runs)

@@ -24,6 +24,20 @@ FIGURE_OF: dict[str, FigureName] = {STEPS: "sample_complexity", TIME: "time_comp
 """Ours and the poster's figure of an axis."""
 
 
+def clock(scenario: Scenario) -> str:
+    """What the scenario's axis of time shows, as in :func:`time_of`."""
+    return time_of({scenario.arm(*cell).engine is None for cell in scenario.cells()})
+
+
+def time_of(simulated: set[bool | None]) -> str:
+    """What time runs have by whether it was simulated: "wall time" where engines carried the messages.
+
+    Args:
+        simulated: of each run; None where that is not known.
+    """
+    return "simulated time" if simulated == {True} else "wall time" if simulated == {False} else "time"
+
+
 def display_name(method: str) -> str:
     """Name of a method for readers: afedpg-shared is "AFedPG shared"; what begins otherwise is called by its key."""
     known = next((key for key in DISPLAY if method == key or method.startswith(f"{key}-")), None)

@@ -1,15 +1,23 @@
-"""A number with its interval, and how readers see it."""
+"""A number with its interval, what it is where seeds were censored, and how readers see all that."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+Relation = Literal["=", ">", "<", "both", "neither", "?"]
+"""What a number is of which parts may be censored: itself; a lower or an upper bound; "both": neither, because arms on
+both sides are censored; "neither": nothing, because no seed got there; "?": unknown."""
+NEITHER = "neither got there"
+BOTH = "(both censored)"
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,7 @@ class Quantity:
     value: float
     low: float = float("nan")
     high: float = float("nan")
+    relation: Relation = "="
 
     @property
     def has_interval(self) -> bool:
@@ -53,7 +62,9 @@ def _bytes(value: float) -> str:
 
 
 def shown(value: Value, form: str = "number") -> str:
-    """The value as a reader sees it: the interval in brackets, a dash if unknown.
+    """The value as a reader sees it: the interval in brackets, a dash if unknown; of a bound "> 2.06 [0.45, 9.45]".
+
+    Where the arms of both sides are censored, `BOTH` follows; where no seed got there, `NEITHER` is all.
 
     Args:
         value: of a table's cell.
@@ -63,10 +74,13 @@ def shown(value: Value, form: str = "number") -> str:
         return NOTHING
     if not isinstance(value, Quantity):
         return value if isinstance(value, str) else _number(value, form)
+    if value.relation == "neither":
+        return NEITHER
     if math.isnan(value.value):
         return NOTHING
-    text = _number(value.value, form)
-    return f"{text} [{_number(value.low, form)}, {_number(value.high, form)}]" if value.has_interval else text
+    text = f"{value.relation} " * (value.relation in ("<", ">")) + _number(value.value, form)
+    text += f" [{_number(value.low, form)}, {_number(value.high, form)}]" * value.has_interval
+    return f"{text} {BOTH}" if value.relation == "both" else text
 
 
 def _number(value: float, form: str) -> str:

@@ -4,7 +4,8 @@ The estimand is the restricted mean of the logarithm: every seed's own log time 
 bytes) to the threshold, with the horizon in place of a later one or none at all. Its exponential is a geometric mean, a
 difference of two such means the logarithm of a ratio. Arms are independent samples of seeds, compared as by Welch
 (1947), with Satterthwaite's degrees of freedom. What share of the seeds got there belongs beside each ratio: stuck
-seeds pull it to 1.
+seeds pull it to 1. A ratio is a lower bound where seeds of the slower arm alone were censored, an upper bound where
+those of the faster arm alone were, and neither where both were (:func:`relation`).
 
 Arrays of logs may have leading axes, which stand for simulated experiments; seeds are on the last axis.
 """
@@ -12,14 +13,14 @@ Arrays of logs may have leading axes, which stand for simulated experiments; see
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from frl.analysis.curves import Curves
-from frl.analysis.quantity import Array, Quantity
+from frl.analysis.quantity import Array, Quantity, Relation
 
 FAMILY_LEVEL = 0.9875
 """Confidence level of drawn intervals: two tests at 0.025, corrected for four hypotheses."""
@@ -80,8 +81,9 @@ class Arm:
         return float(np.exp(self.log_S.mean()))
 
     def mean(self, level: float = FAMILY_LEVEL) -> Quantity:
-        """Restricted geometric mean with Student's t interval of the logs."""
-        return contrast([self.log_S], [1.0]).quantity(level, exponential=True)
+        """Restricted geometric mean with Student's t interval of the logs; a lower bound if a seed was censored."""
+        mean = contrast([self.log_S], [1.0]).quantity(level, exponential=True)
+        return replace(mean, relation="=" if self.share == 1 else ">")
 
 
 def censor(times_S: Array, horizon: float) -> Arm:
@@ -183,8 +185,29 @@ def log_ratio(slower: Arm, faster: Arm) -> Contrast:
 
 
 def ratio(slower: Arm, faster: Arm, level: float = FAMILY_LEVEL) -> Quantity:
-    """Ratio of geometric means, slower (or N = 1) over faster, with Welch's interval."""
-    return log_ratio(slower, faster).quantity(level, exponential=True)
+    """Ratio of geometric means, slower (or N = 1) over faster, with Welch's interval; a bound if an arm is censored."""
+    found = log_ratio(slower, faster).quantity(level, exponential=True)
+    return replace(found, relation=relation([slower.share, faster.share], OF_RATIO))
+
+
+OF_RATIO = (1.0, -1.0)
+"""Weights of the slower and the faster arm's mean log time in a log ratio."""
+
+
+def relation(shares: Sequence[float], weights: ArrayLike) -> Relation:
+    """What a weighted sum of mean log times is of which some are censored: every censored mean is too small.
+
+    Args:
+        shares: of each arm's seeds that got there within the horizon.
+        weights: of the arms in the sum; nan where only their signs matter and are not known.
+    """
+    shares_A, weights_A = np.asarray(shares, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    matters = weights_A != 0
+    if not shares_A[matters].any():
+        return "neither"
+    censored = matters & (shares_A < 1)
+    low, high = bool((censored & ~(weights_A < 0)).any()), bool((censored & ~(weights_A > 0)).any())
+    return "both" if low and high else ">" if low else "<" if high else "="
 
 
 def slope_weights(x: ArrayLike) -> Array:

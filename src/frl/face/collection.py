@@ -13,7 +13,7 @@ from frl.analysis.curves import TOTAL_BYTES, UPLINK, Cell, Curves, rows_of
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.face import comparison
 from frl.face.comparison import Comparison
-from frl.face.facts import Facts, RunsError, check_axis, check_cells, check_comparable, name_of
+from frl.face.facts import Facts, RunsError, check_axis, check_cells, check_comparable, clock_of, name_of
 from frl.scenario.claim_base import Per
 from frl.verdicts.estimate import AXES, curves_per
 
@@ -123,7 +123,7 @@ class Runs:
         cells = self._curves(by, refuse=False)
         from frl.face.plot import plot
 
-        return plot(cells, by, ax)
+        return plot(cells, by, clock_of(self.facts), ax)
 
     def time_to(self, level: float, *, horizon: float | None = None, confidence: float = FAMILY_LEVEL) -> pd.DataFrame:
         """Simulated seconds until each cell reaches a return at two evaluations in a row.
@@ -136,7 +136,8 @@ class Runs:
 
         Returns:
             A row for each cell: `seeds`, `reached` (how many got there within the horizon), `time` (the geometric mean
-            over seeds), `low` and `high` (its interval, from Student's t on the logarithm), `horizon`.
+            over seeds), `low` and `high` (its interval, from Student's t on the logarithm), `relation` (">" where it
+            is a lower bound, as some seeds did not get there, else "="), `horizon`.
 
         Raises:
             RunsError: if there are several environments, or a seed is at the level when it is first evaluated.
@@ -178,8 +179,10 @@ class Runs:
         first, second = self._side(a, "a"), self._side(b, "b")
         if first.cells == second.cells:
             raise RunsError(f"a and b are both {name_of(first.cells[0])}: nothing to compare")
-        curves = (first + second)._curves(by, refuse=True)
-        return comparison.compare(curves[0], curves[1], by, _finite(level), horizon, confidence)
+        both = first + second
+        curves = both._curves(by, refuse=True)
+        level, clock = _finite(level), clock_of(both.facts)
+        return comparison.compare(curves[0], curves[1], by, level, horizon, confidence, clock)
 
     def _to(self, by: Per, level: float, horizon: float | None, confidence: float) -> pd.DataFrame:
         return comparison.table(self._curves(by, refuse=False), by, _finite(level), horizon, confidence)

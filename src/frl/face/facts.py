@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from frl.analysis.curves import Cell
+from frl.analysis.names import time_of
 from frl.scenario.claim_base import Per
 from frl.verdicts.estimate import AXES
 from frl.verdicts.rules import MIN_SEEDS
@@ -74,6 +75,12 @@ def check_axis(by: str) -> None:
 def name_of(cell: Cell) -> str:
     """What messages call a cell."""
     return f"{cell[1]} (N = {cell[2]}, {cell[0]})"
+
+
+def clock_of(facts: Iterable[Facts]) -> str:
+    """What the time of these runs is, in words."""
+    settings = (one.settings for one in facts)
+    return time_of({None if known is None else known.get("engine") is None for known in settings})
 
 
 def check_cells(facts: Iterable[Facts]) -> None:

@@ -15,14 +15,13 @@ from frl.scenario.claim_base import Per
 
 LABELS: dict[Per, str] = {
     "samples": "environment steps per agent",
-    "time": "simulated time (s)",
     "uploads": "uploads per agent",
     "uplink_bytes": "uploaded bytes per agent",
     "total_bytes": "bytes per agent, both directions",
 }
 
 
-def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
+def plot(cells: Sequence[Curves], by: Per, clock: str, ax: Axes | None) -> Axes:
     """Every seed's own evaluations as a thin line, the median over the whole runs as a thick one.
 
     A cross marks a divergence. Whole are the runs that were not set to stop at a return.
@@ -48,7 +47,7 @@ def plot(cells: Sequence[Curves], by: Per, ax: Axes | None) -> Axes:
             linewidth=2,
             label=name,
         )
-    ax.set_xlabel(LABELS[by])
+    ax.set_xlabel(LABELS.get(by, f"{clock} (s)"))
     ax.set_ylabel("return")
     ax.set_title(cells[0].environment)
     ax.legend()

@@ -6,7 +6,7 @@ import html
 from pathlib import Path
 
 from frl.analysis.load import read_curves
-from frl.analysis.quantity import shown
+from frl.analysis.quantity import NEITHER, shown
 from frl.report.figures import style
 from frl.report.figures.draw import drawer
 from frl.report.markdown import anchor
@@ -71,7 +71,9 @@ def _claim(statement: str, parts: list[Judgement]) -> str:
 def _measured(one: Judgement) -> str:
     """What was measured and claimed, and why the verdict is what it is."""
     reason = words.reason(one)
-    if one.effect is None:
+    if one.measured is None:
         return reason[0].upper() + reason[1:]
     claimed = f", claimed {shown(one.number, 'ratio')}" if one.number is not None else ""
-    return f"{one.unit.capitalize()} {shown(one.effect.quantity, 'ratio')}{claimed}: {reason}"
+    measured = f"{one.unit.capitalize()} {shown(one.measured, 'ratio')}"
+    measured = NEITHER.capitalize() if one.measured.relation == "neither" else measured
+    return f"{measured}{claimed}; {words.reached(one.shares)} seeds got there: {reason}"

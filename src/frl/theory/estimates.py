@@ -8,8 +8,6 @@ Axes: R resamples, of which the first is the sample itself; S seeds; P points.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from frl.analysis.intervals import expanded_tail, resample_weights
@@ -49,26 +47,19 @@ def crossing(x_P: Array, mean_RP: Array, epsilon: float) -> Array:
     return np.where(below_RP.any(axis=1), x_R, np.inf)
 
 
-@dataclass(frozen=True)
-class Bounded(Quantity):
-    """A number with its interval, or a bound: relation "=", ">" (the truth is larger) or "?" (unknown)."""
-
-    relation: str = "="
-
-
-def quantity(values_R: Array, seeds: int, censored_at: float = np.inf) -> Bounded:
+def quantity(values_R: Array, seeds: int, censored_at: float = np.inf) -> Quantity:
     """The value in the sample and its 95 % interval from the resamples (percentiles, at levels expanded for few seeds).
 
     Values at or beyond `censored_at` are only known to be at least that: the relation is ">" if the value is one of
-    them, and an end of the interval among them is infinite.
+    them, and an end of the interval among them is infinite; it is "?" if there is no value.
     """
     if np.isnan(values_R[0]):
-        return Bounded(float("nan"), relation="?")
+        return Quantity(float("nan"), relation="?")
     tail = expanded_tail(seeds)
     low, high = np.quantile(np.minimum(values_R[1:], censored_at), [tail, 1 - tail], method="closest_observation")
     if values_R[0] >= censored_at:
-        return Bounded(float(censored_at), float(low), float("inf"), ">")
-    return Bounded(float(values_R[0]), float(low), float(high) if high < censored_at else float("inf"))
+        return Quantity(float(censored_at), float(low), float("inf"), ">")
+    return Quantity(float(values_R[0]), float(low), float(high) if high < censored_at else float("inf"))
 
 
 def fitted_slope(log_x: Array, log_y_RX: Array) -> Array:

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from frl.analysis.load import instruction_sets
-from frl.analysis.quantity import Quantity
+from frl.analysis.quantity import Quantity, Relation
 from frl.errors import SpecError
 from frl.report.tables.table import Column, Row, Table
 from frl.runs.files import write_atomically
@@ -194,13 +194,13 @@ def table(verdicts: TheoryVerdicts) -> Table:
     columns = (
         Column("id", "claim"), Column("statement", "statement"), Column("part", "part"),
         Column("verdict", "verdict", "verdict"), Column("accepted", "accepted"),
-        Column("ours", "ours", "number", quantity=True), Column("evidence", "the interval lies"),
+        Column("ours", "ours", "number", quantity=True, censored=True), Column("evidence", "the interval lies"),
         Column("seeds", "seeds", "count"), Column("source", "source"),
     )  # fmt: skip
     meaning = "".join(f"{name}: {text}. " for name, text in MEANING.items())
     note = (
-        f"{meaning}In brackets: the {100 * verdicts.level:g} % interval, from resampling the seeds. Intervals are not "
-        "corrected for the number of parts."
+        f"{meaning}After > stands a lower bound: a gap was not reached. In brackets: the {100 * verdicts.level:g} % "
+        "interval, from resampling the seeds. Intervals are not corrected for the number of parts."
     )
     rows: list[Row] = [
         {
@@ -214,11 +214,12 @@ def table(verdicts: TheoryVerdicts) -> Table:
 
 
 def quantity(one: TheoryJudgement) -> Quantity | None:
-    """The estimate with its interval, whose missing end is infinite."""
+    """The estimate with its interval, whose missing end is infinite; or a bound."""
+    relation: Relation = ">" if one.bound else "="
     if one.effect is None or one.reason.code == "no_interval":
-        return None if one.effect is None else Quantity(one.effect.value)
+        return None if one.effect is None else Quantity(one.effect.value, relation=relation)
     low, high = one.effect.low, one.effect.high
-    return Quantity(one.effect.value, -np.inf if low is None else low, np.inf if high is None else high)
+    return Quantity(one.effect.value, -np.inf if low is None else low, np.inf if high is None else high, relation)
 
 
 def accepted(one: TheoryJudgement) -> str:

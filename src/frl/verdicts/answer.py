@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from frl.analysis.quantity import shown
+from frl.analysis.quantity import NEITHER, shown
 from frl.scenario.claim_base import Per
 from frl.verdicts.record import Judgement, Verdicts
 from frl.verdicts.rules import VERDICTS
+from frl.verdicts.words import listed, reached
 
 MOST = 3
 """Sentences."""
@@ -63,7 +65,7 @@ def _sentence(question: str, against: dict[str, list[Judgement]]) -> str:
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, parts in against.items():
         alike.setdefault(tuple(sorted((one.environment, one.verdict) for one in parts)), []).append(name)
-    said = [f"{_listed(names)}: {_verdicts([p for name in names for p in against[name]])}" for names in alike.values()]
+    said = [f"{listed(names)}: {_verdicts([p for name in names for p in against[name]])}" for names in alike.values()]
     return f"{question} {'; than '.join(said)}."
 
 
@@ -72,7 +74,7 @@ def _verdicts(parts: Sequence[Judgement]) -> str:
     for verdict in VERDICTS:
         if having := [one for one in parts if one.verdict == verdict]:
             where = list(dict.fromkeys(_where(one, parts) for one in having))
-            said.append(f"{verdict} on {_listed(where)}{_ratios(having)}")
+            said.append(f"{verdict} on {listed(where)}{_ratios(having)}")
     return ", ".join(said)
 
 
@@ -87,16 +89,24 @@ def _where(one: Judgement, parts: Sequence[Judgement]) -> str:
     return f'{one.environment} as in "{one.title}"'
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _ratios(parts: Sequence[Judgement]) -> str:
-    """One ratio with its interval, or the smallest and the largest of several."""
-    found = [one.effect for one in parts if one.effect is not None]
-    if not found:
-        return ""
+    """One ratio with its interval, or the smallest and the largest of several; and the seeds that did not get there."""
+    measured = [(one, one.measured) for one in parts]
+    found = [(one, quantity) for one, quantity in measured if quantity is not None]
+    ratios = [replace(quantity, low=float("nan")) for _, quantity in found if quantity.relation != "neither"]
     if len(found) == 1:
-        return f" (ratio {shown(found[0].quantity, 'ratio')})"
-    low, high = (shown(of(one.value for one in found), "ratio") for of in (min, max))
-    return f" (ratios {low} to {high})"
+        ((one, quantity),) = found
+        ratio = NEITHER if quantity.relation == "neither" else f"ratio {shown(quantity, 'ratio')}"
+        stuck = "" if quantity.relation == "=" else f"; {reached(one.shares)} seeds got there"
+        return f" ({ratio}{stuck})"
+    if not ratios:
+        return f" ({NEITHER})" if found else ""
+    low, high = (shown(of(ratios, key=lambda q: q.value), "ratio") for of in (min, max))
+    text = f"ratios {low} to {high}" if len(ratios) > 1 else f"ratio {low}"
+    if len(ratios) < len(found):
+        text += f"; in {len(found) - len(ratios)} of {len(found)} {NEITHER}"
+    shares = [arm.share for one, _ in found for arm in one.arms]
+    least, most = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
+    some = least if least == most else f"{least} to {most}"
+    stuck = "" if min(shares) == 1 else f"; {some} % of an arm's seeds got there"
+    return f" ({text}{stuck})"

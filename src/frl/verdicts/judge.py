@@ -6,7 +6,7 @@ written. Nothing else judges: figures, tables and the report read what this wrot
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frl.analysis.curves import Cell
+from frl.analysis.curves import Cell, Curves
 from frl.analysis.load import instruction_sets, read_curves, read_runs
-from frl.analysis.thresholds import FAMILY_LEVEL
+from frl.analysis.thresholds import FAMILY_LEVEL, common_horizon
 from frl.analysis.waiting import NoRetiming
 from frl.errors import SpecError
 from frl.scenario import claims
-from frl.scenario.claim_base import Part
+from frl.scenario.claim_base import Part, Per
 from frl.scenario.scenario import Scenario, cells_of
 from frl.verdicts.estimands import ESTIMATORS
 from frl.verdicts.estimate import ArmEstimate, Data, Estimate
@@ -76,6 +76,20 @@ def parts_of(scenario: Scenario) -> Iterator[tuple[claims.Claim, Part, list[Cell
     for claim in scenario.claims.claims if scenario.claims else ():
         for part in claim.parts():
             yield claim, part, cells_of(scenario, claim, part)
+
+
+def horizon_of(scenario: Scenario, per: Per, curves: Sequence[Curves]) -> float:
+    """Where times to the task's threshold are censored for the ratio of two arms, the slower first.
+
+    At the horizon of a claim about just them, so that all that is said of two arms agrees; else where it is no longer
+    known of every seed of both whether it got there.
+    """
+    cells, level = [one.cell for one in curves], scenario.threshold(curves[0].environment)
+    for claim, _, of_part in parts_of(scenario):
+        of_two = isinstance(claim, claims.Ratio | claims.Lookahead) and of_part == cells
+        if of_two and (claim.per, claim.threshold) == (per, level):
+            return claim.horizon
+    return common_horizon(curves, level)
 
 
 def _measure(data: Data, claim: claims.Claim, part: Part, cells: list[Cell] | None) -> _Measured:

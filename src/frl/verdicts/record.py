@@ -6,13 +6,16 @@ One :class:`Judgement` for each part of a claim. Numbers are in full precision; 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import ValidationError
 
 from frl.analysis.curves import Cell
 from frl.analysis.quantity import Quantity
+from frl.analysis.thresholds import OF_RATIO, relation, slope_weights
 from frl.errors import SpecError
 from frl.runs.files import write_atomically
 from frl.scenario.claim_base import Per, Role
@@ -87,6 +90,11 @@ class ArmResult(Settings):
         """Share of the seeds that got there; nan without seeds."""
         return self.reached / self.seeds if self.seeds else float("nan")
 
+    @property
+    def needed(self) -> Quantity | None:
+        """`time`, a lower bound where a seed did not get there."""
+        return replace(self.time.quantity, relation="=" if self.share == 1 else ">") if self.time else None
+
 
 class Judgement(Settings):
     """One part of a claim, judged."""
@@ -128,9 +136,27 @@ class Judgement(Settings):
     notes: Notes = Notes()
 
     @property
+    def measured(self) -> Quantity | None:
+        """The effect with its interval, as a bound where seeds did not get there: what readers are shown."""
+        if self.effect is None:
+            return None
+        if self.joint:  # the slower arm's share cancels out, and in which direction a fleet counts is not known here
+            weights = np.array([0.0] + [np.nan] * (len(self.arms) - 1))
+        elif self.unit == "exponent":
+            weights = -slope_weights([arm.n_agents for arm in self.arms])
+        else:
+            weights = np.array(OF_RATIO)
+        return replace(self.effect.quantity, relation=relation([arm.share for arm in self.arms], weights))
+
+    @property
     def cells(self) -> list[Cell]:
         """Environment, method and N of each arm."""
         return [(self.environment, arm.method, arm.n_agents) for arm in self.arms]
+
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """Of each arm the seeds that got there, and all."""
+        return [(arm.reached, arm.seeds) for arm in self.arms]
 
     @property
     def seeds(self) -> tuple[int, int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from frl.analysis.load import mixed
-from frl.analysis.quantity import shown
+from frl.analysis.quantity import BOTH, NOTHING, shown
 from frl.scenario.claim_base import Per
 from frl.verdicts.record import ArmResult, Judgement, Reason, Verdicts
 from frl.verdicts.rules import CENSORED, ENOUGH, NOT_RUN, VERDICTS
@@ -46,6 +47,13 @@ REASONS = {
 }
 """A sentence for each code of a reason; what is in braces is in its details or known from the judgement."""
 
+BOUNDS = (
+    "After > stands a lower bound: some seeds of the slower arm did not get there within the horizon. After < stands "
+    f"an upper bound: some of the faster arm's did not. {BOTH[1:-1].capitalize()}: a ratio that is neither. The "
+    "interval is of the ratio in which these seeds count as the horizon."
+)
+"""What is said of ratios beside every table of them."""
+
 _UNITS: dict[Per, tuple[str, str]] = {
     "samples": ("count", "steps per agent"),
     "time": ("seconds", "s"),
@@ -62,22 +70,36 @@ def reason(one: Judgement) -> str:
     return REASONS[one.reason.code].format(**{"none": none, "matter": matter, "number": number, **one.reason.details})
 
 
-def amount(value: float, per: Per) -> str:
-    """What was counted, with its unit."""
-    form, unit = _UNITS[per]
-    return f"{shown(value, form)} {unit}"
-
-
 def arm(one: ArmResult, per: Per) -> str:
     """An arm in words: restricted geometric mean, and the share of seeds that got there."""
-    if one.time is None:
+    if one.needed is None:
         return f"{one.label}: no runs"
-    return f"{one.label}: {amount(one.time.value, per)}, {one.reached} of {one.seeds} seeds"
+    form, unit = _UNITS[per]
+    needed = shown(replace(one.needed, low=float("nan")), form)
+    return f"{one.label}: {needed} {unit}, {one.reached} of {one.seeds} seeds"
 
 
 def arms(one: Judgement) -> str:
     """All arms in words."""
     return "; ".join(arm(each, one.per) for each in one.arms)
+
+
+def reached(arms: Sequence[tuple[int, int]]) -> str:
+    """How many seeds of each arm got there, in the order of the arms: "0 and 3 of 3", "9 of 10 and 30 of 30".
+
+    Args:
+        arms: of each how many did, and how many it has.
+    """
+    if not arms:
+        return NOTHING
+    if len({seeds for _, seeds in arms}) > 1:
+        return listed([f"{some} of {seeds}" for some, seeds in arms])
+    return f"{listed([str(some) for some, _ in arms])} of {arms[0][1]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Several in words."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def notes(one: Judgement) -> list[str]:

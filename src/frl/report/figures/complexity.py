@@ -1,4 +1,4 @@
-"""Return against samples of one agent or simulated time: a panel for each task and N, every seed and their median."""
+"""Return against samples of one agent or time: a panel for each task and N, every seed and their median."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, all_curves
-from frl.analysis.names import FIGURE_OF, display_name, shown
+from frl.analysis.names import FIGURE_OF, clock, display_name, shown
 from frl.analysis.poster import ENVIRONMENT, STEPS_PER_TRAJECTORY, reference
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import seed_times
@@ -22,7 +22,6 @@ from frl.scenario.scenario import Scenario
 
 _POSTER: style.Dash = (0, (4, 2))
 _STRIP = 0.16  # room for final returns at the right edge, in parts of the panel's axis
-_AXES = {STEPS: "environment steps per agent", TIME: "simulated time (s)"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def sample_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> 
 
 
 def time_curves(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
-    """Return against simulated time, one panel for each task and N that several methods have; arguments as above."""
+    """Return against time, one panel for each task and N that several methods have; arguments as above."""
     return _figure(scenario, frame, TIME, width)
 
 
@@ -174,13 +173,15 @@ def _share_limits(
         if place % columns == 0:
             panel.set_ylabel(f"{environment}-{spec.env_version} return")
         if place + columns >= len(panels):
-            panel.set_xlabel(_x_label(environment, axis, columns))
+            panel.set_xlabel(_x_label(scenario, environment, axis, columns))
 
 
-def _x_label(environment: str, axis: str, columns: int) -> str:
-    if axis == STEPS and environment == ENVIRONMENT and columns == 1:
-        return f"{_AXES[axis]} ({STEPS_PER_TRAJECTORY:,} a trajectory)"
-    return {STEPS: "steps per agent", TIME: "simulated time (s)"}[axis]
+def _x_label(scenario: Scenario, environment: str, axis: str, columns: int) -> str:
+    if axis == TIME:
+        return f"{clock(scenario)} (s)"
+    if environment == ENVIRONMENT and columns == 1:
+        return f"environment steps per agent ({STEPS_PER_TRAJECTORY:,} a trajectory)"
+    return "steps per agent"
 
 
 def _panel_title(scenario: Scenario, environment: str, n_agents: int, found: list[Curves]) -> str:

@@ -42,7 +42,7 @@ def timeline(spec: RunSpec) -> Figure:
         panel.invert_yaxis()
         panel.set_xlim(0, ROUNDS * length * 1.01)
         panel.grid(visible=False)
-    not_waiting.set_xlabel("simulated time (s)")
+    not_waiting.set_xlabel("time (s)")
     return figure
 
 

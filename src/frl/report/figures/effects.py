@@ -9,9 +9,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis import waiting
 from frl.analysis.names import display_name
-from frl.analysis.quantity import Quantity, shown
+from frl.analysis.quantity import Relation, shown
 from frl.analysis.thresholds import arm_of
-from frl.report.figures import layout, style
+from frl.report.figures import bounds, layout, style
 from frl.report.figures.style import Drawing
 from frl.scenario.scenario import Scenario
 from frl.settings import StragglerFleet
@@ -99,7 +99,7 @@ def _saved(pairs: list[Judgement]) -> str:
 
 
 def _times(one: Judgement) -> str:
-    return shown(one.effect.quantity if one.effect else Quantity(float("nan")), "ratio")
+    return shown(one.measured, "ratio")
 
 
 def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
@@ -112,8 +112,8 @@ def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
     """
     found = sorted(verdicts.of("fleets"), key=_spread)
     figure, ((panel,),) = layout.page(width, 1, 1, 2.3, _grows(scenario, found))
-    data = pd.DataFrame([(_spread(o), *_ends(o), o.notes.waiting_gain) for o in found],
-                        columns=["t_max_over_t_min", "ratio", "low", "high", "closed_form"])  # fmt: skip
+    data = pd.DataFrame([(_spread(o), *_ends(o), _relation(o), o.notes.waiting_gain) for o in found],
+                        columns=["t_max_over_t_min", "ratio", "low", "high", "relation", "closed_form"])  # fmt: skip
     if not found:
         layout.nothing_drawn(panel)
         return Drawing(figure, data)
@@ -127,7 +127,7 @@ def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
     for one in found:
         value, start, end = _ends(one)
         panel.plot([_spread(one)] * 2, [start, end], color=style.BLUE, linewidth=1.7)
-        panel.plot(_spread(one), value, "o", color=style.BLUE, markersize=6, markeredgecolor="white")
+        bounds.mark(panel, _spread(one), value, _relation(one), style.Look(style.BLUE, "o"), 6)
     panel.set_xlabel("slowest over fastest agent (time per task)")
     slow, fast = _names(scenario, found[0])
     panel.set_ylabel(f"time to {found[0].threshold:g}, {slow} / {fast}")
@@ -151,6 +151,10 @@ def _ends(one: Judgement) -> tuple[float, float, float]:
         return (float("nan"),) * 3
     value, low, high = one.effect.value, one.effect.low, one.effect.high
     return value, value if low is None else low, value if high is None else high
+
+
+def _relation(one: Judgement) -> Relation:
+    return one.measured.relation if one.measured else "?"
 
 
 def _names(scenario: Scenario, one: Judgement) -> list[str]:

@@ -11,9 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from frl.analysis.quantity import Quantity, Relation, shown
 from frl.report.figures import layout, style
+from frl.report.figures.bounds import ENDS, is_bound, mark
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import Scenario
+from frl.verdicts import words
 from frl.verdicts.record import Judgement, Verdicts
 
 LOOKS = {
@@ -28,7 +31,10 @@ _LIMITS = (0.05, 50.0)  # an interval that goes on beyond these is cut
 
 @dataclass(frozen=True)
 class Line:
-    """One claim: its label, the claimed ratio (nan: only that it exceeds 1), the measured one, and the verdict."""
+    """One claim: its label, the claimed ratio (nan: only that it exceeds 1), the measured one, and the verdict.
+
+    `relation` is what the measured one is, `reached` how many seeds of each arm got there, in words.
+    """
 
     label: str
     claimed: float
@@ -36,6 +42,14 @@ class Line:
     low: float
     high: float
     verdict: str
+    relation: Relation = "="
+    reached: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The ratio as in a table, without its interval; and the seeds of each arm that got there."""
+        ratio = shown(Quantity(self.value, relation=self.relation), "ratio")
+        return f"{ratio}; {self.reached}" if self.reached else ratio
 
 
 def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
@@ -48,12 +62,14 @@ def forest(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
 
 
 def _line(scenario: Scenario, one: Judgement, several: bool) -> Line:
-    value, low, high = (one.effect.value, one.effect.low, one.effect.high) if one.effect else (None, None, None)
-    claimed, value, low, high = (float("nan") if v is None else v for v in (one.number, value, low, high))
+    measured, claimed = one.measured or Quantity(float("nan"), relation="?"), one.number
     unequal = any(scenario.arm(*cell).heterogeneity.any for cell in one.cells)
-    words = [f"{one.environment}:" if several else "", "unequal agents," if unequal else ""]
-    label = " ".join(word for word in (*words, f"{one.per.replace('_', ' ')}, ") if word)
-    return Line(label + " over ".join(arm.label for arm in one.arms), claimed, value, low, high, one.verdict)
+    before = [f"{one.environment}:" if several else "", "unequal agents," if unequal else ""]
+    label = " ".join(word for word in (*before, f"{one.per.replace('_', ' ')}, ") if word)
+    return Line(
+        label + " over ".join(arm.label for arm in one.arms), float("nan") if claimed is None else claimed,
+        measured.value, measured.low, measured.high, one.verdict, measured.relation, words.reached(one.shares),
+    )  # fmt: skip
 
 
 def draw(lines: Sequence[Line], width: float) -> Drawing:
@@ -66,8 +82,9 @@ def draw(lines: Sequence[Line], width: float) -> Drawing:
     count, narrow = Counter(line.verdict for line in lines), width <= style.NARROW
     said = ", ".join(f"{count[verdict]} {verdict}" for verdict in LOOKS if count[verdict])
     title = f"Of {len(lines)} comparisons {said}" if lines else "No claim to judge"
-    labels = ["\n".join(layout.wrapped(line.label, 0.85 * width if narrow else 0.4 * width, 7)) for line in lines]
-    most = max((label.count("\n") + 1 for label in labels), default=1)
+    labels = ["\n".join(layout.wrapped(line.label, 0.85 * width if narrow else 0.36 * width, 7)) for line in lines]
+    labels = [f"{label}\n{line.measured}" if narrow else label for label, line in zip(labels, lines, strict=True)]
+    most = max(max((label.count("\n") + 1 for label in labels), default=1), 2)
     height = 0.55 + (0.23 + 0.13 * most if narrow else 0.1 + 0.13 * most) * max(len(lines), 1)
     figure, ((panel,),) = layout.page(width, 1, 1, height, title)
     if not lines:
@@ -88,8 +105,9 @@ def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: boo
     for place, line in enumerate(lines):
         _one(panel, place, line, (start, end))
         panel.annotate(
-            line.verdict, (1, place), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-            va="center", color=LOOKS[line.verdict].colour if line.verdict != "not run" else style.GREY,
+            line.verdict if narrow else f"{line.verdict}\n{line.measured}", (1, place), (4, 0),
+            xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
+            color=LOOKS[line.verdict].colour if line.verdict != "not run" else style.GREY,
         )  # fmt: skip
         if narrow:
             panel.annotate(labels[place], (0, place - 0.2), (1, 0), xycoords=("axes fraction", "data"),
@@ -99,23 +117,32 @@ def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: boo
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_locator(FixedLocator(layout.round_places(start, end, 5)))
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xlabel(
-        "ratio. ◇ claimed (▷: only that it exceeds 1)," + ("\n" if narrow else " ") + "filled: measured, with interval"
-    )
+    panel.set_xlabel(_legend(any(is_bound(line.relation) for line in lines), narrow))
+
+
+def _legend(bounds: bool, narrow: bool) -> str:
+    """What the marks are, below the axis of ratios."""
+    said = ["ratio. ◇ claimed (▷: only that it exceeds 1),", "filled: measured, with interval"]
+    said[1] += "," * bounds
+    said += ["hollow with arrow: a bound, as some seeds", "did not get there; numbers: how many did"] * bounds
+    return "\n".join(said if narrow else [" ".join(said[:2]), " ".join(said[2:])]).strip()
 
 
 def _one(panel: Axes, place: int, line: Line, limits: tuple[float, float]) -> None:
-    """The interval with an arrow where it is cut, the measured value, and what was claimed."""
+    """The interval with an arrow where it is cut, the measured value, and what was claimed.
+
+    Where the value is a bound the interval is thin on the side on which the truth may lie anywhere.
+    """
     look = LOOKS[line.verdict]
-    if np.isfinite(line.value):
-        low, high = (line.low, line.high) if np.isfinite(line.low) else (line.value, line.value)
-        panel.plot(np.clip([low, high], *limits), [place, place], color=look.colour, linewidth=2.2,
-                   solid_capstyle="butt")  # fmt: skip
-        for end, marker, beyond in ((limits[0], "<", low < limits[0]), (limits[1], ">", high > limits[1])):
-            if beyond:
-                panel.plot(end, place, marker, color=look.colour, markersize=5, clip_on=False)
-        panel.plot(np.clip(line.value, *limits), place, look.marker or "o", color=look.colour, markersize=6,
-                   markeredgecolor="white", markeredgewidth=0.7, zorder=3)  # fmt: skip
+    if np.isfinite(line.value) and line.relation != "neither":
+        value, known = float(np.clip(line.value, *limits)), np.isfinite(line.low)
+        for end, marker, is_open in zip((line.low, line.high), "<>", ENDS[line.relation], strict=True):
+            if known:
+                panel.plot([value, np.clip(end, *limits)], [place, place], color=look.colour,
+                           linewidth=0.9 if is_open else 2.2, solid_capstyle="butt")  # fmt: skip
+            if known and (is_open or np.clip(end, *limits) != end):
+                panel.plot(np.clip(end, *limits), place, marker, color=look.colour, markersize=5, clip_on=False)
+        mark(panel, value, place, line.relation, look, 6, arrow=None if known else "x")
     claimed, marker = (line.claimed, "D") if np.isfinite(line.claimed) else (1.0, ">")
     panel.plot(
         np.clip(claimed, *limits), place, marker, markersize=5.5, markerfacecolor="none", markeredgecolor=style.BLACK,

@@ -1,4 +1,4 @@
-"""The share of seeds that have reached the threshold, against simulated time."""
+"""The share of seeds that have reached the threshold, against time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis.curves import TIME, Curves, all_curves
-from frl.analysis.names import display_name, shown
+from frl.analysis.names import clock, display_name, shown
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import seed_times
 from frl.report.figures import layout, style, ticks
@@ -23,7 +23,7 @@ _Panels = dict[tuple[str, int], list[Curves]]
 
 
 def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
-    """Share of seeds at the threshold against simulated time, one panel for each task and N, one step line a method.
+    """Share of seeds at the threshold against time, one panel for each task and N, one step line a method.
 
     Args:
         scenario: names the methods (`figures.time_complexity`) and the thresholds.
@@ -47,7 +47,7 @@ def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Dr
         title = f"{environment}, N = {n}: {_first(scenario, environment, some, called)}"
         layout.panel_title(panel, layout.unbroken(title), 0.92 * width / columns)
         _panel(scenario, panel, some, called, looks)
-        panel.set_xlabel("simulated time (s)" if place + columns >= len(found) else "")
+        panel.set_xlabel(f"{clock(scenario)} (s)" if place + columns >= len(found) else "")
         if place % columns == 0:
             panel.set_ylabel("seeds at the threshold")
     for panel, some in zip(panels, found.values(), strict=False):

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis.curves import STEPS, TIME, all_curves
-from frl.analysis.names import display_name, key_of, shown
+from frl.analysis.names import clock, display_name, key_of, shown
 from frl.analysis.quantity import Array
 from frl.analysis.thresholds import arm_of, common_horizon
 from frl.report.figures import layout, style
@@ -41,7 +41,7 @@ def sensitivity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawin
         rows.append(_points(scenario, frame, environment, STEPS, samples, title))
         time = {(key, largest): display_name(label) for key, label in called.items() if (key, largest) in counts}
         if len(set(time.values())) > 1:
-            title = f"{environment}: simulated time (s) with N = {largest}"
+            title = f"{environment}: {clock(scenario)} (s) with N = {largest}"
             rows.append(_points(scenario, frame, environment, TIME, time, title))
     what = methods.swept_setting(scenario.methods, called)
     return draw(pd.concat(rows, ignore_index=True), width, what)
@@ -142,6 +142,6 @@ def _finding(points: pd.DataFrame, what: str) -> str:
     own = points[points["panel"] == points["panel"].iloc[0]]
     names = list(dict.fromkeys(own["curve"]))
     best = [own.loc[own[own["curve"] == name]["value"].idxmin()] for name in dict.fromkeys((names[0], names[-1]))]
-    said = [f"{layout.number(row['value'])} with {row['curve']} ({what} {layout.number(row['setting'])})"
-            for row in best]  # fmt: skip
+    said = [f"{'' if row['share'] == 1 else '> '}{layout.number(row['value'])} with {row['curve']} "
+            f"({what} {layout.number(row['setting'])})" for row in best]  # fmt: skip
     return layout.unbroken(f"{own['panel'].iloc[0]}, at its best {', '.join(said)}")

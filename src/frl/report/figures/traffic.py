@@ -107,5 +107,6 @@ def _finding(data: pd.DataFrame, called: dict[str, str]) -> str:
         if len(base) and len(rest):
             best = rest.loc[rest["bytes"].idxmin()]
             saving = layout.number(float(base["bytes"].iloc[0] / best["bytes"]), 2)
+            saving = f"> {saving}" if base["share"].iloc[0] < 1 else saving
             said.append(f"{environment}: {display_name(called[best['method']])} needs {saving} times fewer bytes")
     return layout.unbroken("; ".join(said)) or "Bytes and samples to the threshold"

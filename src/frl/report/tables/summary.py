@@ -13,12 +13,15 @@ from frl.analysis import thresholds, waiting
 from frl.analysis.curves import STEPS, TIME, Cell, Curves, Run, all_curves
 from frl.analysis.intervals import MIN_BOOTSTRAP, MIN_SEEDS, interquartile_mean, mean_quantity
 from frl.analysis.load import instruction_sets, mixed, read_curves, read_runs
-from frl.analysis.names import display_name, method_called, shown
+from frl.analysis.names import clock, display_name, method_called, shown
 from frl.analysis.poster import poster_curve, reference
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.report.tables import communication, results
 from frl.report.tables.table import Column, Row, Table
+from frl.scenario.claim_base import Per
 from frl.scenario.scenario import Scenario
+from frl.verdicts import words
+from frl.verdicts.judge import horizon_of
 
 _WHO = (Column("environment", "environment"), Column("method", "method", "name"), Column("n_agents", "N", "count"))
 _SEEDS = (Column("seeds", "seeds", "count"), Column("diverged", "diverged", "count"))
@@ -32,7 +35,11 @@ _TIMES = (
     "A seed reaches the threshold at the first of two successive evaluations at or above it, interpolated. A seed "
     "that takes longer than the horizon, or never gets there, counts as the horizon. The horizon is the end of the "
     "shortest run of the task that did not get there or, if all did, the longest time. Times are geometric means; in "
-    f"brackets Welch's {100 * FAMILY_LEVEL:g} % interval. Stuck seeds pull a ratio towards 1."
+    f"brackets Welch's {100 * FAMILY_LEVEL:g} % interval. After > stands a lower bound: not all seeds got there."
+)
+_RATIOS = (
+    "A ratio of two arms is taken at the horizon of the claim about them, as in its verdict, or if there is none up to "
+    f"where it is known of both who got there. {words.BOUNDS}"
 )
 
 
@@ -58,7 +65,7 @@ def build(scenario: Scenario, frame: pd.DataFrame, runs: pd.DataFrame) -> list[T
         communication.table(scenario, frame),
         throughput(scenario, runs),
     ]
-    tables.append(results.merged({table.name: table for table in tables}))
+    tables.append(results.merged({table.name: table for table in tables}, clock(scenario)))
     warning = mixed(instruction_sets(runs))
     return [replace(one, note=f"{one.note} {warning}".strip()) for one in tables]
 
@@ -119,12 +126,12 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
     samples = name == "samples_to_threshold"
     timed = _arms(scenario, curves)
     rows = [_threshold_row(scenario, curves, timed, cell, speedup=samples) for cell in scenario.cells()]
-    what, format_ = ("steps per agent", "count") if samples else ("simulated seconds", "seconds")
+    what, format_ = ("steps per agent", "count") if samples else (f"{clock(scenario)} (s)", "seconds")
     columns = (
         *_WHO,
         Column("threshold", "threshold (return)", "return"),
-        Column("time", what, format_, quantity=True),
-        *([Column("speedup", "speed-up over N = 1", "ratio", quantity=True)] if samples else []),
+        Column("time", what, format_, quantity=True, censored=True),
+        *([Column("speedup", "speed-up over N = 1", "ratio", quantity=True, censored=True)] if samples else []),
         Column("reached", "seeds that got there", "share"),
         Column("horizon", "horizon", format_),
         Column("capped_area", "mean of min(return, threshold)", "return", quantity=True),
@@ -132,12 +139,16 @@ def _to_threshold(scenario: Scenario, curves: dict[Cell, Curves], name: str) -> 
         *_SEEDS,
     )
     note = (
-        f"{_TIMES} All seeds count. The mean of min(return, threshold) is taken up to the horizon, over the runs that "
-        "are not set to stop at a return."
+        f"{_TIMES} {_RATIOS if samples else ''} All seeds count. The mean of min(return, threshold) is taken up to the "
+        "horizon, over the runs that are not set to stop at a return."
     )
     if any(row.get("poster") for row in rows):
         note += " Poster: where its digitised mean curve crosses the threshold."
-    title = "Environment steps per agent to the threshold" if samples else "Simulated time to the threshold"
+    title = (
+        "Environment steps per agent to the threshold"
+        if samples
+        else f"{clock(scenario).capitalize()} to the threshold"
+    )
     return Table(name, title, note, columns, rows)
 
 
@@ -156,15 +167,21 @@ def _threshold_row(
         row["capped_area"] = thresholds.contrast([area_S], [1.0]).quantity()
     if (poster := reference(scenario, one)) is not None:
         row["poster"] = float(thresholds.seed_times(poster, level)[0])
-    alone = timed.get((environment, method, 1))
+    alone = curves.get((environment, method, 1))
     if speedup and alone and n_agents > 1:
-        row["speedup"] = thresholds.ratio(alone, arm)
+        row["speedup"] = thresholds.ratio(*_pair(scenario, "samples", alone, one))
     return row
 
 
+def _pair(scenario: Scenario, per: Per, slower: Curves, faster: Curves) -> tuple[thresholds.Arm, thresholds.Arm]:
+    """Two arms up to one horizon: that of the claim about them, if there is one."""
+    level, horizon = scenario.threshold(slower.environment), horizon_of(scenario, per, (slower, faster))
+    return thresholds.arm_of(slower, level, horizon), thresholds.arm_of(faster, level, horizon)
+
+
 def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
-    """Simulated time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
-    rows, timed = [], _arms(scenario, curves)
+    """Time that FedPG needs over what AFedPG needs, at the same N, as the figure calls them."""
+    rows = []
     for environment, method, n_agents in scenario.cells():
         slower = method_called(scenario, "time_complexity", "fedpg", environment, n_agents)
         if shown(scenario, "time_complexity").get(method) != "afedpg" or slower is None:
@@ -172,11 +189,11 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         row: Row = {"environment": environment, "n_agents": n_agents, "threshold": scenario.threshold(environment)}
         row["method"] = display_name(method)
         row["waiting_gain"] = waiting.waiting_gain(scenario.arm(environment, slower, n_agents))
-        slow, fast = (timed.get((environment, m, n_agents)) for m in (slower, method))
-        counts = sorted({len(slow.log_S), len(fast.log_S)}) if slow and fast else [0]
-        row["seeds"] = " and ".join(map(str, counts))
+        slow, fast = (curves.get((environment, m, n_agents)) for m in (slower, method))
         if slow and fast:
-            row |= {"ratio": thresholds.ratio(slow, fast), "reached": min(slow.share, fast.share)}
+            arms = _pair(scenario, "time", slow, fast)
+            shares = [(int(arm.reached_S.sum()), len(arm.reached_S)) for arm in arms]
+            row |= {"ratio": thresholds.ratio(*arms), "reached": words.reached(shares), "horizon": arms[0].horizon}
         poster = [poster_curve(environment, m, n_agents, TIME) for m in ("fedpg", "afedpg")]
         if poster[0] and poster[1]:
             times = [float(thresholds.seed_times(one, scenario.threshold(environment))[0]) for one in poster if one]
@@ -185,18 +202,18 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
     columns = (
         _WHO[0],
         _WHO[2],
-        Column("ratio", "to the threshold", "ratio", quantity=True),
-        Column("reached", "seeds that got there (the fewer of both)", "share"),
+        Column("ratio", "to the threshold", "ratio", quantity=True, censored=True),
+        Column("reached", "seeds that got there"),
         Column("threshold", "threshold (return)", "return"),
+        Column("horizon", "horizon", "seconds"),
         Column("waiting_gain", "from waiting alone", "ratio"),
         *_where_known((Column("poster", "poster", "ratio"),), rows),
-        Column("seeds", "seeds"),
     )
     note = (
         "Above 1: AFedPG is faster. From waiting alone: t_max / N times the sum of 1 / t_i over the fleet. Not waiting "
-        f"for the slowest agent would give this ratio if all updates had the same effect. {_TIMES}"
+        f"for the slowest agent would give this ratio if all updates had the same effect. {_RATIOS}"
     )
-    return Table("time_ratio", "Simulated time of FedPG over AFedPG", note, columns, rows)
+    return Table("time_ratio", f"{clock(scenario).capitalize()} of FedPG over AFedPG", note, columns, rows)
 
 
 def throughput(scenario: Scenario, runs: pd.DataFrame) -> Table:

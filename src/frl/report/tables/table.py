@@ -20,14 +20,15 @@ Row = dict[str, Value]
 class Column:
     """A column: its name in the CSV, its heading for readers (with the unit), and how its values are printed.
 
-    `quantity`: the values are :class:`Quantity`; the CSV gets two more columns, _low and _high. `filtered`: the report
-    lets readers choose among its values.
+    `quantity`: the values are :class:`Quantity`; the CSV gets two more columns, _low and _high. `censored`: they may be
+    bounds; the CSV gets a third, _relation. `filtered`: the report lets readers choose among its values.
     """
 
     key: str
     heading: str
     format: str = "text"
     quantity: bool = False
+    censored: bool = False
     filtered: bool = False
 
     def show(self, value: Value) -> str:
@@ -35,12 +36,13 @@ class Column:
         return shown(value, self.format)
 
     def cells(self, value: Value) -> dict[str, object]:
-        """The value as one or three CSV cells."""
+        """The value as one, three or four CSV cells."""
         if not self.quantity:
             return {self.key: value}
         assert value is None or isinstance(value, Quantity)
         q = value or Quantity(math.nan)
-        parts = {"": q.value, "_low": q.low, "_high": q.high}
+        parts: dict[str, object] = {"": q.value, "_low": q.low, "_high": q.high}
+        parts |= {"_relation": q.relation if value else None} if self.censored else {}
         return {self.key + suffix: part for suffix, part in parts.items()}
 
 
@@ -93,7 +95,8 @@ class Table:
     def _cell(self, tag: str, column: Column, text: str, value: Value = None) -> str:
         """A cell; a number's own value, by which it is sorted, stands beside what is shown."""
         kind = ' class="name"' * (column.format == "name") if self._left(column) else ' class="num"'
-        text = re.sub(r" (\[.*\])$", r' <span class="frl-interval">\1</span>', html.escape(text))
+        text = html.escape(text)
+        text = re.sub(r" (\[.*\])", r' <span class="frl-interval">\1</span>', text) if column.quantity else text
         text = text.replace(" ", "\N{NO-BREAK SPACE}") if column.format in ("share", "bytes") and tag == "td" else text
         if column.format == "verdict" and tag == "td":
             text = verdict_mark(text)

@@ -17,7 +17,8 @@ _COLUMNS = (
     Column("part", "part"),
     Column("verdict", "verdict", "verdict", filtered=True),
     Column("paper", "claimed", "number"),
-    Column("ours", "ours", "number", quantity=True),
+    Column("ours", "ours", "number", quantity=True, censored=True),
+    Column("reached", "seeds that got there"),
     Column("unit", "unit"),
     Column("margin", "margin", "number"),
     Column("p_above", "p, no effect", "p"),
@@ -49,7 +50,8 @@ def table(verdicts: Verdicts, parts: Iterable[Judgement], columns: Iterable[str]
     meaning = "" if columns else "".join(f"{name}: {text}. " for name, text in words.MEANING.items())
     note = (
         f"{meaning}A ratio compares restricted geometric means, the slower arm's over the faster one's. They are "
-        "means of each seed's samples, time or bytes to the threshold, censored at the claim's horizon. In brackets: "
+        "means of each seed's samples, time or bytes to the threshold, censored at the claim's horizon. "
+        f"{words.BOUNDS} In brackets: "
         f"Welch's {100 * verdicts.level:g} % interval. Both p are one-sided. p, no effect: for a ratio of at most 1 "
         "or an exponent of at most 0. p, one that matters: for one of at least the margin. For primary claims they "
         f"are corrected (Holm) among those of a task, and decide at {verdicts.alpha:g}. Other claims are not "
@@ -68,7 +70,7 @@ def _row(one: Judgement) -> Row:
     return {
         "id": one.claim, "environment": one.environment, "statement": one.statement, "part": one.part,
         "verdict": one.verdict, "paper": one.number,
-        "ours": one.effect.quantity if one.effect else None, "unit": one.unit, "margin": one.margin,
+        "ours": one.measured, "reached": words.reached(one.shares), "unit": one.unit, "margin": one.margin,
         "p_above": one.p_above_holm if corrected else one.p_above,
         "p_below": one.p_below_holm if corrected else one.p_below,
         "seeds": str(most) if fewest == most else f"{fewest} to {most}", "arms": words.arms(one),
