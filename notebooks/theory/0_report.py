@@ -100,8 +100,9 @@ figure(
     scenario,
     base,
     "theory-adversaries",
-    "Attacks and defences. Gradients to the smallest ε, over those of the same mode without attack or defence; "
-    ">: not reached within the budget. First row: no defence. First column: no attack.",
+    "Attacks and defences. Gradients until the mean gap over the seeds is the smallest ε, over those of the same mode "
+    "without attack or defence. After > stands a lower bound: the mean gap stayed above ε to the end of the budget, "
+    "even if single seeds got there. Rows: defences; columns: attacks.",
 )
 
 # %% tags=["figure-theory-rennala"]
@@ -112,7 +113,8 @@ figure(
     scenario,
     base,
     "theory-rennala",
-    "AFedPG's time to ε over Rennala NIGT's, each at its best setting. Above 1 Rennala NIGT is faster.",
+    "AFedPG's time to ε over Rennala NIGT's, each at its best setting. Above 1 Rennala NIGT is faster. Hollow with an "
+    "arrow: AFedPG's mean gap did not get to ε, so the ratio is larger.",
 )
 
 # %% tags=["figure-theory-compression"]
@@ -123,7 +125,8 @@ figure(
     scenario,
     base,
     "theory-compression",
-    "What each method needs to ε: gradients, and bytes up and down, with their intervals. Left and low is better.",
+    "What each method needs to ε: gradients, and bytes up and down, with their intervals. Left and low is better. "
+    "Hollow with arrows: ε was not reached, so both are larger.",
 )
 
 # %% tags=["figure-theory-bandwidth"]
@@ -134,7 +137,9 @@ figure(
     scenario,
     base,
     "theory-bandwidth",
-    "Time to ε against the bandwidth of every agent's link, the same up and down.",
+    "Time to ε against the bandwidth of every agent's link, the same up and down. Points were simulated. The lines "
+    "between them are computed, as a time to compute and bytes over the bandwidth, so that where they cross was not "
+    "measured.",
 )
 
 # %% tags=["figure-theory-natural"]
@@ -145,7 +150,9 @@ figure(
     scenario,
     base,
     "theory-natural",
-    "Gradients that agents need to ε with natural directions, over those without; dashed: half.",
+    "Gradients that agents need to ε with natural directions, over those without; dashed: half. Hollow with an arrow: "
+    "ε was not reached with them, so the ratio is larger. No ratio: not every resample of the seeds gets to ε without "
+    "them.",
 )
 
 # %% [markdown]

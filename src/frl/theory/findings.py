@@ -17,16 +17,17 @@ def finding(estimates: pd.DataFrame, panel: str) -> str:
         estimates: the collected estimates.
         panel: by its name in the scenario.
     """
-    rows = estimates[(estimates["panel"] == panel) & (estimates["relation"] == "=")]
+    rows = estimates[(estimates["panel"] == panel) & (estimates["relation"] != "?")]
     return _FINDINGS[panel](estimates, rows) if len(rows) else ""
 
 
 def _range(rows: pd.DataFrame, quantity: str, form: str = "{:.2f}") -> str:
-    """From the smallest to the largest estimate; empty if there is none."""
-    values = rows.loc[rows["quantity"] == quantity, "value"]
-    if values.empty:
+    """From the smallest to the largest estimate, > before a lower bound; empty if there is none."""
+    rows = rows[rows["quantity"] == quantity]
+    if rows.empty:
         return ""
-    low, high = (form.format(value) for value in (values.min(), values.max()))
+    ends = (rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()])
+    low, high = (f"{'> ' * (end['relation'] == '>')}{form.format(end['value'])}" for end in ends)
     return low if low == high else f"{low} to {high}"
 
 
@@ -66,7 +67,7 @@ def _time(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
 def _lookahead(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
     gap = _range(rows, "average_gap_ratio", "{:.3g}")
     said = f"Lookahead: without it the gap is {gap} times as large at equal settings"
-    at_best = estimates[(estimates["panel"] == "best") & (estimates["relation"] == "=")]
+    at_best = estimates[(estimates["panel"] == "best") & (estimates["relation"] != "?")]
     best = _range(at_best, "best_updates_ratio")
     return f"{said}; with each at its best the gradients needed are {best} times as many" if best else said
 

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from frl.report.figures import style
+from frl.report.figures import bounds, style
 from frl.report.figures.style import GREY
+from frl.theory.extensions import NOT_REACHED
 from frl.theory.messages import NATURAL, PLAIN
 
 _COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY, style.BLACK)
@@ -29,12 +30,11 @@ def compression(estimates: pd.DataFrame, width: float) -> Figure:
         for place, name in enumerate(names):
             colour, marker = _look(place)
             x, y = (_one(some[some["method"] == name], quantity) for quantity in ("samples", "bytes"))
-            if x is None or y is None or x["relation"] == ">" or y["relation"] == ">":
+            if x is None or y is None:
                 continue
-            panel.errorbar(
-                x["value"], y["value"], xerr=_error(x), yerr=_error(y), color=colour, marker=marker, markersize=5,
-                markerfacecolor="white" if name == PLAIN else colour, elinewidth=0.7,
-            )  # fmt: skip
+            look = style.Look(colour, marker)
+            bounds.estimate(panel, float(y["value"]), x.to_dict(), look, 5, "x")
+            bounds.estimate(panel, float(x["value"]), y.to_dict(), look, 5, "y")
         plain = _one(some[some["method"] == PLAIN], "bytes")
         if plain is not None:
             panel.axhline(plain["value"] / 8, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -44,8 +44,8 @@ def compression(estimates: pd.DataFrame, width: float) -> Figure:
     handles = []
     for place, name in enumerate(names):
         colour, marker = _look(place)
-        face = "white" if name == PLAIN else colour
-        handles += panels[0].plot([], [], marker, color=colour, markerfacecolor=face, label=name)
+        handles += panels[0].plot([], [], marker, color=colour, label=name)
+    handles += panels[0].plot([], [], "o", color=GREY, markerfacecolor="white", label="hollow: ε not reached")
     handles += panels[0].plot([], [], color=GREY, linestyle=(0, (4, 2)), label="1/8 of plain")
     figure.legend(handles=handles, loc="outside lower center", ncols=3 if width == style.NARROW else 5)
     return figure
@@ -61,21 +61,35 @@ def bandwidth(estimates: pd.DataFrame, width: float) -> Figure:
     panels = np.ravel(figure.subplots(down, len(epsilons) // down, squeeze=False))
     for panel, epsilon in zip(panels, epsilons, strict=True):
         for place, name in enumerate(names):
-            some = rows[(rows["method"] == name) & (rows["epsilon"] == epsilon) & (rows["relation"] == "=")]
-            some, (colour, marker) = some.sort_values("bandwidth"), _look(place)
-            panel.errorbar(
-                some["bandwidth"], some["value"], yerr=_errors(some), color=colour, marker=marker, markersize=4,
-                linewidth=1.1, elinewidth=0.7, label=name,
-            )  # fmt: skip
+            some = rows[(rows["method"] == name) & (rows["epsilon"] == epsilon)]
+            colour, marker = _look(place)
+            for row in some.to_dict("records"):
+                bounds.estimate(panel, row["bandwidth"], row, style.Look(colour, marker), 5, "y")
+            _computed(panel, some[some["relation"] == "="], colour)
+            panel.plot([], [], marker, color=colour, label=name)
         panel.set(xscale="log", yscale="log", title=f"ε = {epsilon:g}", xlabel="bandwidth (bytes a second)")
         panel.xaxis.set_major_locator(FixedLocator(sorted(rows["bandwidth"].unique())))
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         _plain_ticks(panel, x=False)
     panels[0].set_ylabel("time (gradients of one agent)")
+    panels[0].plot([], [], color=GREY, linewidth=0.9, linestyle=COMPUTED, label="computed: a time + bytes / bandwidth")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3 if width == style.NARROW else 6)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2 if width == style.NARROW else 5)
     return figure
+
+
+COMPUTED = (0, (3, 2))
+
+
+def _computed(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
+    """Between the bandwidths that were simulated: time to compute, and bytes over the bandwidth, fitted to them."""
+    rate, seconds = rows["bandwidth"].to_numpy(dtype=float), rows["value"].to_numpy(dtype=float)
+    if len(rate) > 1:
+        parts = np.stack([np.ones_like(rate), 1 / rate], axis=1)
+        fitted = np.linalg.lstsq(parts / seconds[:, None], np.ones_like(rate), rcond=None)[0]
+        x = np.geomspace(rate.min(), rate.max(), 50)
+        panel.plot(x, fitted[0] + fitted[1] / x, color=colour, linewidth=0.9, linestyle=COMPUTED)
 
 
 def natural(estimates: pd.DataFrame, width: float) -> Figure:
@@ -90,12 +104,16 @@ def natural(estimates: pd.DataFrame, width: float) -> Figure:
         epsilons = sorted(rows.loc[rows["problem"] == problem, "epsilon"].unique(), reverse=True)
         for place, (algorithm, n) in enumerate(kinds):
             chosen = (rows["problem"] == problem) & (rows["algorithm"] == algorithm) & (rows["n_agents"] == n)
-            some, (colour, marker) = rows[chosen], _look(place)
-            x = [epsilons.index(e) + 0.15 * (place - (len(kinds) - 1) / 2) for e in some["epsilon"]]
+            some, (colour, marker) = rows[chosen].set_index("epsilon"), _look(place)
+            for at, epsilon in enumerate(epsilons if len(some) else ()):
+                x = at + 0.15 * (place - (len(kinds) - 1) / 2)
+                if epsilon in some.index:
+                    bounds.estimate(panel, x, some.loc[epsilon].to_dict(), style.Look(colour, marker), 5, "y")
+                else:
+                    panel.annotate("no ratio", (x, 0.03), xycoords=("data", "axes fraction"), rotation=90, ha="center",
+                                   va="bottom", color=colour)  # fmt: skip
             label = f"{'' if NATURAL[algorithm] == 'afedpg' else 'synchronous, '}N = {n}"
-            panel.errorbar(x, some["value"], yerr=_errors(some), color=colour, marker=marker, linestyle="", label=label)
-            bound = some["relation"] == ">"
-            panel.plot(np.array(x)[bound], some["value"][bound], marker, color=colour, markerfacecolor="white")
+            panel.plot([], [], marker, color=colour, label=label)
         panel.axhline(1, color=GREY, linewidth=0.9)
         panel.axhline(0.5, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         own = rows[rows["problem"] == problem]
@@ -103,6 +121,8 @@ def natural(estimates: pd.DataFrame, width: float) -> Figure:
         panel.set_xticks(range(len(epsilons)), [f"{e:g}" for e in epsilons])
         _plain_ticks(panel, x=False)
     panels[0].set_ylabel("gradients to ε,\nnatural / plain")
+    panels[0].plot([], [], "o", color=GREY, markerfacecolor="white", label=NOT_REACHED)
+    panels[0].plot([], [], " ", label="no ratio: some resamples of plain do not get to ε")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=1 if width == style.NARROW else len(kinds))
     return figure
@@ -120,15 +140,6 @@ def _look(place: int) -> tuple[str, str]:
 def _one(rows: pd.DataFrame, quantity: str) -> pd.Series | None:
     some = rows[rows["quantity"] == quantity]
     return some.iloc[0] if len(some) else None
-
-
-def _error(row: pd.Series) -> np.ndarray:
-    high = row["high"] if np.isfinite(row["high"]) else 1e3 * row["value"]
-    return np.array([[max(row["value"] - row["low"], 0)], [max(high - row["value"], 0)]])
-
-
-def _errors(rows: pd.DataFrame) -> np.ndarray:
-    return np.hstack([_error(row) for _, row in rows.iterrows()]) if len(rows) else np.zeros((2, 0))
 
 
 def _plain_ticks(panel: Axes, x: bool = True) -> None:
