@@ -377,6 +377,11 @@ def test_a_table_of_another_code_base_joins(runs: frl.Runs, tmp_path: Path) -> N
     [
         (lambda t: t.drop(columns="return"), {}, "no column return; there are method, seed, samples, time"),
         (lambda t: t, {"environment": None}, "no column environment, and no environment was given"),
+        (
+            lambda t: t.rename(columns={"seed": "Seed", "return": "ret"}),
+            {"environment": None, "n_agents": None},
+            "no column seed, return, environment, n_agents, and no environment and no n_agents was given; there are me",
+        ),
         (lambda t: t.assign(n_agents=4), {}, "n_agents = 4 is given, but the table has a column of this name"),
         (
             lambda t: t.astype({"samples": "str"}).replace({"samples": {"100.0": "1e2x"}}),
@@ -396,3 +401,31 @@ def test_a_table_with_a_mistake_is_refused(
     edit(table({"mine": [100.0]})).to_csv(path, index=False)
     with pytest.raises(frl.RunsError, match=message):
         frl.from_csv(path, **{"environment": "Swimmer", "n_agents": 4, **given})
+
+
+def test_an_environment_of_ones_own_is_read_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    table({"mine": [100.0]}).to_csv(path, index=False)
+    known = r"environment = 'Pendulum': this project's are Swimmer, Hopper, .*"
+    with pytest.warns(frl.ComparabilityWarning, match=known):
+        assert frl.from_csv(path, environment="Pendulum", n_agents=4).cells == (("Pendulum", "mine", 4),)
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"method": "afedpg"}, {"n_agents": 4}, {}], ids=["several N", "several methods", "both"]
+)
+def test_colours_tell_curves_apart(runs: frl.Runs, chosen: dict[str, Any]) -> None:
+    """Not the dashes alone."""
+    some = runs.select(**chosen)
+    lines = [line for line in some.plot("samples").get_lines() if line.get_linewidth() == 2]
+    assert len({line.get_color() for line in lines}) == len(lines) == len(some.cells)
+
+
+def test_the_axis_of_time_says_whose_it_is(runs: frl.Runs, tmp_path: Path) -> None:
+    """Simulated, the wall's of a real engine, or neither where that is not known."""
+    assert runs.plot("time").get_xlabel() == "simulated time (s)"
+    real = tuple(replace(one, settings={**(one.settings or {}), "engine": {"kind": "processes"}}) for one in runs.facts)
+    by_the_wall = replace(runs, facts=real)
+    assert by_the_wall.plot("time").get_xlabel() == "wall time (s)"
+    assert "times the wall time of" in str(by_the_wall.compare("fedpg", ("afedpg", 4), by="time", level=60))
+    assert own(tmp_path, {"a": [100.0, 150.0]}).plot("time").get_xlabel() == "time (s)"

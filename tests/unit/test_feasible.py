@@ -101,6 +101,7 @@ def test_what_is_expected_is_what_happens(algorithm, n_agents, settings):
     [
         ("afedpg", 1, {"sampling": {"lanes": 1, "segment_steps": 1}}, "standardize"),
         ("fedpg", 2, {"steps_per_agent": 20}, "steps_per_agent = 20: the run would end before"),
+        ("fedpg", 2, {"steps_per_agent": 20}, r"64 steps \(sampling.lanes = 4 × sampling.segment_steps = 16\)"),
         ("afedpg", 2, {"steps_per_agent": 64, "fleet": {"kind": "straggler", "ratio": 10}}, "others answer 9 times"),
         ("afedpg", 2, {"fleet": {"kind": "straggler", "ratio": 1e308}}, "simulated time"),
         ("afedpg", 1, {"fleet": {"kind": "constant", "seconds_per_1000_steps": 1e-300}}, "simulated time"),

@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from frl.analysis.curves import TIME, all_curves
 from frl.report.figures import (
     communication,
     complexity,
@@ -25,6 +26,7 @@ from frl.report.figures import (
     ticks,
 )
 from frl.report.figures.draw import drawer
+from frl.report.tables import summary
 from frl.report.tables.table import Column, Table
 from frl.scenario.products import OF_CLAIMS
 from frl.scenario.scenario import Scenario
@@ -195,3 +197,17 @@ def test_twenty_values_of_n_look_different() -> None:
     counts = range(1, 21)
     assert len(set(style.agent_colours(counts).values())) == 20
     assert len({str(marker) for marker in style.markers(counts).values()}) == 20
+
+
+@pytest.mark.parametrize(("engine", "clock"), [(None, "simulated time"), ({"kind": "processes"}, "wall time")])
+def test_time_is_called_what_it_is(engine: dict[str, str] | None, clock: str) -> None:
+    """Of runs that were simulated, or carried by the wall clock."""
+    simulated = synthetic.scenario(seeds=(0, 1), methods={"afedpg": (1, 4), "fedpg": (4,)})
+    frame, settings = synthetic.frame(simulated), simulated.model_dump()
+    scenario = Scenario.model_validate(settings | {"run": settings["run"] | ({"engine": engine} if engine else {})})
+    with style.paper_style():
+        for draw in (complexity.time_curves, progress.time_complexity):
+            figure = draw(scenario, frame, style.WIDE).figure
+            assert {panel.get_xlabel() for panel in figure.axes} - {""} == {f"{clock} (s)"}
+    table = summary.time_ratio(scenario, all_curves(frame, TIME))
+    assert table.title == f"{clock.capitalize()} of FedPG over AFedPG"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from frl.analysis.curves import Curves
 from frl.analysis.names import curve_name
-from frl.report.figures.style import agent_looks, dashes, method_colours
+from frl.report.figures.style import agent_colours, dashes, method_colours
 from frl.scenario.claim_base import Per
 
 LABELS: dict[Per, str] = {
@@ -28,10 +28,8 @@ def plot(cells: Sequence[Curves], by: Per, clock: str, ax: Axes | None) -> Axes:
     """
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
-    counts = sorted({curves.n_agents for curves in cells})
-    by_method, by_count, dash = method_colours(curves.method for curves in cells), agent_looks(counts), dashes(counts)
-    for curves in cells:
-        colour = by_count[curves.n_agents].colour if len(by_method) == 1 else by_method[curves.method]
+    dash, colours = dashes(sorted({curves.n_agents for curves in cells})), _colours(cells)
+    for curves, colour in zip(cells, colours, strict=True):
         for run in curves.runs:
             ax.plot(run.x, run.returns, color=colour, linewidth=0.7, alpha=0.4)
             if np.isfinite(run.diverged_at):
@@ -52,3 +50,15 @@ def plot(cells: Sequence[Curves], by: Per, clock: str, ax: Axes | None) -> Axes:
     ax.set_title(cells[0].environment)
     ax.legend()
     return ax
+
+
+def _colours(cells: Sequence[Curves]) -> list[str]:
+    """One for each cell: by N where there is one method, by method where each has one N, else no two alike."""
+    counts, methods = [one.n_agents for one in cells], [one.method for one in cells]
+    if len(set(methods)) == 1:
+        by_count = agent_colours(counts)
+        return [by_count[n] for n in counts]
+    if len(set(methods)) == len(cells):
+        by_method = method_colours(methods)
+        return [by_method[method] for method in methods]
+    return list(agent_colours(range(len(cells))).values())

@@ -17,11 +17,12 @@ from frl.analysis.curves import STOP_AT
 from frl.analysis.load import DTYPES
 from frl.analysis.quantity import Array
 from frl.face.collection import KEYS, Runs
-from frl.face.facts import Facts, RunsError
+from frl.face.facts import Facts, RunsError, warn
 from frl.runs.paths import RUN_SUFFIXES, meta_path, table_path
 from frl.runs.store import StoreError, verify
 from frl.scenario.products import ARCHIVE
 from frl.scenario.products import RUNS as INDEX
+from frl.spec import ENVIRONMENTS
 
 PACKAGE = Path(frl.__file__).parent
 PUBLISHED = (PACKAGE / "data" / "published", PACKAGE.parents[1] / "results" / "published")
@@ -90,7 +91,10 @@ def from_csv(path: str | Path, *, environment: str | None = None, n_agents: int 
         n_agents: N of all rows.
 
     Raises:
-        RunsError: names the column that is missing, or the line with a value that is no number.
+        RunsError: names the columns that are missing, or the line with a value that is no number.
+
+    Warns:
+        ComparabilityWarning: if an environment is none of this project's.
     """
     path = Path(path)
     try:
@@ -102,12 +106,17 @@ def from_csv(path: str | Path, *, environment: str | None = None, n_agents: int 
         if value is not None and key in table:
             raise RunsError(f"{path}: {key} = {value!r} is given, but the table has a column of this name")
         table = table if value is None else table.assign(**{key: str(value)})
-    for key in ("method", "seed", "samples", "return", *given):
-        if key not in table:
-            also = f", and no {key} was given" if key in given else ""
-            raise RunsError(f"{path}: no column {key}{also}; there are {', '.join(table)}")
+    if lacking := [key for key in ("method", "seed", "samples", "return", *given) if key not in table]:
+        absent = [key for key in given if key in lacking]
+        also = f", and no {' and no '.join(absent)} was given" if absent else ""
+        raise RunsError(f"{path}: no column {', '.join(lacking)}{also}; there are {', '.join(table)}")
     if table.empty:
         raise RunsError(f"{path}: no row below the header")
+    if others := [name for name in dict.fromkeys(table["environment"]) if name not in ENVIRONMENTS]:
+        known = f"this project's are {', '.join(ENVIRONMENTS)}"
+        warn(
+            f"{path}: environment = {', '.join(map(repr, others))}: {known}; one of your own is compared with its like"
+        )
     numbers = [key for key in ("seed", "n_agents", *CSV_COLUMNS) if key in table]
     frame = table[["environment", "method"]].assign(**{key: _numbers(path, table, key) for key in numbers})
     frame = frame.rename(columns=CSV_COLUMNS).astype({"seed": "int64", "n_agents": "int64"})

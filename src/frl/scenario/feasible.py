@@ -156,11 +156,21 @@ def _evaluations(spec: RunSpec) -> int:
     return round(each + math.log(max(uploads / each, 1)) / math.log(ratio))
 
 
+def _task(spec: RunSpec) -> str:
+    """The steps of a task, and the settings that make them."""
+    sampling, local = spec.sampling, "" if spec.local is None else f"local.steps = {spec.local.steps} × "
+    if sampling.trajectories is not None:
+        factors = f"{local}sampling.trajectories = {sampling.trajectories} × 1,000"
+    else:
+        factors = f"{local}sampling.lanes = {sampling.lanes} × sampling.segment_steps = {sampling.segment_steps}"
+    return f"{spec.steps_per_upload:,} steps ({factors})"
+
+
 def _never_answers(spec: RunSpec, seconds: NDArray[np.float64]) -> str:
     """Whether the run ends before every agent has answered once."""
     if spec.sampling.trajectories is not None and spec.environment not in NEVER_END:
         return ""  # tasks may be short, and many
-    count, task = answers(spec), f"one task is {spec.steps_per_upload} steps"
+    count, task = answers(spec), f"one task is {_task(spec)}"
     told = f"steps_per_agent = {spec.steps_per_agent}: the run would end before its slowest agent answered once"
     if count < spec.n_agents:
         return f"{told}; {task}"
