@@ -115,6 +115,26 @@ def test_nothing_serious_is_found_and_nothing_is_cut_off(browser: Browser, parti
     assert cut_off(page) == []
 
 
+def test_what_scrolls_on_a_telephone_has_a_shadow(browser: Browser, partial: Path) -> None:
+    """Only tables scroll, above whose background a shadow shows; figures and commands fit, verdicts are cards."""
+    page = opened(browser, partial, 390)
+    for fold in page.locator("summary").all():
+        fold.evaluate("summary => summary.parentElement.open = true")
+    scrolling = page.evaluate(
+        """() => [...document.querySelectorAll("main *")].map((e) => [e, getComputedStyle(e)])
+            .filter(([e, s]) => e.scrollWidth > e.clientWidth + 1 && s.overflowX === "auto" && !e.matches(".math"))
+            .map(([e, s]) => [e.className, e.closest("figure")?.id ?? "", s.backgroundImage.includes("gradient")])"""
+    )
+    assert scrolling
+    assert all(name == "frl-scroll" and shadow for name, _, shadow in scrolling), scrolling
+    assert not [figure for _, figure, _ in scrolling if figure.startswith("table-verdict")]
+    verdicts = page.locator("[id^=table-verdict]").first
+    for cell in verdicts.locator("tbody tr").first.locator("td").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+
+
 def test_what_is_cut_off_is_found(browser: Browser, tmp_path: Path) -> None:
     """The check itself: of a wide line alone and of one in a box that scrolls the first is named."""
     line = '<p style="width: 2000px">wide</p>'

@@ -533,15 +533,16 @@ def test_files_are_written_and_the_same_when_drawn_twice(tmp_path: Path) -> None
     assert digests() == first
 
 
-def test_diagrams_count_updates_as_the_fleet_gives_them() -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_diagrams_count_updates_as_the_fleet_gives_them(width: float) -> None:
     spec = diagrams.example(synthetic.scenario())
     assert (spec.algorithm, spec.n_agents) == ("fedpg", 4)
     with style.paper_style():
-        found = [panel.get_title(loc="left") for panel in diagrams.timeline(spec).axes]
-        texts = [text.get_text() for text in diagrams.messages(spec).axes[0].texts]
+        found = [panel.get_title(loc="left").replace("\n", " ") for panel in diagrams.timeline(spec, width).axes]
+        texts = [text.get_text().replace("\n", " ") for text in diagrams.messages(spec, width).axes[0].texts]
     assert found[0] == "Synchronous: 3 updates of the server from 12 tasks; agents wait 56 % of the time"
     assert found[1].startswith("Asynchronous: 39 updates")
     assert any("sums of new observations" in text for text in texts)
     local = spec.model_copy(update={"normalizer": spec.normalizer.model_copy(update={"mode": "local"})})
     with style.paper_style():
-        assert not any("sums" in text.get_text() for text in diagrams.messages(local).axes[0].texts)
+        assert not any("sums" in text.get_text() for text in diagrams.messages(local, width).axes[0].texts)

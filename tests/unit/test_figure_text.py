@@ -159,7 +159,7 @@ def test_every_tick_of_the_timeline_too(seconds: float) -> None:
     spec = diagrams.example(synthetic.scenario())
     fleet = spec.fleet.model_copy(update={"seconds_per_1000_steps": seconds})
     with style.paper_style():
-        assert not lying(diagrams.timeline(spec.model_copy(update={"fleet": fleet})))
+        assert not lying(diagrams.timeline(spec.model_copy(update={"fleet": fleet}), style.WIDE))
 
 
 STRANGE = r"$\alpha$ a_1 {b} 5 % \frac | _x_ <b>&amp;</b> `c`"

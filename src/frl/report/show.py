@@ -29,7 +29,7 @@ from frl.verdicts.power import named_times
 from frl.verdicts.power import power as power_of
 from frl.verdicts.record import Judgement, Verdicts, read
 
-MOST_FOLDED = 200_000
+MOST_FOLDED = 400_000
 """Characters of a folded figure."""
 SHOWN_MISSING = 20
 """More missing runs than this are folded."""
@@ -45,15 +45,15 @@ class Html(str):
 def figure(scenario: AnyScenario, base: Path, name: str, caption: str, fold: str | None = None) -> Html:
     """One of the drawn figures, inline; in a scenario without it a sentence that says so.
 
-    `fold` is the title behind which to hide it, for a wide page alone; if it is larger than `MOST_FOLDED`, that is a
-    link to its file.
+    `fold` is the title behind which to hide it; if it is larger than `MOST_FOLDED`, that is a link to its file.
     """
     if name not in figure_names(scenario):
         return Html(f"<p>This scenario has no figure {html.escape(name)}.</p>")
-    svgs, files = pictures(base, name), f"figures/{name}"
+    files = f"figures/{name}"
+    shown = framed(pictures(base, name), name, caption, files=files)
     if fold is None:
-        return Html(framed(svgs, name, caption, files=files))
-    shown, fold = framed({"wide": svgs["wide"]}, name, caption, files=files), html.escape(fold)
+        return Html(shown)
+    fold = html.escape(fold)
     if len(shown) > MOST_FOLDED:
         return Html(f'<p>A figure of its own: <a href="{files}.svg">{fold}</a>.</p>')
     return Html(f"<details><summary>{fold}</summary>{shown}</details>")
@@ -72,15 +72,14 @@ def framed(svgs: Mapping[str, str], name: str, caption: str, kind: str = "", fil
     """A figure: its drawings, of which the page shows the one that fits it, and its caption.
 
     Args:
-        svgs: by "wide" and "narrow", or one of both.
+        svgs: by "wide" and "narrow", or narrow alone.
         name: its id on the page.
         caption: also read aloud in place of the drawing.
         kind: one more class.
         files: path of its files without suffix, linked to.
     """
-    only = ' frl-only" tabindex="0" role="group" aria-label="Figure' if list(svgs) == ["wide"] else ""
     cards = "".join(
-        f'<div class="frl-card frl-{width}{only}">{drawing(svg, f"{name}-{width}", caption)}</div>'
+        f'<div class="frl-card frl-{width}">{drawing(svg, f"{name}-{width}", caption)}</div>'
         for width, svg in svgs.items()
     )
     links = f' <a href="{files}.csv">Its numbers</a>, <a href="{files}.pdf">PDF</a>.' if files else ""
@@ -90,11 +89,12 @@ def framed(svgs: Mapping[str, str], name: str, caption: str, kind: str = "", fil
     )
 
 
-def diagram(draw: Callable[[RunSpec], Figure], scenario: Scenario, caption: str) -> Html:
+def diagram(draw: Callable[[RunSpec, float], Figure], scenario: Scenario, caption: str) -> Html:
     """One of :mod:`frl.report.figures.diagrams`, drawn for the scenario's own fleet and messages."""
+    spec, widths = diagrams.example(scenario), {"wide": style.WIDE, "narrow": style.NARROW}
     with style.paper_style():
-        svg = style.inline_svg(draw(diagrams.example(scenario)))
-    return Html(framed({"wide": svg}, draw.__name__, caption))
+        svgs = {name: style.inline_svg(draw(spec, width)) for name, width in widths.items()}
+    return Html(framed(svgs, draw.__name__, caption))
 
 
 def table(base: Path, name: str) -> Html:

@@ -104,7 +104,7 @@ class Table:
             return f'<th scope="col"{kind}{" data-filter" * column.filtered}>{text}</th>'
         number = value.value if isinstance(value, Quantity) else value
         exact = f' data-value="{number:.6g}"' if isinstance(number, int | float) and not math.isnan(number) else ""
-        return f"<td{kind}{exact}>{text}</td>"
+        return f'<td data-label="{html.escape(column.heading)}"{kind}{exact}>{text}</td>'
 
     @staticmethod
     def _left(column: Column) -> bool:
