@@ -208,6 +208,6 @@ def test_time_is_called_what_it_is(engine: dict[str, str] | None, clock: str) ->
     with style.paper_style():
         for draw in (complexity.time_curves, progress.time_complexity):
             figure = draw(scenario, frame, style.WIDE).figure
-            assert {panel.get_xlabel() for panel in figure.axes} - {""} == {f"{clock} (s)"}
+            assert {panel.get_xlabel() for panel in figure.axes} - {""} == {f"{clock} (s, log scale)"}
     table = summary.time_ratio(scenario, all_curves(frame, TIME))
     assert table.title == f"{clock.capitalize()} of FedPG over AFedPG"

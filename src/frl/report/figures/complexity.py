@@ -178,7 +178,7 @@ def _share_limits(
 
 def _x_label(scenario: Scenario, environment: str, axis: str, columns: int) -> str:
     if axis == TIME:
-        return f"{clock(scenario)} (s)"
+        return f"{clock(scenario)} (s, log scale)"
     if environment == ENVIRONMENT and columns == 1:
         return f"environment steps per agent ({STEPS_PER_TRAJECTORY:,} a trajectory)"
     return "steps per agent"

@@ -122,7 +122,7 @@ def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: boo
 
 def _legend(bounds: bool, narrow: bool) -> str:
     """What the marks are, below the axis of ratios."""
-    said = ["ratio. ◇ claimed (▷: only that it exceeds 1),", "filled: measured, with interval"]
+    said = ["ratio, log scale. ◇ claimed (▷: only that it exceeds 1),", "filled: measured, with interval"]
     said[1] += "," * bounds
     said += ["hollow with arrow: a bound, as some seeds", "did not get there; numbers: how many did"] * bounds
     return "\n".join(said if narrow else [" ".join(said[:2]), " ".join(said[2:])]).strip()

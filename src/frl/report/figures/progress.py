@@ -47,7 +47,7 @@ def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Dr
         title = f"{environment}, N = {n}: {_first(scenario, environment, some, called)}"
         layout.panel_title(panel, layout.unbroken(title), 0.92 * width / columns)
         _panel(scenario, panel, some, called, looks)
-        panel.set_xlabel(f"{clock(scenario)} (s)" if place + columns >= len(found) else "")
+        panel.set_xlabel(f"{clock(scenario)} (s, log scale)" if place + columns >= len(found) else "")
         if place % columns == 0:
             panel.set_ylabel("seeds at the threshold")
     for panel, some in zip(panels, found.values(), strict=False):
