@@ -117,7 +117,8 @@ def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: boo
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_locator(FixedLocator(layout.round_places(start, end, 5)))
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xlabel(_legend(any(is_bound(line.relation) for line in lines), narrow))
+    said = _legend(any(is_bound(line.relation) for line in lines), narrow)
+    panel.set_xlabel(said, loc="left" if narrow else "center")
 
 
 def _legend(bounds: bool, narrow: bool) -> str:

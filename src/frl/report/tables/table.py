@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from frl.analysis.quantity import Quantity, Value, shown
+from frl.analysis.quantity import NOTHING, Quantity, Value, shown
 from frl.runs.files import write_atomically, write_csv
 
 Row = dict[str, Value]
@@ -94,7 +94,12 @@ class Table:
 
     def _cell(self, tag: str, column: Column, text: str, value: Value = None) -> str:
         """A cell; a number's own value, by which it is sorted, stands beside what is shown."""
-        kind = ' class="name"' * (column.format == "name") if self._left(column) else ' class="num"'
+        names = [
+            *["name"] * (column.format == "name"),
+            *["num"] * (not self._left(column)),
+            *["none"] * (text == NOTHING),
+        ]
+        kind = f' class="{" ".join(names)}"' if names else ""
         text = html.escape(text)
         text = re.sub(r" (\[.*\])", r' <span class="frl-interval">\1</span>', text) if column.quantity else text
         text = text.replace(" ", "\N{NO-BREAK SPACE}") if column.format in ("share", "bytes") and tag == "td" else text
