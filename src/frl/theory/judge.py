@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from frl.analysis.load import instruction_sets
 from frl.analysis.quantity import Quantity, Relation
@@ -25,7 +24,7 @@ from frl.scenario.theory_claims import TheoryClaim, TheoryClaims
 from frl.theory.cells.spec import EXTENSIONS
 from frl.theory.collect import read_cells, read_estimates
 from frl.training.servers.base import Settings
-from frl.verdicts.record import Interval, Reason
+from frl.verdicts.record import Interval, Reason, read_as
 from frl.verdicts.rules import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPLICATED, VERDICTS, Verdict
 
 MEANING: dict[str, str] = {
@@ -175,18 +174,8 @@ def write(scenario: TheoryScenario, base: Path) -> TheoryVerdicts:
 
 
 def read(base: Path) -> TheoryVerdicts:
-    """What :func:`write` wrote into `base`.
-
-    Raises:
-        SpecError: if it is not there, or not what this version writes.
-    """
-    path = base / JUDGED
-    try:
-        return TheoryVerdicts.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise SpecError(f"{path} is not there: judge the claims first, with frl verdict") from None
-    except ValidationError:
-        raise SpecError(f"{path} is of another version: judge the claims again, with frl verdict") from None
+    """What :func:`write` wrote into `base`; see :func:`frl.verdicts.record.read_as`."""
+    return read_as(TheoryVerdicts, base)
 
 
 def table(verdicts: TheoryVerdicts) -> Table:

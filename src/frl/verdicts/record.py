@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -190,6 +190,14 @@ class Verdicts(Settings):
 
 
 def read(base: Path) -> Verdicts:
+    """What `frl verdict` wrote into `base` of a scenario of training runs; see :func:`read_as`."""
+    return read_as(Verdicts, base)
+
+
+Judged = TypeVar("Judged", bound=Settings)
+
+
+def read_as(kind: type[Judged], base: Path) -> Judged:
     """What `frl verdict` wrote into `base`.
 
     Raises:
@@ -197,7 +205,7 @@ def read(base: Path) -> Verdicts:
     """
     path = base / JUDGED
     try:
-        return Verdicts.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise SpecError(f"{path} is not there: judge the claims first, with frl verdict") from None
     except ValidationError:
