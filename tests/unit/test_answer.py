@@ -54,16 +54,16 @@ def test_opponents_that_fared_alike_stand_together_and_others_apart() -> None:
 def test_bounds_are_said_with_the_seeds_that_got_there() -> None:
     said = lambda *parts: answered(*parts)[0].split("Swimmer ", 1)[1]  # noqa: E731
     assert said(part("Swimmer", "replicated", 2.0, reached=(4, 10))) == (
-        "(ratio > 2.00 [1.00, 4.00]; 4 and 10 of 10 seeds got there)."
+        "(ratio > 2.00 [1.00, 4.00]; 4 and 10 of 10 seeds got there within 9 steps per agent)."
     )
     assert said(part("Swimmer", "inconclusive", 1.0, reached=(0, 0))) == (
-        "(neither got there; 0 and 0 of 10 seeds got there)."
+        "(neither got there; 0 and 0 of 10 seeds got there within 9 steps per agent)."
     )
     several = [part("Swimmer", "inconclusive", r, ("fedpg", n), reached) for r, n, reached in (
         (0.5, 8, (10, 10)), (1.0, 8, (0, 0)), (3.0, 8, (2, 10)), (2.0, 8, (9, 9)),
     )]  # fmt: skip
     assert said(*several) == (
-        "(ratios 0.50 to > 3.00; in 1 of 4 neither got there; 0 to 100 % of an arm's seeds got there)."
+        "(ratios 0.50 to > 3.00; in 1 of 4 neither got there; 0 to 100 % of an arm's seeds got there by the horizon)."
     )
 
 

@@ -76,4 +76,4 @@ def _measured(one: Judgement) -> str:
     claimed = f", claimed {shown(one.number, 'ratio')}" if one.number is not None else ""
     measured = f"{one.unit.capitalize()} {shown(one.measured, 'ratio')}"
     measured = NEITHER.capitalize() if one.measured.relation == "neither" else measured
-    return f"{measured}{claimed}; {words.reached(one.shares)} seeds got there: {reason}"
+    return f"{measured}{claimed}; {words.got_there(one)}: {reason}"

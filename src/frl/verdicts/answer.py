@@ -9,7 +9,7 @@ from frl.analysis.quantity import NEITHER, shown
 from frl.scenario.claim_base import Per
 from frl.verdicts.record import Judgement, Verdicts
 from frl.verdicts.rules import VERDICTS
-from frl.verdicts.words import listed, reached
+from frl.verdicts.words import got_there, listed
 
 MOST = 3
 """Sentences."""
@@ -97,7 +97,7 @@ def _ratios(parts: Sequence[Judgement]) -> str:
     if len(found) == 1:
         ((one, quantity),) = found
         ratio = NEITHER if quantity.relation == "neither" else f"ratio {shown(quantity, 'ratio')}"
-        stuck = "" if quantity.relation == "=" else f"; {reached(one.shares)} seeds got there"
+        stuck = "" if quantity.relation == "=" else f"; {got_there(one)}"
         return f" ({ratio}{stuck})"
     if not ratios:
         return f" ({NEITHER})" if found else ""
@@ -108,5 +108,5 @@ def _ratios(parts: Sequence[Judgement]) -> str:
     shares = [arm.share for one, _ in found for arm in one.arms]
     least, most = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
     some = least if least == most else f"{least} to {most}"
-    stuck = "" if min(shares) == 1 else f"; {some} % of an arm's seeds got there"
+    stuck = "" if min(shares) == 1 else f"; {some} % of an arm's seeds got there by the horizon"
     return f" ({text}{stuck})"

@@ -97,6 +97,12 @@ def reached(arms: Sequence[tuple[int, int]]) -> str:
     return f"{listed([str(some) for some, _ in arms])} of {arms[0][1]}"
 
 
+def got_there(one: Judgement) -> str:
+    """The same with the horizon: "0 and 3 of 3 seeds got there within 100 s"."""
+    form, unit = _UNITS["samples" if one.test == "fleets" else one.per]  # those have horizons in steps
+    return f"{reached(one.shares)} seeds got there within {shown(one.horizon, form)} {unit}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Several in words."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -125,7 +125,7 @@ def _legend(bounds: bool, narrow: bool) -> str:
     """What the marks are, below the axis of ratios."""
     said = ["ratio, log scale. ◇ claimed (▷: only that it exceeds 1),", "filled: measured, with interval"]
     said[1] += "," * bounds
-    said += ["hollow with arrow: a bound, as some seeds", "did not get there; numbers: how many did"] * bounds
+    said += ["hollow with arrow: a bound, as some seeds", "did not get there by the horizon; numbers: who did"] * bounds
     return "\n".join(said if narrow else [" ".join(said[:2]), " ".join(said[2:])]).strip()
 
 

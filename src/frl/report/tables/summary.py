@@ -203,7 +203,7 @@ def time_ratio(scenario: Scenario, curves: dict[Cell, Curves]) -> Table:
         _WHO[0],
         _WHO[2],
         Column("ratio", "to the threshold", "ratio", quantity=True, censored=True),
-        Column("reached", "seeds that got there"),
+        Column("reached", "seeds there by the horizon"),
         Column("threshold", "threshold (return)", "return"),
         Column("horizon", "horizon", "seconds"),
         Column("waiting_gain", "from waiting alone", "ratio"),

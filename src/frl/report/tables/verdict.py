@@ -18,7 +18,7 @@ _COLUMNS = (
     Column("verdict", "verdict", "verdict", filtered=True),
     Column("paper", "claimed", "number"),
     Column("ours", "ours", "number", quantity=True, censored=True),
-    Column("reached", "seeds that got there"),
+    Column("reached", "seeds there by the horizon"),
     Column("unit", "unit"),
     Column("margin", "margin", "number"),
     Column("p_above", "p, no effect", "p"),
