@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines import written
 from frl.cli import main
 from frl.runs.checkpoints import Keeper
 from frl.runs.files import write_atomically
@@ -367,9 +368,9 @@ def test_sigkill_at_random_moments_loses_nothing(scenario, environment, method):
     arguments = command(scenario, environment, method, "--quiet")[3:]
     kills = 0
     while kills < 4:
-        seen = checkpoints.stat().st_mtime_ns if checkpoints.exists() else 0
+        seen = written(checkpoints)
         process = started([*arguments, "--checkpoint-every", "0"])
-        while process.is_alive() and (not checkpoints.exists() or checkpoints.stat().st_mtime_ns == seen):
+        while process.is_alive() and written(checkpoints) in (None, seen):
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.05))
         if not process.is_alive():
@@ -403,6 +404,7 @@ def test_a_signal_writes_a_checkpoint_and_the_run_exits_with_its_code(scenario, 
         text=True,
     )
     while not catches_sigterm(process):
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
     _, said = process.communicate()

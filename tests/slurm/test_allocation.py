@@ -25,9 +25,8 @@ pytestmark = pytest.mark.suite("slurm")
 @pytest.fixture
 def slurm(tmp_path):
     """What calls a command on a throw-away cluster of two nodes of its own."""
-    environment = {**os.environ, "SLURM_BASE_PORT": "17810"}
     home = tmp_path / "slurm"
-    environment["PATH"] = f"{home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"
+    environment = {**os.environ, "PATH": f"{home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"}
 
     def call(*command):
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
