@@ -14,7 +14,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from engines import Local, descendants, listening, replayed, spec, survives, written
+from engines import Local, descendants, listening, replayed, spec, survives, told, written
 from frl.cli import main
 from frl.engines import execute
 from frl.engines.links import EngineError
@@ -152,7 +152,7 @@ def test_a_server_that_is_killed_again_and_again_goes_on(scenario, method):
 
 def test_a_signal_is_heard_while_nothing_arrives(tmp_path):
     """The server writes its checkpoint and ends, though its agents work for a minute more."""
-    run = spec(paced=True, fleet={"kind": "constant", "seconds_per_1000_steps": 2000.0})
+    run = spec(paced=True, timeout_s=600.0, fleet={"kind": "constant", "seconds_per_1000_steps": 2000.0})
 
     class Signalled(Keeper):
         """Gets the signal when it was just asked, which it is again only if the server looks up."""
@@ -162,10 +162,9 @@ def test_a_signal_is_heard_while_nothing_arrives(tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
 
     keeper = Signalled(tmp_path, run_digest(run), 3600)
-    began = time.monotonic()
     with keeper.on_terminate(), pytest.raises(SystemExit, match="143"):
         execute.execute(run, keeper.trace, keeper=keeper)
-    assert time.monotonic() - began < 30
+    assert told(keeper.trace.read_text()) == []
     assert keeper.path.exists()
 
 

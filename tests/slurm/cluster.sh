@@ -20,7 +20,7 @@ wait_for() { # SECONDS COMMAND...
 
 node() { # NAME: start its daemon
   slurmd -N "$1"
-  wait_for 15 test -s "$dir/run/slurmd-$1.pid"
+  wait_for 60 test -s "$dir/run/slurmd-$1.pid"
 }
 
 idle() { # COUNT: whether so many nodes are
@@ -87,9 +87,9 @@ CONF
   done
   chmod +x "$dir"/bin/*
   slurmctld -c
-  wait_for 15 test -s "$dir/run/slurmctld.pid"
+  wait_for 60 test -s "$dir/run/slurmctld.pid"
   for i in $(seq "$nodes"); do mkdir -p "$dir/spool/n$i"; node "n$i"; done
-  wait_for 30 idle "$nodes"
+  wait_for 120 idle "$nodes"
 }
 
 stop() { # PID: gently, then not

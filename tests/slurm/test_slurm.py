@@ -79,11 +79,11 @@ class Cluster:
 
     def end(self, process: subprocess.Popen[str], returncode: int = 0) -> str:
         """What it had to say, when it has ended as it should."""
-        process.wait(timeout=600)
+        process.wait(timeout=1800)
         assert process.returncode == returncode, self.said.read_text()
         return self.said.read_text()
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 120) -> None:
+    def wait_for(self, condition: Callable[[], object], seconds: float = 600) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, self.said.read_text() + self("sinfo") + self("squeue")
