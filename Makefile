@@ -62,7 +62,7 @@ test: $(READY) ## format, lint, types, equal lines, workflow and tests
 	pylint src; \
 	snakefmt --check workflow; \
 	snakemake --lint; \
-	pytest
+	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist worksteal
 
 test-%: $(READY) ## all of an optional suite: test-slurm (cluster profiles), test-page (report in Chromium), test-gaits, test-ray, test-long
 	@PATH="$(BIN):$$PATH" pytest --suite $*

@@ -26,11 +26,28 @@ def spec(algorithm="afedpg", kind="processes", paced=False, timeout_s=60.0, **se
     return RunSpec(**{**identity, **small, "engine": engine, **settings})
 
 
-SLOW = {"fleet": {"kind": "constant"}, "paced": True, "steps_per_agent": 512}
-"""About a second."""
-
 ONE_AT_A_TIME = threading.Lock()
 """Physics has one state a process, which threads share."""
+
+
+class Clock:
+    """Stands for the module `time` in `frl.engines.live`, so that a test moves the clock on and does not wait."""
+
+    perf_counter = staticmethod(time.perf_counter)
+
+    def __init__(self):
+        self.ahead = 0.0
+
+    def monotonic(self):
+        return time.monotonic() + self.ahead
+
+
+def wait_for(condition, seconds=120):
+    """Wait until something holds, which on a busy machine may take long."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)
 
 
 class Local:
@@ -147,13 +164,20 @@ def listening(pids):
             if words[3] == "0A":
                 inodes[words[9]] = words[1].partition(":")[0]
     found = []
-    for pid in pids:
-        for handle in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                inode = re.fullmatch(r"socket:\[(\d+)\]", str(handle.readlink()))
-                if inode and inode[1] in inodes:
-                    found.append(inodes[inode[1]])
+    for handle in (handle for pid in pids for handle in handles(pid)):
+        with suppress(OSError):  # closed meanwhile
+            inode = re.fullmatch(r"socket:\[(\d+)\]", str(handle.readlink()))
+            if inode and inode[1] in inodes:
+                found.append(inodes[inode[1]])
     return found
+
+
+def handles(pid):
+    """Open files of a process; none if it has ended."""
+    try:
+        return list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return []
 
 
 def descendants(pid):
@@ -166,6 +190,14 @@ def descendants(pid):
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found
+
+
+def written(path):
+    """When a file was last written, in nanoseconds; None if it is not there: a run that ends removes its checkpoint."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 LOOPBACK = ("0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000")

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 
 import pytest
 
-from engines import SLOW, Local, live, same_as_replayed, spec
+from engines import Clock, Local, same_as_replayed, spec, wait_for
 from frl.engines.live import Live
 from frl.scenario import feasible
 from frl.training.checkpoint import unpack
 from frl.training.loop import train
 
 
-def test_a_late_answer_is_refused_and_does_not_disturb_the_agent_started_again(capsys):
+@pytest.fixture
+def clock(monkeypatch):
+    """What the server takes for the time."""
+    clock = Clock()
+    monkeypatch.setattr("frl.engines.live.time", clock)
+    return clock
+
+
+def test_a_late_answer_is_refused_and_does_not_disturb_the_agent_started_again(capsys, clock):
     """It comes while the successor starts: a next task sent now would get there before the state it begins from."""
     late, greeted = [], threading.Event()
 
@@ -28,34 +35,39 @@ def test_a_late_answer_is_refused_and_does_not_disturb_the_agent_started_again(c
 
         def ask(self, message):
             with self.turn:
-                if late and late[0] is not self and unpack(message) is None:
+                if late and not greeted.is_set() and unpack(message) is None:
                     greeted.set()
-                    time.sleep(0.2)
+                    wait_for(lambda: made.refused, seconds=20)
                 content = super().ask(message)
                 if self.asked == 5 and not late:
                     late.append(self)
-                    greeted.wait(20)
+                    clock.ahead += 61
+                    greeted.wait(120)
                 return content
 
-    run = spec(n_agents=1, timeout_s=0.5, **SLOW)
-    made, result, text = live(run, Late)
-    same_as_replayed(run, result, text)
+    run, file = spec(n_agents=1), io.StringIO()
+    with Live(run, Late, Local, file) as made:
+        result = train(run, make=lambda _: made)
+    same_as_replayed(run, result, file.getvalue())
     assert (made.restarts, made.refused) == (1, 1)
     assert "an answer of agent 0 is refused: it is late, the agent was started again" in capsys.readouterr().err
 
 
-def test_no_agent_is_started_again_because_the_server_was_busy():
+def test_no_agent_is_started_again_because_the_server_was_busy(clock):
     """Answers wait for it longer than an agent's time."""
-    run, file = spec(timeout_s=0.3), io.StringIO()
+    run, file, waiting = spec(), io.StringIO(), []
     with Live(run, Local, Local, file) as made:
         write_row = made._write_row
 
         def slow(point):
-            time.sleep(0.5)
+            wait_for(lambda: all(order.back for order in made._orders.values()))
+            waiting.extend(made._orders)
+            clock.ahead += 61
             write_row(point)
 
         made._write_row = slow
         result = train(run, make=lambda _: made)
+    assert waiting
     assert (made.restarts, made.refused) == (0, 0)
     same_as_replayed(run, result, file.getvalue())
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,9 @@ def test_workers_that_are_killed_lose_nothing(tmp_path, connecting, algorithm):
         while len(killed) < 3 and not over.wait(moments.uniform(0, 1)):
             if there := workers():
                 victim = moments.choice(there)
-                os.kill(victim, signal.SIGKILL)
-                killed.append(victim)
+                with suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+                    killed.append(victim)
 
     fleet = {"kind": "constant", "seconds_per_1000_steps": 6.0}
     run = spec(algorithm, kind="ray", paced=True, fleet=fleet, steps_per_agent=640)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines import written
 from frl.cli import main
 from frl.runs.checkpoints import Keeper
 from frl.runs.files import write_atomically
@@ -338,6 +339,13 @@ def scenario(tmp_path):
     return file
 
 
+@pytest.fixture
+def short(scenario):
+    """The same with runs of a moment."""
+    scenario.write_text(SCENARIO.replace("2_000", "400"))
+    return scenario
+
+
 def command(scenario, environment, method, *more):
     identity = ["--environment", environment, "--method", method, "--n-agents", "5", "--seed", "0"]
     return [sys.executable, "-m", "frl", "train", str(scenario), *identity, "--results", str(scenario.parent), *more]
@@ -367,9 +375,9 @@ def test_sigkill_at_random_moments_loses_nothing(scenario, environment, method):
     arguments = command(scenario, environment, method, "--quiet")[3:]
     kills = 0
     while kills < 4:
-        seen = checkpoints.stat().st_mtime_ns if checkpoints.exists() else 0
+        seen = written(checkpoints)
         process = started([*arguments, "--checkpoint-every", "0"])
-        while process.is_alive() and (not checkpoints.exists() or checkpoints.stat().st_mtime_ns == seen):
+        while process.is_alive() and written(checkpoints) in (None, seen):
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.05))
         if not process.is_alive():
@@ -403,6 +411,7 @@ def test_a_signal_writes_a_checkpoint_and_the_run_exits_with_its_code(scenario, 
         text=True,
     )
     while not catches_sigterm(process):
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
     _, said = process.communicate()
@@ -415,9 +424,9 @@ def test_a_signal_writes_a_checkpoint_and_the_run_exits_with_its_code(scenario, 
     assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
 
 
-def test_a_full_disk_costs_checkpoints_and_then_says_so(scenario):
+def test_a_full_disk_costs_checkpoints_and_then_says_so(short):
     """A limit of 2 kB on every file: no checkpoint fits, nor does the run's CSV."""
-    limited = command(scenario, "Hopper", "afedpg", "--checkpoint-every", "0", "--quiet")
+    limited = command(short, "Hopper", "afedpg", "--checkpoint-every", "0", "--quiet")
     code = (
         "import resource, os, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
         "os.execv(sys.argv[1], sys.argv[1:])"
@@ -426,11 +435,11 @@ def test_a_full_disk_costs_checkpoints_and_then_says_so(scenario):
     assert failed.returncode == 1
     assert "no checkpoint could be written" in failed.stderr
     assert "File too large" in failed.stderr.splitlines()[-1]
-    left = [path for path in scenario.parent.rglob("*") if path.is_file() and path != scenario]
+    left = [path for path in short.parent.rglob("*") if path.is_file() and path != short]
     assert left == [], "half a file was left behind"
     subprocess.run(limited, check=True)
-    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
-    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+    run = load_scenario(short).resolve("Hopper", "afedpg", 5, 0)
+    assert run_paths(run, short.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
 
 
 @pytest.mark.parametrize(("value", "told"), [("soon", "'soon'"), ("-1", "'-1'"), ("nan", "'nan'")])
@@ -458,18 +467,18 @@ def test_the_interval_of_a_workflows_jobs_is_the_environments(scenario):
     assert seen
 
 
-def test_a_checkpoint_for_which_there_is_no_memory_costs_nothing(scenario, monkeypatch, capsys):
+def test_a_checkpoint_for_which_there_is_no_memory_costs_nothing(short, monkeypatch, capsys):
     def no_memory(*arguments):
         raise MemoryError("for the state")
 
-    run = load_scenario(scenario).resolve("Hopper", "afedpg", 5, 0)
+    run = load_scenario(short).resolve("Hopper", "afedpg", 5, 0)
     monkeypatch.setattr(checkpoint, "save", no_memory)
     identity = ["--environment", "Hopper", "--method", "afedpg", "--n-agents", "5", "--seed", "0"]
     every = ["--checkpoint-every", "0", "--quiet"]
-    assert main(["train", str(scenario), *identity, *every, "--results", str(scenario.parent)]) == 0
+    assert main(["train", str(short), *identity, *every, "--results", str(short.parent)]) == 0
     said = capsys.readouterr().err
     assert "no checkpoint could be written (MemoryError: for the state)" in said
-    assert run_paths(run, scenario.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
+    assert run_paths(run, short.parent, "small")[0].read_bytes() == csv_bytes(train(run).rows)
 
 
 def test_out_of_memory_is_one_message(scenario, monkeypatch, capsys):

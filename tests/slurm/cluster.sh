@@ -6,11 +6,10 @@
 #   cluster.sh start DIR NODE           the node comes back
 #   cluster.sh down DIR                 stop the daemons that it started, by their process ids
 #
-# Needs Debian's slurm-wlm (apt-get install -y --no-install-recommends slurm-wlm), as root. Ports: SLURM_BASE_PORT
-# (default 16810) and the next ones.
+# Needs Debian's slurm-wlm (apt-get install -y --no-install-recommends slurm-wlm), as root. Several may be up at once: each
+# takes its ports from its process's number, below those that the system gives away.
 set -euo pipefail
 command=${1:?up, kill, start or down} dir=$(realpath -m "${2:?a folder}")
-base=${SLURM_BASE_PORT:-16810}
 export SLURM_CONF=$dir/slurm.conf PATH=$PATH:/usr/sbin
 
 wait_for() { # SECONDS COMMAND...
@@ -21,7 +20,7 @@ wait_for() { # SECONDS COMMAND...
 
 node() { # NAME: start its daemon
   slurmd -N "$1"
-  wait_for 15 test -s "$dir/run/slurmd-$1.pid"
+  wait_for 60 test -s "$dir/run/slurmd-$1.pid"
 }
 
 idle() { # COUNT: whether so many nodes are
@@ -32,8 +31,18 @@ tree() { # PID: itself and all below it
   echo "$1"; for child in $(pgrep -P "$1"); do tree "$child"; done
 }
 
+ports() { # BASE NODES: the controller's and the daemons'
+  echo "$1"; seq $(($1 + 11)) $(($1 + 10 + $2))
+}
+
+taken() { # whether something listens on one of the ports of the input
+  local port
+  while read -r port; do (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null && return; done; return 1
+}
+
 up() {
-  local nodes=${1:-2} cpus=${2:-2} host; host=$(hostname -s)
+  local nodes=${1:-2} cpus=${2:-2} base=$((20000 + $$ % 300 * 40)) host; host=$(hostname -s)
+  while taken < <(ports "$base" "$nodes"); do base=$((base < 31960 ? base + 40 : 20000)); done
   mkdir -p "$dir"/{bin,ctld,log,run,spool}; chmod 755 "$dir"
   {
     cat << CONF
@@ -78,9 +87,9 @@ CONF
   done
   chmod +x "$dir"/bin/*
   slurmctld -c
-  wait_for 15 test -s "$dir/run/slurmctld.pid"
+  wait_for 60 test -s "$dir/run/slurmctld.pid"
   for i in $(seq "$nodes"); do mkdir -p "$dir/spool/n$i"; node "n$i"; done
-  wait_for 30 idle "$nodes"
+  wait_for 120 idle "$nodes"
 }
 
 stop() { # PID: gently, then not

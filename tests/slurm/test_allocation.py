@@ -25,9 +25,8 @@ pytestmark = pytest.mark.suite("slurm")
 @pytest.fixture
 def slurm(tmp_path):
     """What calls a command on a throw-away cluster of two nodes of its own."""
-    environment = {**os.environ, "SLURM_BASE_PORT": "17810"}
     home = tmp_path / "slurm"
-    environment["PATH"] = f"{home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"
+    environment = {**os.environ, "PATH": f"{home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"}
 
     def call(*command):
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
@@ -47,7 +46,7 @@ def test_one_allocation_runs_agents_on_all_of_its_nodes(slurm, tmp_path):
     job = ["sbatch", "--parsable", "--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=2", "--mem=4000"]
     train = ["frl", "train", str(SCENARIO), *RUN.split(), "--results", str(results)]
     number = slurm(*job, f"--export={environment}", f"--output={log}", "workflow/ray.sh", *train).strip()
-    end = time.monotonic() + 400
+    end = time.monotonic() + 1200
     while slurm("squeue", "-h", "-j", number, "--states=PENDING,RUNNING,COMPLETING") and time.monotonic() < end:
         time.sleep(2)
     table = results / "tiny-ray/runs/Swimmer/afedpg/n2/seed0.csv"

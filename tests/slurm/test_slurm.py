@@ -79,11 +79,11 @@ class Cluster:
 
     def end(self, process: subprocess.Popen[str], returncode: int = 0) -> str:
         """What it had to say, when it has ended as it should."""
-        process.wait(timeout=600)
+        process.wait(timeout=1800)
         assert process.returncode == returncode, self.said.read_text()
         return self.said.read_text()
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 120) -> None:
+    def wait_for(self, condition: Callable[[], object], seconds: float = 600) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, self.said.read_text() + self("sinfo") + self("squeue")
@@ -205,7 +205,7 @@ def test_of_runs_packed_into_one_job_a_cancelled_one_resumes_alone(home, tmp_pat
     cluster.environment["FRL_CHECKPOINT_EVERY"] = "0.1"
     try:
         process = cluster.start(*targets, "--group-components", "train=2")
-        cluster.wait_for(lambda: len(cluster.tables()) == 2 and cluster.checkpoints() == 2)
+        cluster.wait_for(lambda: len(cluster.tables()) >= 2 and 1 <= cluster.checkpoints() == len(cluster.jobs()))
         job = cluster.jobs()[0][0]
         asked = cluster("squeue", "-h", "--format=%C %l", f"--jobs={job}").split()
         cluster("scancel", job)

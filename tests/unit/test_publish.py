@@ -12,6 +12,7 @@ import synthetic
 from frl.errors import SpecError
 from frl.report.publish import publish
 from frl.runs import named
+from frl.runs.lineage import Lineage
 from frl.runs.paths import run_paths
 from frl.runs.store import Store
 
@@ -27,7 +28,8 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     (base / "gaits").mkdir()
     (base / "gaits/a.gif").write_bytes(b"film")
     (base / "gaits/a.mp4").write_bytes(b"another form of it")
-    synthetic.build(tmp_path, scenario)
+    with Lineage(scenario, base).step("report"):
+        (base / "report.html").write_text("<html>")
     written = publish(scenario, tmp_path)
     target = tmp_path / "published" / scenario.name
     assert sorted(written) == sorted(path for path in target.rglob("*") if path.is_file())

@@ -92,7 +92,7 @@ def test_it_speaks_from_a_thread_until_the_last_run_is_done(scenario, tmp_path):
     for spec in scenario.runs():
         say(tmp_path, spec, 1, "trained")
     watch.start(stream, interval_s=0.01)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while "4 of 4 runs" not in stream.getvalue() and time.monotonic() < end:
         time.sleep(0.01)
     assert "4 of 4 runs" in stream.getvalue()

@@ -33,7 +33,7 @@ class Project:
         """A command in the copy, with the copy's sources imported instead of the installed ones."""
         environment = {**os.environ, "PYTHONPATH": str(self.root / "src")}
         environment.pop("SNAKEMAKE_PROFILE", None)
-        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=900)
 
     def snakemake(self, *arguments: str, config: str | None = "config/tiny.yaml") -> subprocess.CompletedProcess[str]:
         """Snakemake with one scenario file (None: no --configfile at all)."""

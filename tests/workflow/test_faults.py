@@ -17,7 +17,7 @@ from frl.runs.runner import run_one
 from frl.scenario.loading import load_scenario
 
 TINY = Path(__file__).with_name("tiny.yaml")
-SLOW = ("steps_per_agent: 512", "steps_per_agent: 12_000")
+SLOW = ("steps_per_agent: 512", "steps_per_agent: 4_000")
 RUNS = [f"results/tiny/runs/Swimmer/{run}.csv" for run in ("afedpg/n2/seed0", "fedpg/n2/seed0", "a3c/n2/seed0")]
 
 
@@ -62,7 +62,7 @@ def start():
             process.communicate()
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -71,8 +71,30 @@ def wait_for(condition, seconds=120):
 
 def under_way(project):
     """Process ids of the runs that are being trained."""
-    texts = [path.read_text() for path in (project.root / "results/.checkpoints").glob("*.lock")]
-    return [int(text.split()[1]) for text in texts if text]
+    found = []
+    for path in (project.root / "results/.checkpoints").glob("*.lock"):
+        with contextlib.suppress(FileNotFoundError):  # a run that ends removes its lock
+            found += [int(text.split()[1]) for text in [path.read_text()] if text]
+    return found
+
+
+def stop_when_under_way(project, count):
+    """Stop as many training processes as soon as each is seen, however short its run is; their ids."""
+    stopped = []
+
+    def all_are():
+        for pid in set(under_way(project)).difference(stopped):
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
+        return len(stopped) == count
+
+    wait_for(all_are)
+    return stopped
+
+
+def go_on(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
 
 
 def logs(project):
@@ -85,17 +107,13 @@ def files(project):
 
 def test_a_killed_snakemake_needs_no_unlock_and_its_runs_are_not_made_twice(project, expected, start):
     first = start(project, "--cores", "2", *RUNS)
-    wait_for(lambda: len(under_way(project)) == 2)
+    orphans = stop_when_under_way(project, 2)
     first.kill()
     first.wait()  # not communicate: its jobs live on, and hold its stderr
-    orphans = under_way(project)
-    for pid in orphans:  # stopped for a while, so that they outlast the second one's start
-        os.kill(pid, signal.SIGSTOP)
     assert list((project.root / ".snakemake/locks").glob("*.lock"))
     second = start(project, "--cores", "2", *RUNS)
     wait_for(lambda: logs(project).count("waiting: process") == 2)
-    for pid in orphans:
-        os.kill(pid, signal.SIGCONT)
+    go_on(orphans)
     _, said = second.communicate()
     assert second.returncode == 0, said
     assert re.search(r"removed \d locks of a Snakemake that was killed", said)
@@ -107,8 +125,9 @@ def test_a_killed_snakemake_needs_no_unlock_and_its_runs_are_not_made_twice(proj
 
 def test_ctrl_c_and_again(project, expected, start):
     first = start(project, "--cores", "2", *RUNS)
-    wait_for(lambda: len(under_way(project)) == 2)
+    stopped = stop_when_under_way(project, 2)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does: to the jobs as well
+    go_on(stopped)
     first.communicate()
     assert first.returncode != 0
     again = project.snakemake("--cores", "2", *RUNS)
@@ -118,12 +137,13 @@ def test_ctrl_c_and_again(project, expected, start):
 
 def test_of_two_at_once_the_second_is_refused_and_names_the_first(project, expected, start):
     first = start(project, "--cores", "2", *RUNS)
-    wait_for(lambda: len(under_way(project)) == 2)
+    stopped = stop_when_under_way(project, 2)
     second = project.snakemake("--cores", "2", *RUNS)
     assert second.returncode == 1
     assert f"process {first.pid} on" in second.stderr
     assert "at work on the same scenario" in second.stderr
     assert project.snakemake("-n", *RUNS).returncode == 0  # to look is allowed
+    go_on(stopped)
     _, said = first.communicate()
     assert first.returncode == 0, said
     assert files(project) == expected
@@ -132,11 +152,9 @@ def test_of_two_at_once_the_second_is_refused_and_names_the_first(project, expec
 def test_a_second_that_snakemake_itself_lets_through_is_refused(project, start):
     """Snakemake removes all locks when one of several scenarios in a folder ends; --nolock asks for none."""
     first = start(project, "--cores", "1", RUNS[0])
-    wait_for(lambda: under_way(project))
-    (pid,) = under_way(project)
-    os.kill(pid, signal.SIGSTOP)
+    stopped = stop_when_under_way(project, 1)
     second = project.snakemake("--cores", "1", "--nolock", RUNS[1])
-    os.kill(pid, signal.SIGCONT)
+    go_on(stopped)
     assert second.returncode != 0
     assert "another Snakemake is at work on this scenario" in second.stderr
     assert not (project.root / RUNS[1]).exists()

@@ -98,14 +98,18 @@ class Toy:
 
     @classmethod
     def fresh(cls, root: Path) -> Toy:
-        """A project in which nothing was built yet."""
+        """A project in which nothing was built yet; it draws figures in one form of three, the report's."""
         copy_project(root)
         for path in (root / "notebooks").glob("*.py"):
             path.unlink()
         (root / "notebooks/1.py").write_text(NOTEBOOK)
         (root / "config/toy.yaml").write_text(SCENARIO)
         (root / "config/toy-claims.yaml").write_text(CLAIMS)
-        return cls(root)
+        toy = cls(root)
+        toy.replace("src/frl/report/figures/style.py", "for kind in _METADATA:", 'for kind in ("svg",):')
+        toy.replace("src/frl/scenario/products.py", '".pdf", ".png", ', "")
+        toy.replace("src/frl/scenario/products.py", '"-narrow.pdf", "-narrow.png", ', "")
+        return toy
 
     def copy(self, root: Path, results: bool = True) -> Toy:
         """The project elsewhere, with or without what was built."""
@@ -133,8 +137,12 @@ class Toy:
     def edit(self, what: str) -> None:
         """Make one of `EDITS`, or take it back."""
         file, one, other = EDITS[what]
+        old, new = (other, one) if other in (self.root / file).read_text() else (one, other)
+        self.replace(file, old, new)
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Replace one piece of text in a file."""
         text = (self.root / file).read_text()
-        old, new = (other, one) if other in text else (one, other)
         assert old in text, f"{file} has no {old!r}: the test needs another place to edit"
         (self.root / file).write_text(text.replace(old, new, 1))
 
