@@ -1,4 +1,4 @@
-"""What was committed before a task's first reported run stays as it was: its claims, and its runs with seeds and ends."""
+"""What was committed before a task's first reported run stays as it was: claims, runs, seeds and ends."""
 
 import hashlib
 import json
