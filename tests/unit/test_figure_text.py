@@ -56,6 +56,11 @@ def test_labels_read_as_their_places() -> None:
         assert len(set(ticks.labels(places))) == count
 
 
+@pytest.mark.parametrize(("place", "text"), [(3e-4, "0.0003"), (1e-5, "0.00001"), (2e-6, "2×10⁻⁶"), (2e5, "200k")])
+def test_a_label_that_stands_alone_is_a_decimal_while_that_is_short(place: float, text: str) -> None:
+    assert ticks.labels([place]) == [text]
+
+
 def lying(figure: Figure) -> list[tuple[str, float]]:
     """Tick labels of a drawn figure with their places, where the two differ by more than a hundredth of a step."""
     with style.paper_style():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     target = tmp_path / "published" / scenario.name
     assert sorted(written) == sorted(path for path in target.rglob("*") if path.is_file())
     names = {str(path.relative_to(target)) for path in written}
-    assert {"report.html", "curves.csv", "figures/sample_complexity.svg", "tables/final_return.csv"} <= names
+    assert {"report.html", "curves.csv.xz", "figures/sample_complexity.svg", "tables/final_return.csv"} <= names
     assert {name for name in names if name.startswith("gaits/")} == {"gaits/a.gif"}
     assert not any("seed" in name for name in names)
     archive = target / "runs.tar.xz"
@@ -55,7 +56,7 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     assert publish(scenario, tmp_path)[-1].read_bytes() == before
     with pytest.raises(SpecError, match=r"partial/report\.html is not there"):
         publish(scenario, tmp_path, partial=True)
-    assert (target / "curves.csv").read_bytes() == (base / "curves.csv").read_bytes()
+    assert lzma.decompress((target / "curves.csv.xz").read_bytes()) == (base / "curves.csv").read_bytes()
 
 
 def test_policies_stay_in_the_store(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from frl.runs.paths import run_paths
 from frl.runs.runner import restore
 from frl.runs.store import Meta
 from frl.runs.validity import Found, Unfit, read
-from frl.scenario.products import CURVES, MISSING, RUNS
+from frl.scenario.products import CURVES, MISSING, PACKED_CURVES, RUNS
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 from frl.training.recorder import AXES, COLUMNS, IDENTITY, WALL
@@ -247,14 +247,15 @@ def _status_problems(frame: pd.DataFrame, spec: RunSpec) -> Iterable[str]:
 
 
 def read_curves(base: Path) -> pd.DataFrame:
-    """The collected evaluation points of every run, columns as in a run's CSV and the method.
+    """The collected (or published) evaluation points of every run, columns as in a run's CSV and the method.
 
     Raises:
         DataError: if nothing was collected yet.
     """
-    if not (base / CURVES).exists():
-        raise DataError(f"{base / CURVES} is not there: run `frl collect` first")
-    return _read(base / CURVES, DTYPES)
+    for name in (CURVES, PACKED_CURVES):
+        if (base / name).exists():
+            return _read(base / name, DTYPES)
+    raise DataError(f"{base / CURVES} is not there: run `frl collect` first")
 
 
 def read_runs(base: Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 from frl.errors import SpecError
@@ -10,11 +11,11 @@ from frl.runs.lineage import Lineage
 from frl.runs.paths import base_of, run_paths
 from frl.runs.store import Store, mark_published
 from frl.scenario.kinds import AnyScenario
-from frl.scenario.products import FILMS, JUDGED, REPORT, archive_of, files, steps_of
+from frl.scenario.products import CURVES, FILMS, JUDGED, PACKED_CURVES, REPORT, archive_of, files, steps_of
 
 
 def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list[Path]:
-    """Copy report, curves, figures, tables and films to ``<results>/published/<scenario>``; the files written.
+    """Copy report, curves (as xz), figures, tables and films to ``<results>/published/<scenario>``; the files written.
 
     Beside them an archive (:func:`archive_of`) packs the runs (specification, curve, checksum: some kB each), so that
     they can be taken into a store elsewhere and are never trained again (``frl store import``). The runs are marked as
@@ -41,9 +42,11 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
     _keep(scenario, results, digests)
     films = [f"{FILMS}/{path.name}" for path in sorted((base / FILMS).glob("*.gif"))]
     names = films + [name for step in steps_of(scenario) for name in files(step, scenario) if _kept(name)]
-    written = [target / name for name in names]
+    written = []
     for name in names:
-        write_atomically(target / name, (base / name).read_bytes())
+        content = (base / name).read_bytes()
+        written.append(target / (PACKED_CURVES if name == CURVES else name))
+        write_atomically(written[-1], lzma.compress(content) if name == CURVES else content)
     kept = [
         path for pattern in ("verdicts.json", "figures/*", "tables/*", f"{FILMS}/*") for path in target.glob(pattern)
     ]

@@ -28,6 +28,8 @@ TABLES = (
     "results",
 )
 COLLECTED = CURVES, RUNS, MISSING = "curves.csv", "runs.csv", "missing.csv"
+PACKED_CURVES = f"{CURVES}.xz"
+"""What a published scenario has in place of `CURVES`."""
 CELLS, ESTIMATES = "cells.csv", "estimates.csv"
 THEORY_COLLECTED = (CELLS, ESTIMATES, CURVES, MISSING)
 """Of the theory lab: one row a cell, an estimate, a point of a cell's mean curve, a missing cell."""

@@ -14,6 +14,7 @@ from frl.analysis.quantity import Array
 
 _SUFFIX = {0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _PLAIN = (1e-3, 1e5)  # between these the labels of an axis need no suffix
+_ALONE = 1e-5  # and from here a label that stands alone, as on a logarithmic axis
 _MINUS = "\N{MINUS SIGN}"
 _TOLERANCE = 1e-3  # of the distance between two ticks
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -52,7 +53,8 @@ def labels(places: Sequence[float], scale: float = 1) -> list[str]:
         return ["0"] * len(values)
     steps = np.diff(np.unique(values))
     steps = steps[steps > 1e-12 * largest]  # not the last bit of one place
-    exponent = 0 if _PLAIN[0] <= largest < _PLAIN[1] else min(3 * math.floor(math.log10(largest) / 3 + 1e-9), 12)
+    plain = (_PLAIN[0] if len(steps) else _ALONE) <= largest < _PLAIN[1]
+    exponent = 0 if plain else min(3 * math.floor(math.log10(largest) / 3 + 1e-9), 12)
     values = values / 10.0**exponent
     tolerance = _TOLERANCE * (float(steps.min()) if len(steps) else largest) / 10.0**exponent
     decimals = next((d for d in range(16) if np.all(np.abs(values - np.round(values, d)) <= tolerance)), 16)
