@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     (base / "gaits/a.gif").write_bytes(b"film")
     (base / "gaits/a.mp4").write_bytes(b"another form of it")
     with Lineage(scenario, base).step("report"):
-        (base / "report.html").write_text("<html>")
+        (base / "report.html").write_text('<html><a href="curves.csv">')
     written = publish(scenario, tmp_path)
     target = tmp_path / "published" / scenario.name
     assert sorted(written) == sorted(path for path in target.rglob("*") if path.is_file())
@@ -56,6 +57,8 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     assert publish(scenario, tmp_path)[-1].read_bytes() == before
     with pytest.raises(SpecError, match=r"partial/report\.html is not there"):
         publish(scenario, tmp_path, partial=True)
+    links = re.findall(r'href="(curves[^"]*)"', (target / "report.html").read_text())
+    assert links == ["curves.csv.xz"]
     assert lzma.decompress((target / "curves.csv.xz").read_bytes()) == (base / "curves.csv").read_bytes()
 
 

@@ -44,9 +44,8 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
     names = films + [name for step in steps_of(scenario) for name in files(step, scenario) if _kept(name)]
     written = []
     for name in names:
-        content = (base / name).read_bytes()
         written.append(target / (PACKED_CURVES if name == CURVES else name))
-        write_atomically(written[-1], lzma.compress(content) if name == CURVES else content)
+        write_atomically(written[-1], _as_published(name, (base / name).read_bytes()))
     kept = [
         path for pattern in ("verdicts.json", "figures/*", "tables/*", f"{FILMS}/*") for path in target.glob(pattern)
     ]
@@ -55,6 +54,13 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
     archive = target / archive_of(scenario)
     Store(results).export(archive, digests.values(), policies=False)  # they do not compress
     return [*written, archive]
+
+
+def _as_published(name: str, content: bytes) -> bytes:
+    """The file as readers get it: curves are packed, and the report links to them as they are then called."""
+    if name == REPORT:
+        return content.replace(f'href="{CURVES}"'.encode(), f'href="{PACKED_CURVES}"'.encode())
+    return lzma.compress(content) if name == CURVES else content
 
 
 def _kept(name: str) -> bool:
