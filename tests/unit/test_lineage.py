@@ -77,7 +77,7 @@ RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"episodes": 10}}
         ({"title": "Another"}, {"figures", "tables", "verdict", "report"}),
         ({"thresholds": {"Swimmer": "61 return"}}, {"figures", "tables", "verdict", "report"}),
         ({"trials": "a,b\n1,2\n"}, {"report"}),
-        ({"claims": None}, {"figures", "report"}),
+        ({"claims": None}, {"figures", "tables", "report"}),
     ],
     ids=lambda value: None if isinstance(value, set) else str(value),  # a set is in another order every time
 )
@@ -88,7 +88,7 @@ def test_an_edited_scenario(results: Path, more: dict[str, object], expected: se
 def test_edited_claims(results: Path) -> None:
     claims = json.loads(SMALL.model_dump_json())["claims"]
     claims["claims"][0]["statement"] += " Edited."
-    assert stale(results, changed(claims=claims)) == {"figures", "verdict", "report"}
+    assert stale(results, changed(claims=claims)) == {"figures", "tables", "verdict", "report"}
 
 
 def no_file(path: Path) -> None:

@@ -92,11 +92,11 @@ def test_whole_graph_on_the_runs_finished_so_far(project):
     assert {part["verdict"] for part in judged["parts"]} == {"not run"}  # no arm of them is here
     project.edit("config/claims-quick.yaml", "horizon: 60_000", "horizon: 55_000")
     plan = project.planned("partial", "--directory", str(elsewhere))
-    assert set(plan.jobs) == {"partial", "verdict", "figures", "report"}  # nothing is trained or collected
+    assert set(plan.jobs) == {"partial", "verdict", "figures", "tables", "report"}  # nothing is trained or collected
     project.edit("config/claims-quick.yaml", "horizon: 55_000", "horizon: 60_000")
     project.edit("src/frl/verdicts/rules.py", "MIN_SEEDS = 5", "MIN_SEEDS = 6")
     plan = project.planned("partial", "--directory", str(elsewhere))
-    assert set(plan.jobs) == {"partial", "verdict", "figures", "report"}
+    assert set(plan.jobs) == {"partial", "verdict", "figures", "tables", "report"}
 
 
 def test_without_claims_there_is_no_verdict(project):

@@ -51,7 +51,7 @@ class Step:
 STEPS = {
     "collect": Step(("frl.analysis.load",), ()),
     "figures": Step(("frl.report.figures.draw",), ("collect", "verdict"), ("trials", "tuning_times")),
-    "tables": Step(("frl.report.tables.summary",), ("collect",), ("trials", "tuning_times", "claims")),
+    "tables": Step(("frl.report.tables.summary",), ("collect",), ("trials", "tuning_times")),
     "verdict": Step(("frl.verdicts.judge", "frl.report.tables.verdict"), ("collect",), ("trials", "tuning_times")),
     "report": Step((), ("collect", "figures", "tables", "verdict")),
 }
