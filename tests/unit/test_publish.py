@@ -42,10 +42,10 @@ def test_publishes_the_summary_but_no_raw_log(tmp_path: Path) -> None:
     archive = target / "runs.tar.xz"
     assert Store(tmp_path / "elsewhere").import_(archive) == len(list(scenario.runs())) == 4
     before = archive.read_bytes()
-    for older in ("figures/dropped.svg", "gaits/dropped.gif"):
+    for older in ("figures/dropped.svg", "gaits/dropped.gif", "curves.csv"):
         (target / older).write_text("of an older report")
     assert publish(scenario, tmp_path)[-1].read_bytes() == before
-    assert not list(target.rglob("dropped.*"))
+    assert not [*target.rglob("dropped.*"), *target.glob("curves.csv")]
     shutil.rmtree(tmp_path / ".store")
     gone = run_paths(next(scenario.runs()), tmp_path, scenario.name)[0]
     content = gone.read_bytes()

@@ -46,9 +46,8 @@ def publish(scenario: AnyScenario, results: Path, partial: bool = False) -> list
     for name in names:
         written.append(target / (PACKED_CURVES if name == CURVES else name))
         write_atomically(written[-1], _as_published(name, (base / name).read_bytes()))
-    kept = [
-        path for pattern in ("verdicts.json", "figures/*", "tables/*", f"{FILMS}/*") for path in target.glob(pattern)
-    ]
+    patterns = (JUDGED, f"{CURVES}*", "figures/*", "tables/*", f"{FILMS}/*")
+    kept = [path for pattern in patterns for path in target.glob(pattern)]
     for old in set(kept) - set(written):  # of another report
         old.unlink()
     archive = target / archive_of(scenario)
