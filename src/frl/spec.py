@@ -80,10 +80,17 @@ def check_uploads(algorithm: str, codec: CodecSpec | None, local: LocalSpec | No
     """
     if local is not None and algorithm not in (same := gradients_uploaded()):
         raise ValueError(f"local: an agent of {algorithm} uploads no mean of gradients; {', '.join(same)} do")
-    unbiased = [m for m in CODECS if m.unbiased and codec is not None and isinstance(codec, m.Settings)]
-    if unbiased and issubclass(SERVERS[algorithm], LAPG):
+    if codec is None:
+        return
+    (method,) = (each for each in CODECS if isinstance(codec, each.Settings))
+    if not method.unbiased and not SERVERS[algorithm].every_upload_once:
         raise ValueError(
-            f"codec.name = {codec and codec.name!r}: the server of {algorithm} adds up all uploads, and the method's "
+            f"codec.name = {codec.name!r}: an agent adds what its upload lost to its next one, but the server of "
+            f"{algorithm} leaves some uploads out or takes them again; allowed is 'qsgd', which is unbiased"
+        )
+    if method.unbiased and issubclass(SERVERS[algorithm], LAPG):
+        raise ValueError(
+            f"codec.name = {codec.name!r}: the server of {algorithm} adds up all uploads, and the method's "
             "errors with them, which no later upload corrects; the other methods send later what they lose"
         )
 

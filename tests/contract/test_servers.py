@@ -55,15 +55,13 @@ def play(server, updates, order=None, seed=0):
     return np.stack(trace), queue
 
 
-WAITS = {"afedpg": False, "fedpg": True, "async_pg": False, "a3c": False, "lapg": True, "random_skip": True}
-WAITS |= {"lazy_afedpg": False, "afednpg": False, "fednpg": True}
 MOVES = {"robust_afedpg-buffers": 3, "rennala": 1, "rennala-1": 3, "rennala-3": 2}
 """Of 12 arrivals in turn from 4 agents those that move a server that answers at once but does not always step: three
 buffers have all been filled with every fourth; rounds of M gradients begin with up to three that are too old."""
 
 
 def waits(name):
-    """Whether the server answers nobody before everybody has answered; a new algorithm need not be in the list."""
+    """Whether the server answers nobody before everybody has answered, by what it does."""
     server = make(name)
     return not server.receive(answer(server.start()[0]))
 
@@ -84,8 +82,23 @@ class TestContract:
         _, queue = play(server, 10 * n_agents, np.random.default_rng(0))
         assert sorted(task.agent for task in queue) == list(range(n_agents))
 
-    def test_waits_for_a_round_or_does_not(self, name):
-        assert waits(name) == WAITS.get(name, waits(name))
+    def test_waits_for_a_round_if_it_says_so(self, name):
+        assert waits(name) == make(name).synchronous
+
+    def test_no_upload_is_ignored_unless_it_says_so(self, name):
+        """A nudge to one of the first 12 uploads is seen in where the server is after 24."""
+
+        def end(nudged=None):
+            server = make(name)
+            queue = server.start()
+            for arrival in range(24):
+                update = answer(queue.pop(0))
+                gradient = update.gradient * (1.01 if arrival == nudged else 1)
+                queue += server.receive(Update(update.agent, update.step, gradient))
+            return server.parameters
+
+        if make(name).every_upload_once:
+            assert all((end(nudged) != end()).any() for nudged in range(12))
 
     def test_a_task_is_stamped_with_the_step_it_left_at(self, name):
         server = make(name)

@@ -31,7 +31,6 @@ STEPS = 100_000
 POINTS = 20
 GRADIENT_BYTES = 19_000
 PACE = {"afedpg": 1.0, "fedpg": 0.8, "async_pg": 0.6, "a3c": 0.35, "lapg": 0.7, "random_skip": 0.5}
-SYNCHRONOUS = ("fedpg", "lapg", "random_skip")
 
 
 def claim(name: str, role: str = "exploratory", **more: Any) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
     rng = spec.stream("synthetic")
     level = noise * rng.normal()
     rate = float((1 / waiting.task_seconds(spec)).sum())
-    if spec.algorithm in SYNCHRONOUS:
+    if SERVERS[spec.algorithm].synchronous:
         rate = spec.n_agents / waiting.round_seconds(spec)
     steps_a_task = spec.sampling.lanes * spec.sampling.segment_steps
     budget = max(spec.env_steps_budget, int(np.ceil(spec.sim_seconds * rate)) * steps_a_task)
@@ -116,7 +115,7 @@ def rows(spec: RunSpec, noise: float = 3.0, diverge_at: int | None = None) -> li
             "env_steps_agent_min": int(0.4 * total / spec.n_agents),
             "env_steps_agent_max": int(1.2 * total / spec.n_agents),
             "sim_time_s": uploads / rate,
-            "server_step": uploads // spec.n_agents if spec.algorithm in SYNCHRONOUS else uploads,
+            "server_step": uploads // spec.n_agents if SERVERS[spec.algorithm].synchronous else uploads,
             "uploads": uploads,
             "uplink_bytes": uploads * GRADIENT_BYTES,
             "downlink_bytes": (uploads + spec.n_agents) * GRADIENT_BYTES,

@@ -158,11 +158,18 @@ def test_a_reward_flip_turns_what_the_agent_learns_and_not_what_is_logged():
     assert after.returns == before.returns
 
 
-@pytest.mark.parametrize("environment", ["Swimmer", "Hopper"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"algorithm": "robust_fedpg", "environment": "Swimmer"},
+        {"algorithm": "robust_afedpg"},
+        {"codec": {"name": "top_k", "fraction": 0.05}},
+    ],
+    ids=["robust_fedpg", "robust_afedpg", "top_k"],
+)
 @pytest.mark.parametrize("name", ATTACKS)
-def test_a_run_with_malicious_agents_resumes_to_the_same_bytes(name, environment):
-    algorithm = "robust_fedpg" if environment == "Swimmer" else "robust_afedpg"
-    run = spec(algorithm=algorithm, environment=environment, adversary={"attack": name, "number": 2})
+def test_a_run_with_malicious_agents_resumes_to_the_same_bytes(name, given):
+    run = spec(**given, adversary={"attack": name, "number": 2})
     original = Training(run)
     original.begin()
     states = []
@@ -205,6 +212,44 @@ def test_without_a_defence_the_malicious_agents_own_the_normaliser():
     training = Training(spec(adversary={"attack": "sign_flip", "number": 2}))
     finish(training)
     assert training.server.shared.normalizer[0] > 100 * training.recorder.env_steps_total
+
+
+CODED = [
+    ({"name": "top_k", "fraction": 0.05}, lambda g: np.count_nonzero(g) <= 0.05 * len(g) + 1),
+    ({"name": "qsgd", "levels": 1}, lambda g: len(np.unique(np.abs(g))) <= 2),  # 126 entries are one bucket
+    ({"name": "float16"}, lambda g: (g == g.astype(np.float16)).all()),
+]
+
+
+@pytest.mark.parametrize(("codec", "could_travel"), CODED, ids=["top_k", "qsgd", "float16"])
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_forged_gradient_travels_through_the_codec_with_what_it_lost_before(name, codec, could_travel):
+    """Of each malicious agent: what the server read and what is still to come are together what was forged."""
+    run = spec(codec=codec, adversary={"attack": name, "number": 2}, steps_per_agent=192)
+    training, read, forged = Training(run), {}, {}
+    receive, answer = training.server.receive, training.adversary.answer
+
+    def forging(agent, honest):
+        forged.setdefault(agent, []).append(payload := answer(agent, honest))
+        return payload
+
+    def receiving(update):
+        read.setdefault(update.agent, []).append(update.gradient)
+        return receive(update)
+
+    training.adversary.answer, training.server.receive = forging, receiving
+    finish(training)
+    for agent in (0, 1):
+        wanted = np.array([payload.gradient for payload in forged[agent]], np.float64)
+        got = np.array(read[agent], np.float64)
+        assert len(got) == len(wanted) > 3
+        assert all(could_travel(gradient) for gradient in read[agent])
+        if name == "reward_flip":  # nothing is forged: coded on the agent
+            np.testing.assert_array_equal(got, wanted)
+        elif codec["name"] != "qsgd":
+            lost = training.forged[agent]["lost"]
+            np.testing.assert_allclose(got.sum(axis=0) + lost, wanted.sum(axis=0), rtol=1e-4, atol=1e-3)
+    assert training.forged.keys() == (set() if name == "reward_flip" else {0, 1})
 
 
 def test_runs_without_malicious_agents_have_the_settings_they_had():

@@ -15,7 +15,6 @@ from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
 from frl.training.envs import MAKE, Environment
 from frl.training.loop import Training, train
-from frl.training.servers.base import Update
 
 SMALL: dict[str, Any] = {
     "steps_per_agent": 640,
@@ -45,16 +44,6 @@ def test_sizes_are_the_environments(name):
     made = [MAKE[name](version, [spec().stream("x")]) for version in ("v4", "v5")]
     assert (max(env.observation_size for env in made), made[0].action_size) == feasible.SIZES[name]
     assert (MAKE[name].healthy is Environment.healthy) == (name in feasible.NEVER_END)
-
-
-@pytest.mark.parametrize("name", SERVERS)
-def test_synchronous_servers_wait_for_all_agents(name):
-    """Told apart by what they do: after two answers of three no task is sent."""
-    run = Training(spec(name, 3))
-    tasks = run.server.start()
-    updates: list[Update] = [run.agents.work([task])[0].update for task in tasks]
-    sent = [len(run.server.receive(update)) for update in updates]
-    assert sent == ([0, 0, 3] if name in feasible.SYNCHRONOUS else [1, 1, 1])
 
 
 LINK = {"uplink_bytes_per_s": 500, "downlink_bytes_per_s": 1500, "latency_s": 0.05}

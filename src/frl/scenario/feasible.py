@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.settings import LognormalFleet
-from frl.spec import RunSpec
+from frl.spec import SERVERS, RunSpec
 from frl.training.clock import relative_times
 from frl.training.codecs.wire import CodecSpec, compression
 from frl.training.mlp import MLP
@@ -28,8 +28,6 @@ SIZES = {
 """Numbers of observations (of the version that has more) and of actions."""
 NEVER_END = ("Swimmer", "HalfCheetah")
 """Environments whose episodes all last their 1,000 steps."""
-SYNCHRONOUS = frozenset({"fedpg", "fednpg", "robust_fedpg", "lapg", "random_skip"})
-"""Algorithms whose server steps once all N agents have answered."""
 
 MAX_SECONDS = 1e15
 """Simulated time of a run: beyond it, the clock could not tell one task's end from the next."""
@@ -79,7 +77,7 @@ def answers(spec: RunSpec) -> int:
     """Answers that reach the server before the run ends, unless a threshold stops it."""
     of_steps = -(-spec.env_steps_budget // spec.steps_per_upload)
     seconds = agent_seconds(spec)
-    if spec.algorithm in SYNCHRONOUS:
+    if SERVERS[spec.algorithm].synchronous:
         rounds, rest = divmod(spec.sim_seconds, float(seconds.max()))
         of_time = spec.n_agents * int(rounds) + int((seconds < rest).sum()) + 1
     else:
@@ -90,7 +88,7 @@ def answers(spec: RunSpec) -> int:
 def run_seconds(spec: RunSpec) -> float:
     """Time of the run by its clock, unless a threshold stops it; of lognormal fleets about."""
     seconds = agent_seconds(spec)
-    rate = spec.n_agents / seconds.max() if spec.algorithm in SYNCHRONOUS else (1 / seconds).sum()
+    rate = spec.n_agents / seconds.max() if SERVERS[spec.algorithm].synchronous else (1 / seconds).sum()
     return float(answers(spec) / rate)
 
 
@@ -175,6 +173,6 @@ def _never_answers(spec: RunSpec, seconds: NDArray[np.float64]) -> str:
     if count < spec.n_agents:
         return f"{told}; {task}"
     before = int((np.ceil(seconds.max() / seconds * (1 - 1e-9)) - 1).sum())
-    if count <= before and spec.algorithm not in SYNCHRONOUS:
+    if count <= before and not SERVERS[spec.algorithm].synchronous:
         return f"{told}; {task}, and the others answer {before} times before"
     return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from frl.scenario.claim_base import ClaimBase, Need
-from frl.scenario.feasible import SYNCHRONOUS
 from frl.spec import ENVIRONMENTS, SERVERS, RunSpec
 
 RE_TIMED = {"fleets": "slower"}
@@ -67,7 +66,7 @@ def _re_timing(claim: ClaimBase, test: str, cells: Cells) -> str:
     """Only where all agents answer in every round does nothing but the time depend on the fleet."""
     if (key := RE_TIMED.get(test)) is None:
         return ""
-    able = [name for name in SERVERS if name in SYNCHRONOUS and not SERVERS[name].lazy]
+    able = [name for name, server in SERVERS.items() if server.synchronous and not server.lazy]
     names = getattr(claim, key)
     algorithms = {spec.algorithm for (name, _), spec in cells.items() if name in names}
     if unable := sorted(algorithms.difference(able)):

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from frl.report.figures import bounds, layout, style
 from frl.report.figures.style import GREY
-from frl.theory.cells.spec import ROUNDS
+from frl.spec import SERVERS
 
 WORST = 3.0
 """The map's last colour, in doublings: beyond it, more is not worse."""
@@ -26,7 +26,7 @@ NOT_REACHED = "hollow: the mean gap did not get to ε, the truth is larger"
 
 def mode_of(algorithm: str) -> str:
     """The undefended method that an algorithm is compared with."""
-    return "FedPG" if algorithm in ROUNDS else "AFedPG"
+    return "FedPG" if SERVERS[algorithm].synchronous else "AFedPG"
 
 
 def adversaries(estimates: pd.DataFrame, width: float) -> Figure:

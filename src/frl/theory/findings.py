@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from frl.theory.cells.spec import ROUNDS
+from frl.spec import SERVERS
 from frl.theory.panels import LINEAR_AGENTS
 
 
@@ -78,8 +78,9 @@ def _adversaries(estimates: pd.DataFrame, rows: pd.DataFrame) -> str:
     under = rows[(rows["quantity"] == "share_of_seeds") & (rows["epsilon"] == target) & (rows["attack"] != "none")]
     none = 100 * under[under["defence"] == "none"]["value"].mean()
     said = f"Adversaries: under attack {none:.0f} % of the seeds get to ε = {target:g} without a defence"
+    synchronous = {name: server.synchronous for name, server in SERVERS.items()}
     for name, waits in (("AFedPG", False), ("FedPG", True)):
-        mode = under[(under["algorithm"].isin(ROUNDS) == waits) & (under["defence"] != "none")]
+        mode = under[(under["algorithm"].map(synchronous) == waits) & (under["defence"] != "none")]
         shares = mode.groupby("defence")["value"].mean()
         if len(shares):
             said += f", {100 * shares.max():.0f} % with {name}'s best ({shares.idxmax()})"

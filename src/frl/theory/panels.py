@@ -9,8 +9,9 @@ import numpy as np
 
 from frl.analysis.waiting import momentum_share, round_seconds, task_seconds, waiting_gain
 from frl.scenario.theory import TheoryScenario
+from frl.spec import SERVERS
 from frl.theory.cells.problems import Array
-from frl.theory.cells.spec import ROUNDS, identity
+from frl.theory.cells.spec import identity
 from frl.theory.estimates import fitted_slope, knee, weights
 from frl.theory.measured import Measured, Row, Runs, groups
 from frl.theory.messages import bandwidth, compression, natural
@@ -194,7 +195,7 @@ def adversaries(measured: list[Measured], targets: tuple[float, ...]) -> list[Ro
     """
     rows: list[Row] = []
     for waits in (False, True):
-        mode = [m for m in measured if (m.cell.algorithm in ROUNDS) == waits]
+        mode = [m for m in measured if SERVERS[m.cell.algorithm].synchronous == waits]
         clean = [m for m in mode if m.cell.algorithm in ("afedpg", "fedpg") and m.cell.adversary is None]
         for m, epsilon in ((m, epsilon) for m in mode for epsilon in targets if clean):
             own = {"attack": "none", "defence": "none"} | identity(m.cell)

@@ -86,6 +86,7 @@ def restore(training: ServerSide, state: State) -> None:
         vars(training.downlink).update(state["downlink"])
     if training.adversary is not None:
         vars(training.adversary).update(state["adversary"])
+    training.forged = state["forged"]
     vars(training.recorder).update(state["recorder"])
     training.evaluator.env_steps = state["evaluator"]
     training._unevaluated = []
@@ -111,6 +112,7 @@ def _state(training: ServerSide) -> dict[str, Any]:
         "recorder": _own(training.recorder, "identity"),
         "downlink": None if training.downlink is None else _own(training.downlink, "method", "draws"),
         "adversary": None if training.adversary is None else vars(training.adversary),
+        "forged": training.forged,
         "evaluator": training.evaluator.env_steps,
         **training.saved(),
     }

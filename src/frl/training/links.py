@@ -10,11 +10,15 @@ from frl.training.codecs.wire import Downlink, Uplink, compression
 from frl.training.policy import GaussianPolicy
 
 
-def uplink(spec: RunSpec, policy: GaussianPolicy) -> Uplink | None:
-    """The run's compression of gradients, if it has one."""
+def uplink(spec: RunSpec, policy: GaussianPolicy, draws: str = "uplink") -> Uplink | None:
+    """The run's compression of gradients, if it has one.
+
+    Args:
+        draws: name of the streams of the method's own draws.
+    """
     if spec.codec is None:
         return None
-    return Uplink(compression(spec.codec, _shapes(policy)), partial(spec.stream, "uplink"))
+    return Uplink(compression(spec.codec, _shapes(policy)), partial(spec.stream, draws))
 
 
 def downlink(spec: RunSpec, policy: GaussianPolicy) -> Downlink | None:

@@ -74,6 +74,8 @@ class ServerSide(ABC):
         self.codec: Codec | None = uplink(spec, self.policy)
         self.downlink = downlink(spec, self.policy)
         self.adversary: Adversary | None = adversaries.make(spec)
+        self.forging: Codec | None = uplink(spec, self.policy, "forged")
+        self.forged: dict[int, dict[str, Any]] = {}  # malicious agent -> what it remembers of what it forged
         self._unevaluated: list[tuple[dict[str, object], Point]] = []
         self._evaluated = -math.inf
 
@@ -165,11 +167,14 @@ class ServerSide(ABC):
         return update if self.codec is None else self.codec.decode(update)
 
     def _forged(self, update: Update) -> Update:
-        """What the server reads of a malicious agent, as many bytes as its honest answer."""
+        """What the server reads of a malicious agent: through the codec too, as many bytes as its honest answer."""
         if self.adversary is None or not adversaries.malicious(self.spec, update.agent):
             return update
         payload = self.adversary.answer(update.agent, Payload(update.gradient, update.normalizer))
-        return replace(update, gradient=payload.gradient, normalizer=payload.normalizer)
+        forged = replace(update, gradient=payload.gradient, normalizer=payload.normalizer)
+        if self.forging is None or payload.gradient is update.gradient:
+            return forged
+        return self.forging.decode(self.forging.encode(forged, self.forged.setdefault(update.agent, {})))
 
     def progress(self) -> dict[str, Any]:
         """Where the run stands."""

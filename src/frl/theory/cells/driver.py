@@ -15,7 +15,7 @@ import numpy as np
 from frl.spec import SERVERS
 from frl.theory.cells.build import build_oracle, build_problem
 from frl.theory.cells.problems import Array, Oracle, Problem
-from frl.theory.cells.spec import ROUNDS, TASK_STEPS, Cell
+from frl.theory.cells.spec import TASK_STEPS, Cell
 from frl.training import adversaries
 from frl.training.clock import Clock
 from frl.training.servers.base import Payload, Task, Update
@@ -116,7 +116,7 @@ def advance(oracle: Oracle, each: list[Seeded]) -> None:
 
 def points_of_record(cell: Cell) -> Array:
     """Gradients arrived at each point, equidistant in the logarithm; after whole rounds where the server waits."""
-    round_size = cell.n_agents if cell.algorithm in ROUNDS else 1
+    round_size = cell.n_agents if SERVERS[cell.algorithm].synchronous else 1
     rounds = cell.updates // round_size
     count = int(np.ceil(POINTS_PER_DECADE * np.log10(max(rounds, 2)))) + 1
     grid = np.unique(np.round(np.geomspace(1, rounds, count)).astype(np.int64))

@@ -24,8 +24,6 @@ AlgorithmName = Literal[
     "afedpg", "async_pg", "fedpg", "robust_afedpg", "robust_fedpg", "rennala",
     "lapg", "lazy_afedpg", "afednpg", "fednpg",
 ]  # fmt: skip
-ROUNDS = ("fedpg", "robust_fedpg", "fednpg", "lapg")
-"""Algorithms whose server waits for all N agents."""
 AGENTS = ("damping", "window", "xi", "variance_multiplier")
 """Options that the agents read."""
 THEORY_VERSION = 3

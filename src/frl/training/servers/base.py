@@ -194,6 +194,10 @@ class Server(ABC):
     Settings: ClassVar[type[ServerSettings]]
     lazy: ClassVar[bool] = False
     """Whether its agents may keep a gradient to themselves; the log then says who uploaded when."""
+    synchronous: ClassVar[bool] = False
+    """Whether it answers nobody before all N agents have answered, and then steps once."""
+    every_upload_once: ClassVar[bool] = True
+    """Whether each upload counts, and counts once; else no later upload can make up for what a codec lost of it."""
 
     def __init__(self, parameters: Array, n_agents: int, settings: Any, shared: SharedState | None = None):
         self.parameters = parameters.copy()

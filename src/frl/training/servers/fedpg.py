@@ -6,7 +6,7 @@ lookahead) to the averaged gradient, so that a comparison isolates asynchrony; `
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class FedPG(Server):
         """nigt: AFedPG's recursion on the mean gradient; plain: theta + eta * mean gradient."""
 
     settings: Settings
+    synchronous: ClassVar[bool] = True
     d: Array | None = None
 
     def __init__(self, *args: Any, **kwargs: Any):

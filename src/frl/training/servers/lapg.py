@@ -37,6 +37,7 @@ class LAPG(Server):
 
     settings: Settings
     lazy: ClassVar[bool] = True
+    synchronous: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

@@ -32,6 +32,7 @@ class LazyAFedPG(AFedPG):
 
     settings: Settings
     lazy: ClassVar[bool] = True
+    every_upload_once: ClassVar[bool] = False  # the last one is taken again where none comes
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

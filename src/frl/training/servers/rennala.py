@@ -6,7 +6,7 @@ M gradients computed at the current point, and those of an older point are ignor
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,7 @@ class Rennala(Server):
         """M: gradients of one point that make a step."""
 
     settings: Settings
+    every_upload_once: ClassVar[bool] = False  # those of an older point are ignored, and no task tells the agent so
     d: Array | None = None
 
     def __init__(self, *args: Any, **kwargs: Any):

@@ -8,7 +8,7 @@ slots in the place of the server's own gradient: against d itself, a d that poin
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,7 @@ class RobustAFedPG(Server):
         """Of `cosine`: the least cosine between the two."""
 
     settings: Settings
+    every_upload_once: ClassVar[bool] = False  # a defence leaves some out, cuts them or keeps them
     d: Array | None = None
 
     def __init__(self, *args: Any, **kwargs: Any):

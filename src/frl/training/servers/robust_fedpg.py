@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ class RobustFedPG(FedPG):
         """f, the malicious agents to bear."""
 
     settings: Settings
+    every_upload_once: ClassVar[bool] = False  # a robust mean leaves some out
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
