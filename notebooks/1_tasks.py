@@ -18,9 +18,6 @@ base = Path("results/quick")
 from frl.report import front, show, tasks
 from frl.report.gaits import section
 
-# %% [markdown]
-# ## Task by task
-
 # %%
 tasks.sections(scenario, base)
 

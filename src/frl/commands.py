@@ -190,11 +190,15 @@ def best(arguments: argparse.Namespace) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     from frl.report import page
+    from frl.report.gaits.best import film_best
     from frl.scenario.products import notebooks_of
 
     scenario = _scenario(arguments)
     notebooks = arguments.notebooks or Path(notebooks_of(scenario))
     of = _lineage(arguments, scenario, notebooks=notebooks, code=arguments.code)
+    if not _is_theory(scenario):
+        of.require("collect")
+        film_best(scenario, arguments.results, of.base)
     with of.step("report"):
         page.render(scenario, of.base, notebooks, arguments.code)
 

@@ -29,14 +29,20 @@ OF_TASKS = {
 
 
 def sections(scenario: Scenario, base: Path) -> Html:
-    """Each task: the verdicts on its claims, and its figures where the first screen does not show them."""
+    """Each task: the verdicts on its claims, and its figures where the first screen does not show them.
+
+    Nothing, not even a heading, in a scenario that has neither.
+    """
     judged = read(base).parts if scenario.claims else ()
     own = [name for name in OF_TASKS if len(scenario.environments) > 1 and name in figure_names(scenario)]
-    text = ""
+    if scenario.claims is None and not own:
+        return Html()
+    text = '<h2 id="task-by-task">Task by task</h2>'
     for task in scenario.environments:
         level = scenario.thresholds[task]
         text += f'<h3 id="task-{anchor(task)}">{task}, to a {" of ".join(reversed(level.split()))}</h3>'
-        text += _claims([one for one in judged if one.environment == task])
+        if scenario.claims:
+            text += _claims([one for one in judged if one.environment == task])
         if own and task == scenario.environments[0]:
             text += above(*own)
             continue

@@ -79,7 +79,7 @@ def pictures(gait: Gait, seconds: float | None = None) -> tuple[list[int], float
     return list(range(0, last + 1, stride)), stride * gait.dt / speed
 
 
-def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool = False) -> list[Path]:
+def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool = False, mp4: bool = True) -> list[Path]:
     """Draw the gait; the files written: `path`, a GIF, and where ffmpeg is an MP4 beside it.
 
     Args:
@@ -87,6 +87,7 @@ def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool =
         path: ends in .gif.
         seconds: see :func:`pictures`.
         skeleton: draw lines, also where OpenGL is.
+        mp4: whether to make one.
 
     Raises:
         FilmError: see :func:`check`; or if ffmpeg fails, and the GIF is there then.
@@ -96,7 +97,7 @@ def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool =
     frames = list(_frames(gait, steps, skeleton))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, _gif(frames, stands, facts_of(gait)))
-    if shutil.which("ffmpeg") is None:
+    if not mp4 or shutil.which("ffmpeg") is None:
         return [path]
     _mp4(frames, stands, path.with_suffix(".mp4"))
     return [path, path.with_suffix(".mp4")]
