@@ -6,14 +6,13 @@ Heavy imports happen inside the commands, so that ``frl --help`` and a refused a
 from __future__ import annotations
 
 import argparse
-import codecs
-import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from frl import commands, run_commands
+from frl.runs.terminal import print_on_any_terminal
 
 EPILOG = """\
 A scenario is one YAML file that is complete by itself (config/README.md explains each key). Examples:
@@ -33,7 +32,7 @@ EXAMPLE = "e.g. results/quick/runs/Swimmer/afedpg/n1/seed0.csv"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 the input cannot be used, 130 Ctrl-C."""
-    _print_on_any_terminal()
+    print_on_any_terminal()
     arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)
@@ -54,23 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"frl: error: {error}", file=sys.stderr)  # one of our own: written for the user
         return 2
     return 0
-
-
-def _print_on_any_terminal() -> None:
-    """Characters that the terminal's encoding lacks are printed as the nearest that it has: "–" as "-"."""
-    codecs.register_error("frl", lambda error: _nearest(error))
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="frl")
-
-
-_NEAREST = {"–": "-", "−": "-", "×": "x", "∞": "inf", "≥": ">=", "≤": "<=", "α": "alpha", "η": "eta", "…": "..."}
-
-
-def _nearest(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return "".join(_NEAREST.get(c, "?") for c in error.object[error.start : error.end]), error.end
 
 
 def parser() -> argparse.ArgumentParser:
@@ -240,6 +222,19 @@ def _add_render(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.set_defaults(command=run_commands.render)
 
 
+def _add_smoke(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
+    command = subparsers.add_parser(
+        "smoke",
+        help="try a cluster: three short runs, each a job",
+        description="Train three short runs through a profile of Snakemake's, each as a job, and compare one with the "
+        "same run made here. Says pass, or what is wrong; exit code 1 then.",
+    )
+    command.add_argument("profile", type=Path, metavar="PROFILE", help="e.g. workflow/profiles/slurm")
+    command.add_argument("--minutes", type=float, default=30.0, metavar="M", help="how long to wait (default: 30)")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    command.set_defaults(command=run_commands.smoke)
+
+
 def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema = subparsers.add_parser(
         "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
@@ -278,6 +273,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     replay.set_defaults(command=run_commands.replay)
     _add_evaluate(subparsers)
     _add_render(subparsers)
+    _add_smoke(subparsers)
     store = subparsers.add_parser(
         "store",
         help="pack or unpack finished runs",
