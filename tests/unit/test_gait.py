@@ -212,6 +212,19 @@ def test_a_film_is_readable_and_says_what_it_is(run, no_tools, capsys):
     }
 
 
+def test_a_film_that_would_be_too_large_ends_sooner(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(opengl, "available", lambda: False)
+    seen, sizes, frames = gait(run), [], []
+    for name, largest in (("whole", None), ("cut", 8_000)):
+        path = tmp_path / f"{name}.gif"
+        assert film.write(seen, path, 0.5, largest=largest)[0] == path
+        sizes.append(path.stat().st_size)
+        with Image.open(path) as made:
+            frames.append(made.n_frames)
+    assert sizes[1] <= 8_000 < sizes[0]
+    assert 1 < frames[1] < frames[0]
+
+
 def test_no_film_takes_the_place_of_another_episodes(run):
     named = {film.path_of(run.path, gait(run, **more)).name for more in ({}, {"seed": 1}, {"mean_action": True})}
     assert named == {f"Hopper-afedpg-n2-seed3-at512{end}.gif" for end in ("", "-episode1", "-mean-action")}

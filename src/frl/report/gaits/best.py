@@ -22,6 +22,8 @@ from frl.runs.paths import run_paths
 from frl.scenario.products import FILMS
 from frl.scenario.scenario import Scenario
 
+LARGEST = 300_000
+"""Bytes of a film."""
 NAME = "best-{}.gif"
 """A task's best film, unless `frl render` made it already."""
 
@@ -86,6 +88,6 @@ def film_best(scenario: Scenario, results: Path, base: Path) -> None:
 def _film(scenario: Scenario, results: Path, one: Best, path: Path) -> None:
     run = run_paths(scenario.resolve(one.environment, one.method, one.n_agents, one.seed), results, scenario.name)[0]
     try:
-        film.write(gait(named.read(run)), path, mp4=False)
+        film.write(gait(named.read(run)), path, largest=LARGEST)
     except (EvaluateError, NamedRunError) as error:
         print(f"frl: note: {one.environment}'s best gait is not shown: {error}", file=sys.stderr)
