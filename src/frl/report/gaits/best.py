@@ -67,7 +67,8 @@ def best(frame: pd.DataFrame) -> dict[str, Best]:
 def film_best(scenario: Scenario, results: Path, base: Path) -> None:
     """See that the folder of films has one of each task's best policy, and of no run that was the best before.
 
-    A run whose policy is not kept is named on stderr.
+    They are drawn without OpenGL, so that they look the same wherever the report is made. A run whose policy is not kept
+    is named on stderr.
 
     Args:
         scenario: whose runs.
@@ -88,6 +89,6 @@ def film_best(scenario: Scenario, results: Path, base: Path) -> None:
 def _film(scenario: Scenario, results: Path, one: Best, path: Path) -> None:
     run = run_paths(scenario.resolve(one.environment, one.method, one.n_agents, one.seed), results, scenario.name)[0]
     try:
-        film.write(gait(named.read(run)), path, largest=LARGEST)
+        film.write(gait(named.read(run)), path, skeleton=True, largest=LARGEST)
     except (EvaluateError, NamedRunError) as error:
         print(f"frl: note: {one.environment}'s best gait is not shown: {error}", file=sys.stderr)

@@ -44,7 +44,7 @@ class Film:
         action = " (mean action)" if self.facts["mean_action"] else ""
         facts, steps = self.facts, f"after {self.facts['steps_per_agent']:,} steps per agent"
         steps = steps if facts["steps_per_agent"] else "before any training"
-        best = f"{facts['environment']}'s best policy: " if self.is_best else ""
+        best = "Best policy: " if self.is_best else ""
         told = f"{best}{facts['environment']}, {facts['curve']}, seed {facts['run_seed']}, {steps}{action}: return "
         return told + f"{facts['return']:.0f}; the run's evaluation gave {facts['evaluated']:.0f}".replace("-", "−")
 
