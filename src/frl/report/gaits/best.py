@@ -67,8 +67,8 @@ def best(frame: pd.DataFrame) -> dict[str, Best]:
 def film_best(scenario: Scenario, results: Path, base: Path) -> None:
     """See that the folder of films has one of each task's best policy, and of no run that was the best before.
 
-    They are drawn without OpenGL, so that they look the same wherever the report is made. A run whose policy is not kept
-    is named on stderr.
+    They are drawn without OpenGL, so that they look the same wherever the report is made.
+    A run whose policy is not kept is named on stderr.
 
     Args:
         scenario: whose runs.
