@@ -15,11 +15,8 @@ scenario = load_scenario("config/quick.yaml")
 base = Path("results/quick")
 
 # %%
-from frl.report import show, tasks
+from frl.report import front, show, tasks
 from frl.report.gaits import section
-
-# %% [markdown]
-# ## Task by task
 
 # %%
 tasks.sections(scenario, base)
@@ -44,13 +41,7 @@ section.films(base)
 # While an agent computes, the server goes on with what the others send.
 
 # %% tags=["figure-staleness"]
-show.figure(
-    scenario,
-    base,
-    "staleness",
-    "How many steps the server makes between sending a task and using its update, over all updates of all seeds; "
-    "dashed: the median.",
-)
+show.figure(scenario, base, "staleness", front.LEADS["staleness"])
 
 # %% [markdown] tags=["figure-sensitivity"]
 # ## Sensitivity to the step size
@@ -58,14 +49,7 @@ show.figure(
 # Does a larger step size do what more agents do? Each curve has its own best step size.
 
 # %% tags=["figure-sensitivity"]
-show.figure(
-    scenario,
-    base,
-    "sensitivity",
-    "What the seeds need to reach the threshold (geometric mean; seeds that never reach it count as the horizon) "
-    "against the step size. Left: samples, a curve for each N; right: time, a curve for each method. The "
-    "filled part of a marker is the share of seeds that got there; bars: intervals.",
-)
+show.figure(scenario, base, "sensitivity", front.LEADS["sensitivity"])
 
 # %% [markdown] tags=["figure-lookahead"]
 # ## What the lookahead adds
@@ -104,14 +88,7 @@ show.figure(
 # larger batches. Unequal agents differ in physics, initial states and the weight of rewards.
 
 # %% tags=["figure-communication"]
-show.figure(
-    scenario,
-    base,
-    "communication",
-    "How many bytes a method's agents save in a whole run, against the share that it keeps of the baseline's gain in "
-    "return over the initial policy, at equal samples. Plus sign: the baseline; bars: intervals; hollow: unequal "
-    "agents; numbers beside the points: N.",
-)
+show.figure(scenario, base, "communication", front.LEADS["communication"])
 
 # %% tags=["figure-uploads"]
 show.figure(

@@ -222,6 +222,19 @@ def _add_render(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     command.set_defaults(command=run_commands.render)
 
 
+def _add_smoke(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
+    command = subparsers.add_parser(
+        "smoke",
+        help="try a cluster: three short runs, each a job",
+        description="Train three short runs through a profile of Snakemake's, each as a job, and compare one with the "
+        "same run made here. Says pass, or what is wrong; exit code 1 then.",
+    )
+    command.add_argument("profile", type=Path, metavar="PROFILE", help="e.g. workflow/profiles/slurm")
+    command.add_argument("--minutes", type=float, default=30.0, metavar="M", help="how long to wait (default: 30)")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    command.set_defaults(command=run_commands.smoke)
+
+
 def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     schema = subparsers.add_parser(
         "schema", help="print the JSON schema of scenario files", description="Print the JSON schema of scenario files."
@@ -260,6 +273,7 @@ def _add_others(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
     replay.set_defaults(command=run_commands.replay)
     _add_evaluate(subparsers)
     _add_render(subparsers)
+    _add_smoke(subparsers)
     store = subparsers.add_parser(
         "store",
         help="pack or unpack finished runs",

@@ -190,11 +190,15 @@ def best(arguments: argparse.Namespace) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     from frl.report import page
+    from frl.report.gaits.best import film_best
     from frl.scenario.products import notebooks_of
 
     scenario = _scenario(arguments)
     notebooks = arguments.notebooks or Path(notebooks_of(scenario))
     of = _lineage(arguments, scenario, notebooks=notebooks, code=arguments.code)
+    if not _is_theory(scenario):
+        of.require("collect")
+        film_best(scenario, arguments.results, of.base)
     with of.step("report"):
         page.render(scenario, of.base, notebooks, arguments.code)
 
@@ -236,12 +240,14 @@ def publish(arguments: argparse.Namespace) -> None:
 def results(arguments: argparse.Namespace) -> None:
     from frl.report import results
     from frl.runs.files import write_atomically
-    from frl.scenario.products import CELLS, JUDGED
+    from frl.scenario.products import CELLS, RUNS
     from frl.theory import show
 
-    judged = sorted(path.parent for path in arguments.published.glob(f"*/{JUDGED}"))
-    lab = [base for base in judged if (base / CELLS).exists()]
-    sections = [*(results.section(base) for base in judged if base not in lab), *map(show.section, lab)]
+    trained, lab = (
+        sorted(path.parent for path in arguments.published.glob(f"*/{name}") if results.readable(path.parent))
+        for name in (RUNS, CELLS)
+    )
+    sections = [*map(results.section, trained), *map(show.section, lab)]
     write_atomically(arguments.page, results.renewed(arguments.page, sections))
 
 

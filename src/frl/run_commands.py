@@ -1,4 +1,4 @@
-"""What the ``frl`` commands about a single run do: train, reproduce, evaluate, render. Heavy imports happen inside."""
+"""What the ``frl`` commands about single runs do: train, reproduce, evaluate, render, smoke. Heavy imports inside."""
 
 from __future__ import annotations
 
@@ -167,3 +167,10 @@ def render(arguments: argparse.Namespace) -> None:
     path = arguments.out or film.path_of(arguments.run, played)
     for written in film.write(played, path, arguments.seconds, arguments.skeleton):
         print(written)
+
+
+def smoke(arguments: argparse.Namespace) -> None:
+    from frl.runs.smoke import smoke
+
+    if not smoke(arguments.profile, arguments.results, arguments.minutes):
+        raise SystemExit(1)

@@ -263,3 +263,28 @@ def test_over_its_memory_it_gets_more(long, long_tables):
     said = long.run(*targets, "--set-resources", "train:mem_mb=150 if attempt < 2 else 3000")
     assert long.tables().items() <= long_tables.items()
     assert re.search("OUT_OF_MEMORY|FAILED|CANCELLED", said)
+
+
+def smoke(home: Path, folder: Path, more: str) -> subprocess.CompletedProcess[str]:
+    """`frl smoke` with a copy of the profile that says what this cluster needs."""
+    profile, results = folder / "profile", folder / "results"
+    shutil.copytree(ROOT / "workflow/profiles/slurm", profile)
+    with (profile / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write("slurm-status-command: squeue\nslurm-no-account: true\nseconds-between-status-checks: 2\n")
+        file.write(f"slurm-init-seconds-before-status-checks: 2\n{more}\n")
+    command = [sys.executable, "-m", "frl", "smoke", profile, "--results", results, "--minutes", "10"]
+    environment = {**os.environ, "PATH": f"{home}/bin:{WHERE}"}
+    return subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_smoke_test_passes_and_says_what_is_wrong(home, tmp_path):
+    (tmp_path / "right").mkdir()
+    done = smoke(home, tmp_path / "right", "")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok: 3 runs, each a job, in " in done.stdout
+    assert "beside the same run made here: identical, byte for byte" in done.stdout
+    assert done.stdout.endswith("pass: the cluster trains runs\n")
+    (tmp_path / "wrong").mkdir()
+    done = smoke(home, tmp_path / "wrong", "set-resources:\n  - train:slurm_partition='absent'")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Perhaps: set slurm_partition in the profile" in done.stdout

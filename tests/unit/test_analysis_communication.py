@@ -215,8 +215,10 @@ def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) 
         assert heading in page
     for heading in ("Sample complexity", "Time complexity", "What the lookahead adds"):
         assert f">{heading}</h" not in page
-    # a lead figure; three figures and two diagrams for both widths
-    assert page.count("<svg") == 11
+    # three figures, each once, and two diagrams for both widths
+    assert page.count("<svg") == 10
+    assert page.index('id="figure-lead-communication"') < page.index('href="#figure-lead-communication"')
+    assert ">Task by task</h" not in page
 
 
 def test_no_raster_without_a_lazy_method_in_the_figure() -> None:

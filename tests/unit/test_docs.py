@@ -208,6 +208,30 @@ def test_a_section_has_the_reports_answer_and_the_primary_claims_alone(tmp_path)
     assert "(results/published/toy/figures/sample_complexity.svg)" in text
 
 
+def test_a_scenario_without_claims_has_its_name_its_figure_and_what_is_not_run_yet(tmp_path):
+    base, scenario = tmp_path / "results/published/toy", synthetic.scenario(("Swimmer", "Hopper"), claims=None)
+    synthetic.write_all(base.parent, scenario)
+    for path in (base / "runs/Hopper").rglob("*.csv"):
+        path.unlink()
+    load.collect(scenario, base.parent, base, partial=True)
+    (base / "report.html").write_text("<title>Toys &amp; others</title>")
+    (base / "figures").mkdir()
+    (base / "figures/sample_complexity.svg").write_text("<svg/>")
+    page = tmp_path / "results.md"
+    page.write_text("<!-- written by frl results -->\n<!-- end -->\n", encoding="utf-8")
+    assert main(["results", str(page), "--published", str(base.parent)]) == 0
+    text = page.read_text(encoding="utf-8")
+    told = ["Toys & others.", "This scenario names no claims: see what its figures show.", "Not run yet: Hopper."]
+    assert "\n\n" + "\n".join(f"- {literal(one)}" for one in told) + "\n\n" in text
+    assert "(results/published/toy/report.html)" in text
+    assert "(results/published/toy/figures/sample_complexity.svg)" in text
+    assert "|" not in text
+    (base / "tables").mkdir()
+    (base / "tables/verdict.csv").write_text("id\n")  # of an edition whose verdicts this one cannot read
+    assert main(["results", str(page), "--published", str(base.parent)]) == 0
+    assert "toy" not in page.read_text(encoding="utf-8")
+
+
 def test_a_page_without_the_two_marks_is_refused(tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text("# Page\n", encoding="utf-8")

@@ -10,11 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import synthetic
 from PIL import Image, ImageChops
 
+from frl.analysis import load
 from frl.cli import main
 from frl.report.document import contents
-from frl.report.gaits import film, opengl, section
+from frl.report.gaits import best, film, opengl, section
 from frl.report.gaits.view import HEIGHT, VIEWS, WIDTH, Robot
 from frl.runs import named
 from frl.runs.evaluate import EvaluateError, play
@@ -22,6 +24,7 @@ from frl.runs.gait import beginning, gait
 from frl.runs.paths import run_paths
 from frl.runs.runner import run_one
 from frl.scenario.products import FILMS
+from frl.scenario.scenario import Scenario
 from frl.spec import ENVIRONMENTS, SERVERS, RunSpec
 from frl.training.envs import Hopper
 from frl.training.execute import execute
@@ -209,6 +212,19 @@ def test_a_film_is_readable_and_says_what_it_is(run, no_tools, capsys):
     }
 
 
+def test_a_film_that_would_be_too_large_ends_sooner(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(opengl, "available", lambda: False)
+    seen, sizes, frames = gait(run), [], []
+    for name, largest in (("whole", None), ("cut", 8_000)):
+        path = tmp_path / f"{name}.gif"
+        assert film.write(seen, path, 0.5, largest=largest)[0] == path
+        sizes.append(path.stat().st_size)
+        with Image.open(path) as made:
+            frames.append(made.n_frames)
+    assert sizes[1] <= 8_000 < sizes[0]
+    assert 1 < frames[1] < frames[0]
+
+
 def test_no_film_takes_the_place_of_another_episodes(run):
     named = {film.path_of(run.path, gait(run, **more)).name for more in ({}, {"seed": 1}, {"mean_action": True})}
     assert named == {f"Hopper-afedpg-n2-seed3-at512{end}.gif" for end in ("", "-episode1", "-mean-action")}
@@ -266,12 +282,89 @@ def _pixels(path):
 
 
 # --------------------------------------------------------------------------------------------------
+# Each task's best
+
+
+@pytest.fixture
+def two(tmp_path, no_tools, monkeypatch):
+    """A scenario of two runs, made and collected, and the seed whose final return is the higher one."""
+    given = SPEC.model_dump(exclude={"environment", "algorithm", "n_agents", "seed", "server"}, exclude_unset=True)
+    scenario = Scenario(
+        name="s", title="Two", tuned="No.", environments=("Hopper",), seeds=(3, 4), thresholds={"Hopper": "9 return"},
+        methods=[{"algorithm": "afedpg", "n_agents": (2,)}], run=given,
+    )  # fmt: skip
+    for spec in scenario.runs():
+        run_one(spec, tmp_path, "s")
+    load.collect(scenario, tmp_path, tmp_path / "s", partial=False)
+    (one,) = best.best(load.read_curves(tmp_path / "s")).values()
+    monkeypatch.setattr(film, "SECONDS", 0.2)
+    return scenario, tmp_path, one
+
+
+def _filmed(base):
+    return {path.name: film.facts_in(path)["run_seed"] for path in sorted((base / FILMS).glob("*.gif"))}
+
+
+def test_each_tasks_best_policy_is_filmed_once(two, capsys):
+    scenario, results, one = two
+    base, name = results / "s", "best-Hopper.gif"
+    best.film_best(scenario, results, base)
+    assert _filmed(base) == {name: one.seed}
+    assert one.is_seen_in(film.facts_in(base / FILMS / name))
+    before = (base / FILMS / name).stat().st_mtime_ns
+    best.film_best(scenario, results, base)
+    assert (base / FILMS / name).stat().st_mtime_ns == before
+    text = section.films(base)
+    assert text.count("Best policy: Hopper, AFedPG, N = 2") == 2  # alt and caption
+    assert "the run with the highest final return" in text
+    assert not capsys.readouterr().err
+
+
+def test_a_film_that_is_there_already_is_not_made_again_and_a_former_best_goes(two):
+    scenario, results, one = two
+    base, other = results / "s", 7 - one.seed
+    for seed, name in ((one.seed, "mine.gif"), (other, "best-Hopper.gif"), (other, "other.gif")):
+        run = run_paths(scenario.resolve("Hopper", "afedpg", 2, seed), results, "s")[0]
+        film.write(gait(named.read(run)), base / FILMS / name)
+    best.film_best(scenario, results, base)
+    assert _filmed(base) == {"mine.gif": one.seed, "other.gif": other}
+    assert [film.path.name for film in section.made(base) if film.is_best] == ["mine.gif"]
+
+
+def test_without_its_policy_the_best_run_is_named(two, capsys):
+    scenario, results, one = two
+    for path in (results / ".store").rglob("policy.safetensors"):
+        path.unlink()
+    best.film_best(scenario, results, results / "s")
+    told = capsys.readouterr().err
+    assert "frl: note: Hopper's best gait is not shown: " in told
+    assert f"seed{one.seed}.csv: its policy is not kept; `frl reproduce " in told
+    assert not _filmed(results / "s")
+
+
+def test_runs_that_stop_at_a_return_or_diverge_are_not_the_best():
+    methods = [{"algorithm": name, "n_agents": (4,)} for name in ("afedpg", "fedpg")]
+    stops = [{"where": {"algorithm": ["fedpg"]}, "set": {"stop_at": 60}}]
+    scenario = synthetic.scenario(methods=methods, overrides=stops)
+    frame = synthetic.frame(scenario)
+    (one,) = best.best(frame).values()
+    last = frame[(frame["algorithm"] == "afedpg") & (frame["point"] == frame["point"].max())]
+    finals = {row.seed: row.eval_return_mean for row in last.itertuples()}
+    assert (one.environment, one.method, one.n_agents) == ("Swimmer", "afedpg", 4)
+    assert one.seed == max(finals, key=finals.get)
+    frame.loc[(frame["method"] == "afedpg") & (frame["seed"] == one.seed), "status"] = "diverged"
+    assert best.best(frame)["Swimmer"].seed not in (one.seed, None)
+    assert best.best(frame[frame["method"] == "fedpg"]) == {}
+
+
+# --------------------------------------------------------------------------------------------------
 # The report's section
 
 
 @pytest.fixture
-def base(run, tmp_path, no_tools):
-    """A scenario's folder with two films, and a picture that `frl render` did not make."""
+def base(run, tmp_path, no_tools, monkeypatch):
+    """A scenario's folder with two films, none of the best run, and a picture that `frl render` did not make."""
+    monkeypatch.setattr(section, "read_curves", lambda base: synthetic.frame(synthetic.scenario()))
     for at in (320, 0):
         film.write(gait(run, at=at), tmp_path / FILMS / f"at{at}.gif", 0.1)
     Image.new("L", (9, 9)).save(tmp_path / FILMS / "other.gif")

@@ -12,8 +12,9 @@ from frl.analysis.load import read_missing, read_runs
 from frl.report import tasks
 from frl.report.show import Html, framed, pictures, seeds_of
 from frl.scenario.kinds import AnyScenario
-from frl.scenario.products import JUDGED, figure_names, files
+from frl.scenario.products import JUDGED, figure_names, files, leads
 from frl.scenario.scenario import Scenario
+from frl.verdicts import words
 from frl.verdicts.answer import answer as sentences
 from frl.verdicts.record import read
 
@@ -25,11 +26,16 @@ PAPERS = {
 LEADS = {
     "sample_complexity": "Return against samples: one panel for each N; grey: single seeds; dashed: the poster's mean.",
     "time_complexity": "Share of each method's seeds that have reached the threshold by that time.",
-    "sensitivity": "Samples and time to the threshold against the step size.",
-    "communication": "Bytes saved, against the share of the gain in return that is kept; hollow: unequal agents.",
-    "staleness": "How old updates are when the server uses them.",
+    "sensitivity": "What the seeds need to reach the threshold (geometric mean; seeds that never reach it count as the "
+    "horizon) against the step size. Left: samples, a curve for each N; right: time, a curve for each method. The "
+    "filled part of a marker is the share of seeds that got there; bars: intervals.",
+    "communication": "How many bytes a method's agents save in a whole run, against the share that it keeps of the "
+    "baseline's gain in return over the initial policy, at equal samples. Plus sign: the baseline; bars: intervals; "
+    "hollow: unequal agents; numbers beside the points: N.",
+    "staleness": "How many steps the server makes between sending a task and using its update, over all updates of all "
+    "seeds; dashed: the median.",
 }
-"""Figures to lead with, the first two that a scenario has, and their captions."""
+"""Captions of the figures that may lead."""
 FOREST = (
     "Each claim's ratio, as claimed and as measured with its interval. Above 1, the side that the claim favours needs "
     "less to reach the threshold."
@@ -87,9 +93,16 @@ def _papers(scenario: Scenario) -> list[tuple[str, str]]:
 
 
 def answer(scenario: Scenario, base: Path) -> Html:
-    """The answer in at most three sentences, made of the verdicts."""
-    said = sentences(read(base)) if scenario.claims else ["This scenario names no claims: see what its figures show."]
-    return framed_answer(said)
+    """The answer in at most three sentences, made of the verdicts; without claims, what there is instead."""
+    return framed_answer(sentences(read(base)) if scenario.claims else unjudged(base))
+
+
+def unjudged(base: Path) -> list[str]:
+    """What is said of a scenario without claims in place of an answer."""
+    made, missing = (set(frame["environment"]) for frame in (read_runs(base), read_missing(base)))
+    waiting = sorted(missing - made)
+    said = ["This scenario names no claims: see what its figures show."]
+    return [*said, f"Not run yet: {words.listed(waiting)}."] if waiting else said
 
 
 def framed_answer(said: Sequence[str]) -> Html:
@@ -98,18 +111,16 @@ def framed_answer(said: Sequence[str]) -> Html:
 
 
 def figures(scenario: Scenario, base: Path) -> Html:
-    """The two lead figures side by side, those of single tasks for the first task, and the forest plot."""
-    names = figure_names(scenario)
-    found = []
+    """The lead figures and the forest plot side by side; those of single tasks are the first task's."""
+    several, has_forest = len(scenario.environments) > 1, "forest" in figure_names(scenario)
+    found, alone = [], len(leads(scenario)) == 1 and not has_forest
     for name in leads(scenario):
-        of_task = name in tasks.OF_TASKS and len(scenario.environments) > 1
+        of_task = name in tasks.OF_TASKS and several
         svgs = tasks.pictures(scenario, base, name, scenario.environments[0]) if of_task else pictures(base, name)
-        found.append(framed({"narrow": svgs["narrow"]}, f"lead-{name}", LEADS[name], files=f"figures/{name}"))
-    if "forest" in names:
+        svgs = svgs if alone else {"narrow": svgs["narrow"]}
+        found.append(framed(svgs, f"lead-{name}", LEADS[name], files=f"figures/{name}"))
+    if alone:
+        return Html(found[0])
+    if has_forest:
         found.append(framed(pictures(base, "forest"), "lead-forest", FOREST, "frl-forest", "figures/forest"))
     return Html(f'<div class="frl-leads{" frl-two" * (len(found) < 3)}">{"".join(found)}</div>')
-
-
-def leads(scenario: Scenario) -> list[str]:
-    """The names of the lead figures."""
-    return [name for name in LEADS if name in figure_names(scenario)][:2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -10,10 +11,10 @@ from pathlib import Path
 
 from frl.analysis.load import read_missing, read_runs
 from frl.errors import SpecError
-from frl.report.front import LEADS, of_what, some_seeds
+from frl.report.front import LEADS, of_what, some_seeds, unjudged
 from frl.report.tables.table import literal
 from frl.report.tables.verdict import table
-from frl.scenario.products import REPORT
+from frl.scenario.products import JUDGED, REPORT
 from frl.verdicts.answer import answer
 from frl.verdicts.record import read
 
@@ -32,7 +33,7 @@ class Section:
         base: the folder ``results/published/<scenario>``.
         facts: when and by what code its runs were made.
         sentences: the answer, as on its report's first screen.
-        head, rows: a table of verdicts, in words.
+        head, rows: a table of verdicts, in words; without rows there is none.
         leads: captions of figures by their names; the first `SHOWN` that are there are shown.
     """
 
@@ -54,14 +55,21 @@ class Section:
                 f"## {self.base.name}",
                 " · ".join([*facts, f"[full report]({base}/{REPORT})"]),
                 "\n".join(f"- {literal(sentence)}" for sentence in self.sentences),
-                "\n".join(f"| {' | '.join(map(literal, row))} |" for row in table),
+                *(["\n".join(f"| {' | '.join(map(literal, row))} |" for row in table)] if self.rows else []),
                 *(f"![{literal(self.leads[name])}]({base}/figures/{name}.svg)" for name in there),
             ]
         )
 
 
+def readable(base: Path) -> bool:
+    """Whether the scenario was judged by an edition that this one can read, or names no claims."""
+    return (base / JUDGED).exists() or not (base / "tables/verdict.csv").exists()
+
+
 def section(base: Path) -> Section:
     """Of a scenario of training runs: the answer, and its primary claims or, where it has none, all.
+
+    Without claims: what it is called, and what is not run yet.
 
     Args:
         base: the folder ``results/published/<scenario>``.
@@ -69,12 +77,15 @@ def section(base: Path) -> Section:
     Raises:
         SpecError: if its claims were not judged by this version.
     """
-    verdicts, runs = read(base), read_runs(base)
+    runs = read_runs(base)
     counts = runs.groupby(["environment", "method", "n_agents"]).size()
-    seeds = some_seeds(int(counts.min()), int(counts.max()))
+    facts = of_what(runs, read_missing(base), "runs", some_seeds(int(counts.min()), int(counts.max())))
+    if not (base / JUDGED).exists():
+        title = re.findall("<title>(.*?)</title>", (base / REPORT).read_text(encoding="utf-8"))[0]
+        return Section(base, facts, [f"{html.unescape(title)}.", *unjudged(base)], (), (), LEADS)
+    verdicts = read(base)
     primary = [one for one in verdicts.parts if one.role == "primary"]
     shown = table(verdicts, primary or verdicts.parts, COLUMNS)
-    facts = of_what(runs, read_missing(base), "runs", seeds)
     titles = {one.claim: f"{one.claim}: {one.title}" for one in verdicts.parts}
     rows = [[titles[claim], *row] for claim, *row in shown.texts()]
     return Section(base, facts, answer(verdicts), [c.heading for c in shown.columns], rows, LEADS)

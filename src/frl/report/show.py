@@ -21,7 +21,7 @@ from frl.report.tables.table import fragment_of, read_fragment, scroll_box
 from frl.report.tables.verdict import SHORT
 from frl.report.tables.verdict import table as verdict_table
 from frl.scenario.kinds import AnyRun, AnyScenario
-from frl.scenario.products import archive_of, figure_names
+from frl.scenario.products import archive_of, figure_names, leads
 from frl.scenario.scenario import Scenario
 from frl.spec import RunSpec
 from frl.verdicts import words
@@ -43,12 +43,14 @@ class Html(str):
 
 
 def figure(scenario: AnyScenario, base: Path, name: str, caption: str, fold: str | None = None) -> Html:
-    """One of the drawn figures, inline; in a scenario without it a sentence that says so.
+    """One of the drawn figures, inline; if it leads the page or the scenario has none, a sentence that says so.
 
     `fold` is the title behind which to hide it; if it is larger than `MOST_FOLDED`, that is a link to its file.
     """
     if name not in figure_names(scenario):
         return Html(f"<p>This scenario has no figure {html.escape(name)}.</p>")
+    if name in leads(scenario):
+        return above(name)
     files = f"figures/{name}"
     shown = framed(pictures(base, name), name, caption, files=files)
     if fold is None:
@@ -57,6 +59,12 @@ def figure(scenario: AnyScenario, base: Path, name: str, caption: str, fold: str
     if len(shown) > MOST_FOLDED:
         return Html(f'<p>A figure of its own: <a href="{files}.svg">{fold}</a>.</p>')
     return Html(f"<details><summary>{fold}</summary>{shown}</details>")
+
+
+def above(*names: str) -> Html:
+    """Where lead figures are."""
+    links = words.listed([f'<a href="#figure-lead-{name}">{name.replace("_", " ")}</a>' for name in names])
+    return Html(f"<p>The figure{'s' * (len(names) > 1)} at the top of this page: {links}.</p>")
 
 
 def pictures(base: Path, name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from frl.analysis.quantity import NEITHER, shown
 from frl.report.figures import style
 from frl.report.figures.draw import drawer
 from frl.report.markdown import anchor
-from frl.report.show import Html, framed
+from frl.report.show import Html, above, framed
 from frl.report.tables.table import verdict_mark
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
@@ -29,15 +29,24 @@ OF_TASKS = {
 
 
 def sections(scenario: Scenario, base: Path) -> Html:
-    """Each task: the verdicts on its claims, and its figures where the first screen does not show them."""
+    """Each task: the verdicts on its claims, and its figures where the first screen does not show them.
+
+    Nothing, not even a heading, in a scenario that has neither.
+    """
     judged = read(base).parts if scenario.claims else ()
-    several = len(scenario.environments) > 1
-    text = ""
+    own = [name for name in OF_TASKS if len(scenario.environments) > 1 and name in figure_names(scenario)]
+    if scenario.claims is None and not own:
+        return Html()
+    text = '<h2 id="task-by-task">Task by task</h2>'
     for task in scenario.environments:
         level = scenario.thresholds[task]
         text += f'<h3 id="task-{anchor(task)}">{task}, to a {" of ".join(reversed(level.split()))}</h3>'
-        text += _claims([one for one in judged if one.environment == task])
-        for name in (name for name in OF_TASKS if several and name in figure_names(scenario)):
+        if scenario.claims:
+            text += _claims([one for one in judged if one.environment == task])
+        if own and task == scenario.environments[0]:
+            text += above(*own)
+            continue
+        for name in own:
             text += framed(pictures(scenario, base, name, task), f"{anchor(task)}-{name}", OF_TASKS[name])
     return Html(text)
 

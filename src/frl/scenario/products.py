@@ -13,6 +13,8 @@ OF_CLAIMS = ("forest", "lookahead", "fleets")
 """Figures of what was judged."""
 _BESIDE = {"sample_complexity": "staleness", "time_complexity": "time_curves"}
 """Figures of an appendix, each with the one that it explains."""
+_LEADS = ("sample_complexity", "time_complexity", "sensitivity", "communication", "staleness")
+"""Figures to lead with, the most telling first."""
 NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""
 THEORY_FIGURES = (
@@ -101,3 +103,8 @@ def figure_names(scenario: AnyScenario) -> list[str]:
     tests = {c.test for c in claims for part in c.parts() if cells_of(scenario, c, part) is not None}
     of_claims = [name for name in OF_CLAIMS if name in tests or (name == "forest" and tests - {"exponent"})]
     return [*names, *beside, *of_claims]
+
+
+def leads(scenario: AnyScenario) -> list[str]:
+    """The figures of the report's first screen, two at most; each is shown there and nowhere else."""
+    return [name for name in _LEADS if name in figure_names(scenario)][:2]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.transforms import offset_copy
 
 from frl.analysis.quantity import Quantity, Relation, shown
 from frl.report.figures import layout, style
@@ -27,6 +28,7 @@ LOOKS = {
 }
 """Colour and marker of each verdict, whose word stands beside it."""
 _LIMITS = (0.05, 50.0)  # an interval that goes on beyond these is cut
+_BELOW = 7.0  # points from the middle of what was measured to that of what was claimed
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ def draw(lines: Sequence[Line], width: float) -> Drawing:
     count, narrow = Counter(line.verdict for line in lines), width <= style.NARROW
     said = ", ".join(f"{count[verdict]} {verdict}" for verdict in LOOKS if count[verdict])
     title = f"Of {len(lines)} comparisons {said}" if lines else "No claim to judge"
-    labels = ["\n".join(layout.wrapped(line.label, 0.85 * width if narrow else 0.36 * width, 7)) for line in lines]
+    room = 0.85 * width if narrow else 0.36 * width
+    labels = ["\n".join(layout.wrapped(layout.unbroken(line.label), room, 7)) for line in lines]
     labels = [f"{label}\n{line.measured}" if narrow else label for label, line in zip(labels, lines, strict=True)]
     most = max(max((label.count("\n") + 1 for label in labels), default=1), 2)
-    height = 0.55 + (0.23 + 0.13 * most if narrow else 0.1 + 0.13 * most) * max(len(lines), 1)
+    height = 0.55 + (0.31 + 0.13 * most if narrow else 0.12 + 0.13 * most) * max(len(lines), 1)
     figure, ((panel,),) = layout.page(width, 1, 1, height, title)
     if not lines:
         layout.nothing_drawn(panel, "no claim to judge")
@@ -110,7 +113,7 @@ def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: boo
             color=LOOKS[line.verdict].colour if line.verdict != "not run" else style.GREY,
         )  # fmt: skip
         if narrow:
-            panel.annotate(labels[place], (0, place - 0.2), (1, 0), xycoords=("axes fraction", "data"),
+            panel.annotate(labels[place], (0, place), (1, 6), xycoords=("axes fraction", "data"),
                            textcoords="offset points", va="bottom", fontsize=7)  # fmt: skip
     panel.set_yticks(range(len(lines)), [""] * len(lines) if narrow else list(labels))
     panel.tick_params(axis="y", length=0)
@@ -130,7 +133,7 @@ def _legend(bounds: bool, narrow: bool) -> str:
 
 
 def _one(panel: Axes, place: int, line: Line, limits: tuple[float, float]) -> None:
-    """The interval with an arrow where it is cut, the measured value, and what was claimed.
+    """The interval with an arrow where it is cut, the measured value, and below them what was claimed.
 
     Where the value is a bound the interval is thin on the side on which the truth may lie anywhere.
     """
@@ -145,7 +148,8 @@ def _one(panel: Axes, place: int, line: Line, limits: tuple[float, float]) -> No
                 panel.plot(np.clip(end, *limits), place, marker, color=look.colour, markersize=5, clip_on=False)
         mark(panel, value, place, line.relation, look, 6, arrow=None if known else "x")
     claimed, marker = (line.claimed, "D") if np.isfinite(line.claimed) else (1.0, ">")
+    below = offset_copy(panel.transData, panel.figure, y=-_BELOW, units="points")  # type: ignore[arg-type]
     panel.plot(
-        np.clip(claimed, *limits), place, marker, markersize=5.5, markerfacecolor="none", markeredgecolor=style.BLACK,
-        markeredgewidth=1.1, zorder=4,
+        np.clip(claimed, *limits), place, marker, markersize=5, markerfacecolor="none", markeredgecolor=style.BLACK,
+        markeredgewidth=1.1, zorder=4, transform=below,
     )  # fmt: skip

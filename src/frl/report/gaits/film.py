@@ -79,7 +79,9 @@ def pictures(gait: Gait, seconds: float | None = None) -> tuple[list[int], float
     return list(range(0, last + 1, stride)), stride * gait.dt / speed
 
 
-def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool = False) -> list[Path]:
+def write(
+    gait: Gait, path: Path, seconds: float | None = None, skeleton: bool = False, largest: int | None = None
+) -> list[Path]:
     """Draw the gait; the files written: `path`, a GIF, and where ffmpeg is an MP4 beside it.
 
     Args:
@@ -87,6 +89,7 @@ def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool =
         path: ends in .gif.
         seconds: see :func:`pictures`.
         skeleton: draw lines, also where OpenGL is.
+        largest: bytes that the GIF may have: a larger one ends sooner; there is no MP4 then.
 
     Raises:
         FilmError: see :func:`check`; or if ffmpeg fails, and the GIF is there then.
@@ -95,8 +98,12 @@ def write(gait: Gait, path: Path, seconds: float | None = None, skeleton: bool =
     steps, stands = pictures(gait, seconds)
     frames = list(_frames(gait, steps, skeleton))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, _gif(frames, stands, facts_of(gait)))
-    if shutil.which("ffmpeg") is None:
+    content = _gif(frames, stands, facts_of(gait))
+    while largest is not None and len(content) > largest and len(frames) > 1:
+        frames = frames[: min(int(len(frames) * largest / len(content)), len(frames) - 1) or 1]
+        content = _gif(frames, stands, facts_of(gait))
+    write_atomically(path, content)
+    if largest is not None or shutil.which("ffmpeg") is None:
         return [path]
     _mp4(frames, stands, path.with_suffix(".mp4"))
     return [path, path.with_suffix(".mp4")]

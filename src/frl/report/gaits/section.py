@@ -1,4 +1,4 @@
-"""The report's section of films: those that `frl render` put into the scenario's folder `gaits`."""
+"""The report's section of films: those that `frl render` put into the scenario's folder `gaits`, and the best gaits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image
 
+from frl.analysis.load import read_curves
+from frl.report.gaits.best import best
 from frl.report.gaits.film import BAND, facts_in
 from frl.report.gaits.view import HEIGHT, VIEWS, WIDTH
 from frl.report.show import Html
@@ -22,14 +24,19 @@ STILL = "(prefers-reduced-motion: reduce), print"
 """Where a picture is shown in place of a film."""
 FRAME = 2 / 5
 """Of a film's length, where its picture is from."""
+RULE = (
+    " A task's best policy is the last one of the run with the highest final return (mean of the last tenth of its "
+    "steps); runs that diverged or were set to stop at a return are left out."
+)
 
 
 @dataclass(frozen=True)
 class Film:
-    """A film's file, and what it says of itself (:func:`frl.report.gaits.film.facts_of`)."""
+    """A film's file, what it says of itself (:func:`frl.report.gaits.film.facts_of`), and whether its task's best."""
 
     path: Path
     facts: dict[str, Any]
+    is_best: bool
 
     @property
     def caption(self) -> str:
@@ -37,17 +44,21 @@ class Film:
         action = " (mean action)" if self.facts["mean_action"] else ""
         facts, steps = self.facts, f"after {self.facts['steps_per_agent']:,} steps per agent"
         steps = steps if facts["steps_per_agent"] else "before any training"
-        told = f"{facts['environment']}, {facts['curve']}, seed {facts['run_seed']}, {steps}{action}: return "
+        best = "Best policy: " if self.is_best else ""
+        told = f"{best}{facts['environment']}, {facts['curve']}, seed {facts['run_seed']}, {steps}{action}: return "
         return told + f"{facts['return']:.0f}; the run's evaluation gave {facts['evaluated']:.0f}".replace("-", "−")
 
 
 def made(base: Path) -> list[Film]:
-    """Those of the folder, by task, method and steps; files that `frl render` did not make are left out."""
+    """Those of the folder, by task, method and steps, each task's best last; files that are no films are left out."""
     told = ((path, facts_in(path)) for path in sorted((base / FILMS).glob("*.gif")))
-    found = [Film(path, facts) for path, facts in told if facts is not None]
-    tasks = list(VIEWS)
-    keys = ("curve", "run_seed", "steps_per_agent")
-    return sorted(found, key=lambda film: (tasks.index(film.facts["environment"]), *(film.facts[key] for key in keys)))
+    films = [(path, facts) for path, facts in told if facts is not None]
+    wanted = best(read_curves(base)).values() if films else []
+    found = [Film(path, facts, any(one.is_seen_in(facts) for one in wanted)) for path, facts in films]
+    tasks, keys = list(VIEWS), ("curve", "run_seed", "steps_per_agent")
+    return sorted(
+        found, key=lambda one: (tasks.index(one.facts["environment"]), one.is_best, *(one.facts[key] for key in keys))
+    )
 
 
 def films(base: Path) -> Html:
@@ -59,10 +70,11 @@ def films(base: Path) -> Html:
         size = film.path.stat().st_size
         cards.append(_card(film, embedded=size <= room))
         room -= size if size <= room else 0
+    rule = RULE * any(film.is_best for film in shown)
     return Html(
         '<h2 id="what-it-looks-like">What it looks like</h2>'
         "<p>One episode of each policy, beside the mean that its run's evaluation gave. A return is that of the whole "
-        f'episode, of which the film shows the beginning.</p><div class="frl-gaits">{"".join(cards)}</div>'
+        f'episode, of which the film shows the beginning.{rule}</p><div class="frl-gaits">{"".join(cards)}</div>'
     )
 
 
