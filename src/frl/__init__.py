@@ -2,7 +2,7 @@
 
     import frl
 
-    runs = frl.published("swimmer").select(method="afedpg") + frl.runs("results/mine")
+    runs = frl.published("poster").select(method="afedpg") + frl.runs("results/mine")
     runs.plot("samples")
     print(runs.compare(("afedpg", 1), ("afedpg", 8), level=100))
 
