@@ -44,7 +44,8 @@ def time_complexity(scenario: Scenario, frame: pd.DataFrame, width: float) -> Dr
     for panel in panels[len(found) :]:
         panel.remove()
     for place, (panel, ((environment, n), some)) in enumerate(zip(panels, found.items(), strict=False)):
-        title = f"{environment}, N = {n}: {_first(scenario, environment, some, called)}"
+        task = f"{environment}, " if len(scenario.environments) > 1 else ""
+        title = f"{task}N = {n}: {_first(scenario, environment, some, called)}"
         layout.panel_title(panel, layout.unbroken(title), 0.92 * width / columns)
         _panel(scenario, panel, some, called, looks)
         panel.set_xlabel(f"{clock(scenario)} (s, log scale)" if place + columns >= len(found) else "")
