@@ -51,9 +51,7 @@ def test_parts_of_the_time_add_up(broken_down):
     training, parts = broken_down
     made, seconds = limit.train(training, 8192)
     whole = 1e6 * seconds / made
-    assert (
-        min(parts.values()) > -0.1 * whole
-    )  # swapping is a difference of two measurements, noisy where others compute
+    assert min(parts.values()) > -0.1 * whole  # swapping is a difference of two noisy measurements
     assert 0.5 < sum(parts.values()) / whole < 2
     assert parts["bare physics"] > sum(parts.values()) / 2
 
