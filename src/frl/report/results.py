@@ -22,7 +22,7 @@ BEGIN, END = "<!-- written by frl results -->\n", "<!-- end -->\n"
 """What a page has before and after its sections."""
 SHOWN = 2
 """Figures of a section."""
-COLUMNS = ("id", "environment", "part", "verdict", "paper", "ours", "reached")
+COLUMNS = ("id", "environment", "part", "verdict", "paper", "margin", "ours", "reached")
 
 
 @dataclass(frozen=True)
