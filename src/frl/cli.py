@@ -130,6 +130,10 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             command.add_argument("--format", choices=("tensorboard", "rliable"), required=True)
             command.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/<scenario>/export/<format>")
         if name == "best":
+            command.add_argument(
+                "--penalty", type=float, default=1.0, metavar="K",
+                help="count a seed that did not get to the threshold as K horizons; default: 1",
+            )  # fmt: skip
             command.add_argument("--csv", action="store_true", help="print all rows as CSV instead")
             command.add_argument(
                 "--rules", action="store_true", help="also print the horizons and thresholds that follow by rule"

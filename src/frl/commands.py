@@ -175,10 +175,12 @@ def best(arguments: argparse.Namespace) -> None:
     scenario = _training(arguments)
     if not any(method.swept for method in scenario.methods):
         raise SpecError(f"scenario {scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
+    if not 1 <= arguments.penalty < float("inf"):
+        raise SpecError(f"--penalty = {arguments.penalty:g}: allowed are finite numbers of at least 1")
     of = _lineage(arguments, scenario)
     of.require("collect")
     curves = read_curves(of.base)
-    table = choice.choices(scenario, curves)
+    table = choice.choices(scenario, curves, arguments.penalty)
     if arguments.csv:
         print(table.to_csv(index=False, lineterminator="\n"), end="")
     else:
