@@ -1,20 +1,15 @@
-"""Two figures of lazy uploads: who uploaded when, and what the variance multiplier trades."""
+"""The figure of lazy uploads: who uploaded when."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from frl.analysis.curves import STEPS, Cell, Curves, mean_height, whole_runs
-from frl.analysis.intervals import mean_interval
-from frl.analysis.names import curve_name, display_name, shown
-from frl.analysis.quantity import Array
-from frl.analysis.uploads import Group, answers, baseline, by_n_agents, curves_of, groups, longest_skips, runs_of
-from frl.analysis.uploads import upload_shares as shares_of
-from frl.report.figures import layout, style, ticks
+from frl.analysis.curves import Cell
+from frl.analysis.names import curve_name, shown
+from frl.analysis.uploads import Group, answers, groups, runs_of
+from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS
@@ -81,97 +76,3 @@ def _quietest(found: list[_Run]) -> str:
         return "Who uploaded when"
     shares = [float(uploaded_NR.mean()) for *_, uploaded_NR in found]
     return f"Agents upload {_range(shares)} of their answers; each mark is an upload"
-
-
-def variance_multiplier(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
-    """Share of answers uploaded, longest skip and mean return against the variance multiplier; dots: single seeds."""
-    frame, found = whole_runs(frame), by_n_agents(groups(scenario, "variance_multiplier"))
-    rows = {key: cells for key, cells in found.items() if len(cells) > 1}  # one alone is no sweep
-    columns = 3 if width > style.NARROW else 1
-    title = _trade(scenario, frame, [cell for cells in rows.values() for cell in cells])
-    figure, grid = layout.page(width, max(len(rows), 1) * 3 // columns, columns, 1.7, title)
-    panels = [panel for line in grid for panel in line]
-    data: list[pd.DataFrame] = []
-    for i, ((group, n_agents), cells) in enumerate(rows.items()):
-        own = panels[3 * i : 3 * i + 3]
-        ran = [cell for cell in sorted(cells, key=lambda cell: _multiplier(scenario, cell)) if runs_of(frame, cell)]
-        if ran:
-            data.append(_sweep(scenario, frame, ran, own))
-        else:
-            for panel in own:
-                layout.nothing_drawn(panel)
-        title = layout.unbroken(f"{group.title(scenario)}, N = {n_agents}")
-        layout.panel_title(own[0], title, 0.9 * width / columns)
-    names = ["environment", "n_agents", "agents", "variance_multiplier", "seed", *_MEASURED]
-    return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=names))
-
-
-_MEASURED = {
-    "upload_share": "answers uploaded",
-    "longest_skip": "longest skip (rounds)",
-    "mean_return": "mean return",
-}
-
-
-def _sweep(scenario: Scenario, frame: pd.DataFrame, ran: list[Cell], panels: list[Axes]) -> pd.DataFrame:
-    """The three panels of one row, and their numbers."""
-    curves, other = curves_of(frame, ran, STEPS), baseline(scenario, ran[0])
-    plain = curves_of(frame, [other], STEPS) if other else []
-    end = min(c.x[-1] for c in (*curves, *plain))
-    each = [
-        (np.array(shares_of(frame, cell)), np.array(longest_skips(frame, cell)), mean_height(c, end))
-        for cell, c in zip(ran, curves, strict=True)
-    ]
-    for panel, values, label in zip(panels, zip(*each, strict=True), _MEASURED.values(), strict=True):
-        _places(panel, values, label)
-        panel.set_xticks(range(len(ran)), [f"{_multiplier(scenario, cell):g}" for cell in ran])
-        panel.set_xlim(-0.5, len(ran) - 0.5)
-        panel.set_xlabel("variance multiplier c")
-        panel.yaxis.set_major_locator(MaxNLocator(4))
-        panel.grid(visible=False, axis="x")
-    ticks.per_cent(panels[0].yaxis)
-    panels[0].set_ylim(0, 1.05)
-    for one in plain:
-        level, label = float(mean_height(one, end).mean()), display_name(shown(scenario, "communication")[one.method])
-        panels[2].axhline(level, color=style.GREY, linewidth=1.2, linestyle=(0, (4, 2)))
-        panels[2].annotate(label, (1, level), (-2, 2), xycoords=("axes fraction", "data"),
-                           textcoords="offset points", ha="right", color=style.GREY)  # fmt: skip
-    return pd.concat([_numbers(scenario, c, values) for c, values in zip(curves, each, strict=True)])
-
-
-def _numbers(scenario: Scenario, curves: Curves, values: tuple[Array, ...]) -> pd.DataFrame:
-    cell = (curves.environment, curves.method, curves.n_agents)
-    group = Group(cell[0], scenario.arm(*cell).heterogeneity)
-    columns = {"environment": cell[0], "n_agents": cell[2], "agents": group.agents}
-    columns |= {"variance_multiplier": _multiplier(scenario, cell), "seed": curves.seeds}
-    return pd.DataFrame(columns | dict(zip(_MEASURED, values, strict=True)))
-
-
-def _trade(scenario: Scenario, frame: pd.DataFrame, cells: list[Cell]) -> str:
-    """How much less is uploaded at the largest multiplier than at the smallest."""
-    ran = [cell for cell in cells if runs_of(frame, cell)]
-    said = []
-    for end in (min, max) if ran else ():
-        c = end(_multiplier(scenario, cell) for cell in ran)
-        shares = [float(np.nanmean(shares_of(frame, cell))) for cell in ran if _multiplier(scenario, cell) == c]
-        said.append(f"{_range(shares)} of the answers are uploaded with c = {c:g}")
-    return layout.unbroken(", ".join(said)) or "The variance multiplier"
-
-
-def _places(panel: Axes, values: tuple[Array, ...], label: str) -> None:
-    """Mean with its interval at every place, the single seeds beside it."""
-    for place, every_S in enumerate(values):
-        value_S = every_S[np.isfinite(every_S)]
-        if not len(value_S):
-            continue
-        mean, low, high = (float(v[0]) for v in mean_interval(value_S[:, None]))
-        if np.isfinite(low):
-            panel.plot([place - 0.12] * 2, [low, high], color=style.BLUE, linewidth=1.5)
-        panel.plot(place - 0.12, mean, "o", color=style.BLUE, markersize=5, markeredgecolor="white", zorder=3)
-        x = place + 0.05 + 0.2 * np.linspace(0, 1, len(value_S))
-        panel.plot(x, np.sort(value_S), "o", color=style.BLUE, alpha=0.5, markersize=2.4, markeredgewidth=0)
-    panel.set_ylabel(label)
-
-
-def _multiplier(scenario: Scenario, cell: Cell) -> float:
-    return float(getattr(scenario.arm(*cell).server, "variance_multiplier", np.nan))

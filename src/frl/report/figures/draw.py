@@ -62,7 +62,6 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame, float], style.Drawing]] = 
     "communication": pareto.communication,
     "uploads": communication.uploads,
     "traffic": traffic.traffic,
-    "variance_multiplier": communication.variance_multiplier,
 }
 _OF_VERDICTS: dict[str, Callable[[Scenario, Verdicts, float], style.Drawing]] = {
     "forest": forest.forest,
