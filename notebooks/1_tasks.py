@@ -99,6 +99,9 @@ show.figure(
     "largest N.",
 )
 
+# %% tags=["figure-communication"]
+show.table(base, "communication")
+
 # %% [markdown] tags=["figure-traffic"]
 # ## What a return costs in bytes
 
@@ -111,19 +114,3 @@ show.figure(
     "intervals, up to what all runs are known for. Hollow: not every seed got there. Dashed: an eighth of the first "
     "method's bytes.",
 )
-
-# %% [markdown] tags=["figure-variance_multiplier"]
-# ### The variance multiplier
-
-# %% tags=["figure-variance_multiplier"]
-show.figure(
-    scenario,
-    base,
-    "variance_multiplier",
-    "How the multiplier c acts, all else equal, on the share of answers that are uploaded, on the most rounds in a row "
-    "that an agent skipped, and on the mean return. Dots: single seeds; bars: 95 % confidence interval of the mean; "
-    "dashed: the baseline, at its own step size.",
-)
-
-# %% tags=["figure-communication"]
-show.table(base, "communication")

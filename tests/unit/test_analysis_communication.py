@@ -1,4 +1,4 @@
-"""Communication: who uploaded when, what is compared with what, the table, the three figures and the privacy table."""
+"""Communication: who uploaded when, what is compared with what, the table, the figures and the privacy table."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from frl.analysis import load, uploads
 from frl.analysis.thresholds import crossing
 from frl.analysis.uploads import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
 from frl.report import page as report
-from frl.report.figures import communication as figures
 from frl.report.figures import draw, pareto, style, traffic
+from frl.report.figures import uploads as raster
 from frl.report.tables import communication, summary
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
 from frl.settings import HeterogeneitySpec
 
 LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
-SWEEP = {"lapg-c0": "0", "lapg": "6"}
 
 
 def scenario(**more: Any) -> Scenario:
@@ -36,10 +35,9 @@ def scenario(**more: Any) -> Scenario:
         {"name": "lapg-u", "algorithm": "lapg", "n_agents": (2, 4), **unequal},
         {"name": "lapg-c0", "algorithm": "lapg", "n_agents": (4,), "server": {"variance_multiplier": 0}},
     ]
-    figures = {"communication": LABELS, "variance_multiplier": SWEEP}
     return synthetic.scenario(
-        methods=methods, figures=figures, seeds=tuple(range(6)), episodes=4, claims=None, **more
-    )  # fmt: skip
+        methods=methods, figures={"communication": LABELS}, seeds=tuple(range(6)), episodes=4, claims=None, **more
+    )
 
 
 def test_who_uploaded_when_is_read_from_the_log() -> None:
@@ -111,7 +109,7 @@ def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
 
 
 def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None, width: float = style.WIDE) -> style.Drawing:
-    draw = pareto.communication if name == "communication" else getattr(figures, name)
+    draw = {"communication": pareto.communication, "uploads": raster.uploads}[name]
     with style.paper_style():
         drawing: style.Drawing = draw(of, synthetic.frame(of) if frame is None else frame, width)
         style.image_bytes(drawing.figure, "png")
@@ -181,23 +179,8 @@ def test_the_raster_has_a_tick_for_every_upload() -> None:
     assert len(drawn("uploads", of, frame[frame["method"] == "pg"]).figure.axes) == 1  # nothing to draw, and says so
 
 
-def test_the_sweep_has_a_place_for_each_multiplier() -> None:
-    of = scenario()
-    drawing = drawn("variance_multiplier", of)
-    panels = drawing.figure.axes
-    assert [text.get_text() for text in panels[0].get_xticklabels()] == ["0", "6"]
-    assert [panel.get_ylabel() for panel in panels] == ["answers uploaded", "longest skip (rounds)", "mean return"]
-    assert panels[0].get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ") == "Swimmer-v4, equal agents, N = 4"
-    assert panels[2].texts[0].get_text() == "PG"
-    assert len(drawing.data) == 2 * 6
-    assert set(drawing.data["variance_multiplier"]) == {0, 6}
-    frame = synthetic.frame(of)
-    gone = drawn("variance_multiplier", of, frame[~frame["method"].isin(SWEEP)])
-    assert all("no finished run" in panel.texts[0].get_text() for panel in gone.figure.axes)
-
-
 def test_what_is_drawn_is_what_the_scenario_lists() -> None:
-    assert figure_names(scenario()) == ["communication", "variance_multiplier", "uploads"]
+    assert figure_names(scenario()) == ["communication", "uploads"]
     assert figure_names(synthetic.scenario(claims=None)) == [
         "sample_complexity", "time_complexity", "staleness", "time_curves",
     ]  # fmt: skip
@@ -211,12 +194,12 @@ def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) 
     draw.draw(of, base)
     summary.write(of, base)
     page = report.render(of, base, Path(__file__).parents[2] / "notebooks", show_code=False).read_text(encoding="utf-8")
-    for heading in ("Uploading only what has changed", "The variance multiplier", "What leaves an agent"):
+    for heading in ("Uploading only what has changed", "What leaves an agent"):
         assert heading in page
     for heading in ("Sample complexity", "Time complexity", "What the lookahead adds"):
         assert f">{heading}</h" not in page
-    # three figures, each once, and two diagrams for both widths
-    assert page.count("<svg") == 10
+    # two figures, each once, and two diagrams for both widths
+    assert page.count("<svg") == 8
     assert page.index('id="figure-lead-communication"') < page.index('href="#figure-lead-communication"')
     assert ">Task by task</h" not in page
 
@@ -233,12 +216,6 @@ def test_no_raster_without_a_lazy_method_in_the_figure() -> None:
         ({"communication": {"pg": "PG", "lapg": "PG"}}, "two methods have the same label, 'PG', and equal agents"),
         ({"communication": {"pg": "PG", "lapg-u": "A", "lapg-v": "B"}}, "unequal in more than one way"),
         ({"time_complexity": {"pg": "PG", "pg-u": "PG"}}, "figures.time_complexity: two methods have the same label"),
-        ({"variance_multiplier": {"lapg": "6"}}, "needs two or more methods that have an N"),
-        (
-            {"variance_multiplier": {"lapg": "6", "pg": "0"}},
-            "figures.variance_multiplier.pg: the method has no variance",
-        ),
-        ({"variance_multiplier": {"lapg": "6", "lapg-u": "0"}}, "lapg-u and lapg differ in more than"),
     ],
 )
 def test_figures_that_compare_what_cannot_be_compared(figures: dict[str, Any], told: str) -> None:

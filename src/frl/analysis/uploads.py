@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from frl.analysis.curves import Cell, Curves, all_curves, rows_of
+from frl.analysis.curves import Cell, rows_of
 from frl.analysis.names import shown
 from frl.scenario.scenario import FigureName, Scenario
 from frl.settings import HeterogeneitySpec
@@ -43,15 +43,6 @@ def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
     for cell in sorted(cells, key=lambda cell: (place(cell[0]), keys.index(cell[1]), cell[2])):
         found.setdefault(Group(cell[0], scenario.arm(*cell).heterogeneity), []).append(cell)
     return found
-
-
-def by_n_agents(found: dict[Group, list[Cell]]) -> dict[tuple[Group, int], list[Cell]]:
-    """The same cells apart by N as well, ascending within a group."""
-    return {
-        (group, n): [cell for cell in cells if cell[2] == n]
-        for group, cells in found.items()
-        for n in sorted({cell[2] for cell in cells})
-    }
 
 
 def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
@@ -113,9 +104,3 @@ def silent(frame: pd.DataFrame, cell: Cell, forced: int) -> str | None:
     if not later:
         return None
     return f"{sum(int((~one.any(axis=1)).sum()) for one in later)} of {sum(len(one) for one in later)}"
-
-
-def curves_of(frame: pd.DataFrame, cells: list[Cell], axis: str) -> list[Curves]:
-    """The cells' curves against an axis, without those that have no run."""
-    curves = all_curves(frame, axis)
-    return [curves[cell] for cell in cells if cell in curves]

@@ -61,11 +61,6 @@ class Section:
         )
 
 
-def readable(base: Path) -> bool:
-    """Whether the scenario was judged by an edition that this one can read, or names no claims."""
-    return (base / JUDGED).exists() or not (base / "tables/verdict.csv").exists()
-
-
 def section(base: Path) -> Section:
     """Of a scenario of training runs: the answer, and its primary claims or, where it has none, all.
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from frl.analysis.load import read_curves
 from frl.report.figures import (
-    communication,
     complexity,
     effects,
     forest,
@@ -20,6 +19,7 @@ from frl.report.figures import (
     staleness,
     style,
     traffic,
+    uploads,
 )
 from frl.scenario.products import OF_CLAIMS, figure_names
 from frl.scenario.scenario import Scenario
@@ -60,9 +60,8 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame, float], style.Drawing]] = 
     "staleness": staleness.staleness,
     "sensitivity": sensitivity.sensitivity,
     "communication": pareto.communication,
-    "uploads": communication.uploads,
+    "uploads": uploads.uploads,
     "traffic": traffic.traffic,
-    "variance_multiplier": communication.variance_multiplier,
 }
 _OF_VERDICTS: dict[str, Callable[[Scenario, Verdicts, float], style.Drawing]] = {
     "forest": forest.forest,
