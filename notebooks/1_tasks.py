@@ -83,9 +83,8 @@ show.figure(
 # %% [markdown] tags=["figure-communication"]
 # ## Uploading only what has changed
 #
-# The baseline is the first method that the scenario lists for the figure. Each method has its own step size. Controls,
-# if there are any, save uploads without a rule: agents toss a coin before every upload, or there are fewer rounds with
-# larger batches. Unequal agents differ in physics, initial states and the weight of rewards.
+# Each method has its own step size. Controls, if there are any, save uploads without a rule: agents toss a coin before
+# every upload, or there are fewer rounds with larger batches.
 
 # %% tags=["figure-communication"]
 show.figure(scenario, base, "communication", front.LEADS["communication"])

@@ -17,12 +17,12 @@ from frl.analysis.curves import TIME, all_curves
 from frl.report.figures import (
     complexity,
     diagrams,
-    pareto,
     progress,
     sensitivity,
     staleness,
     style,
     ticks,
+    traffic,
     uploads,
 )
 from frl.report.figures.draw import drawer
@@ -127,7 +127,7 @@ CURVES: dict[str, tuple[Callable[[], Scenario], Draw]] = {
     "sample_complexity": (synthetic.scenario, complexity.sample_complexity),
     "time_complexity": (synthetic.scenario, progress.time_complexity),
     "time_curves": (synthetic.scenario, complexity.time_curves),
-    "communication": (lazy_scenario, pareto.communication),
+    "communication": (lazy_scenario, traffic.communication),
     "uploads": (lazy_scenario, uploads.uploads),
     **{name: (effects_scenario, of_verdicts(name)) for name in OF_CLAIMS},
 }

@@ -1,59 +1,12 @@
-"""Communication: who uploaded when, what a run's messages cost, and what leaves an agent at all."""
+"""Lazy uploads: who uploaded when, and for how long an agent was silent."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from frl.analysis.curves import Cell, rows_of
-from frl.analysis.names import shown
-from frl.scenario.scenario import FigureName, Scenario
-from frl.settings import HeterogeneitySpec
-
-EQUAL, UNEQUAL = "equal", "unequal"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs to compare with each other: one environment, whose agents meet it in equal or unequal variants."""
-
-    environment: str
-    heterogeneity: HeterogeneitySpec
-
-    @property
-    def agents(self) -> str:
-        """Whether the agents' environments are equal, in a word."""
-        return UNEQUAL if self.heterogeneity.any else EQUAL
-
-    def title(self, scenario: Scenario) -> str:
-        """As a figure calls it, e.g. "Hopper-v4, unequal agents"."""
-        spec = scenario.arm(*next(cell for cell in scenario.cells() if cell[0] == self.environment))
-        return f"{self.environment}-{spec.env_version}, {self.agents} agents"
-
-
-def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
-    """The cells of the figure's methods by what they can be compared in, in the figure's order of methods."""
-    found: dict[Group, list[Cell]] = {}
-    keys = list(shown(scenario, figure))
-    cells = [cell for cell in scenario.cells() if cell[1] in keys]
-    place = scenario.environments.index
-    for cell in sorted(cells, key=lambda cell: (place(cell[0]), keys.index(cell[1]), cell[2])):
-        found.setdefault(Group(cell[0], scenario.arm(*cell).heterogeneity), []).append(cell)
-    return found
-
-
-def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
-    """What a cell is compared with: the first method of the communication figure in its group, with its N."""
-    own = Group(cell[0], scenario.arm(*cell).heterogeneity)
-    cells = groups(scenario, "communication").get(own, [])
-    return next((other for other in cells if other[1] == cells[0][1] and other[2] == cell[2]), None)
-
-
-# --------------------------------------------------------------------------------------------------
-# Who uploaded when
 
 
 def answers(rows: pd.DataFrame) -> NDArray[np.bool_]:

@@ -137,24 +137,14 @@ class Scenario(Settings):
         for figure, labels in self.figures.items():
             if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
                 raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
-            if figure not in ("communication", "sensitivity") and len(set(labels.values())) < len(labels):
+            if figure != "sensitivity" and len(set(labels.values())) < len(labels):
                 raise ValueError(f"figures.{figure}: two methods have the same label")
 
     def _figures_compare_what_can_be_compared(self) -> None:
-        """The figure of communication has a row for equal agents and one for unequal ones; a sweep varies one thing."""
-        rows = [(self._any(key).heterogeneity, label) for key, label in self.figures.get("communication", {}).items()]
-        if twice := [label for i, (kind, label) in enumerate(rows) if (kind, label) in rows[:i]]:
-            raise ValueError(f"figures.communication: two methods have the same label, {twice[0]!r}, and equal agents")
-        if len({kind for kind, _ in rows if kind.any}) > 1:
-            raise ValueError("figures.communication: its agents are unequal in more than one way (heterogeneity)")
         try:
             methods.swept_setting(self.methods, self.figures.get("sensitivity", {}))
         except ValueError as error:
             raise ValueError(f"figures.sensitivity: {error}") from None
-
-    def _any(self, key: str) -> RunSpec:
-        """The settings of a method in its first environment, with its first N."""
-        return self.arm(*next(cell for cell in self.cells() if cell[1] == key))
 
     def _methods(self) -> str:
         """The methods with their N, in words."""

@@ -13,7 +13,6 @@ from frl.report.figures import (
     complexity,
     effects,
     forest,
-    pareto,
     progress,
     sensitivity,
     staleness,
@@ -59,7 +58,7 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame, float], style.Drawing]] = 
     "time_curves": complexity.time_curves,
     "staleness": staleness.staleness,
     "sensitivity": sensitivity.sensitivity,
-    "communication": pareto.communication,
+    "communication": traffic.communication,
     "uploads": uploads.uploads,
     "traffic": traffic.traffic,
 }
