@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,10 @@ import synthetic
 
 import frl.scenario.loading
 from frl import commands, run_commands
+from frl.cli import main
 from frl.runs import validity
 from frl.runs.paths import run_paths
+from frl.runs.provenance import SRC
 from frl.runs.store import Store, mark_published
 from frl.runs.validity import run_digest, state
 from frl.runs.workflow import Jobs
@@ -102,3 +106,22 @@ def test_what_it_says_has_them_trained_and_keeps_the_others(
     subprocess.run(command, shell=True, check=True)
     states = {spec.run_id: state(spec, Path("results"), scenario.name) for spec in scenario.runs()}
     assert states == {s.run_id: "missing" if s.algorithm == "afedpg" else "stored" for s in scenario.runs()}
+
+
+def test_the_commands_of_the_published_results_work_in_a_fresh_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = SRC.parent / "results/published/README.md"
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+             for line in block.splitlines()]  # fmt: skip
+    assert "frl best config/sensitivity.yaml --partial" in lines
+    for folder in ("config", "results/published/sensitivity"):
+        shutil.copytree(SRC.parent / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        command, *arguments = shlex.split(line)
+        assert command == "frl"
+        assert main(arguments) == 0, line
+    assert re.search(
+        r"^\* +0\.01 +10 +90% +13,691", capsys.readouterr().out, re.MULTILINE
+    )  # the lookahead pair's choice
