@@ -565,7 +565,8 @@ UNREAD: list[tuple[dict[str, Any], str]] = [
     ({"algorithm": "robust_fedpg", "server": {"variant": "plain", "momentum": 0.1}}, "server.momentum = 0.1: has no"),
     ({"algorithm": "robust_afedpg", "server": {"defence": "momenta", "radius": 2.0}},
      "server.radius = 2.0: has no effect where server.defence = 'momenta'; leave it at 1.0"),
-    ({"algorithm": "robust_afedpg", "server": {"defence": "cosine", "aggregator": "krum"}}, "server.aggregator = 'krum'"),
+    ({"algorithm": "robust_afedpg", "server": {"defence": "cosine", "aggregator": "krum"}},
+     "server.aggregator = 'krum': has no effect where server.defence = 'cosine'; leave it at 'median'"),
     ({"algorithm": "robust_afedpg", "server": {"defence": "clip", "cosine": 0.5}}, "server.cosine = 0.5: has no"),
 ]  # fmt: skip
 WHOLE = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 2, "seed": 0, "steps_per_agent": 10**5}
