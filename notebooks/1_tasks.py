@@ -75,9 +75,9 @@ show.figure(
     base,
     "fleets",
     "Time to the threshold, FedPG's over AFedPG's (geometric means), against how many times slower the slowest agent "
-    "is than the fastest. Hollow with an arrow: a bound, since some seeds did not get there. FedPG was trained "
-    "once and re-timed for each fleet, because what it learns "
-    "does not depend on how long it waits.",
+    "is than the fastest. Hollow with an arrow: a bound, since some seeds did not get there. Grey: what not waiting "
+    "alone would give, in closed form; dashed for fleets with one slow agent, a short mark for any other. FedPG was "
+    "trained once and re-timed for each fleet, because what it learns does not depend on how long it waits.",
 )
 
 # %% [markdown] tags=["figure-communication"]

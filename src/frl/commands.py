@@ -47,9 +47,18 @@ def runs(arguments: argparse.Namespace) -> None:
         states[now] += 1
         print(f"{now:<10}{spec.run_id}")
     print(f"{states.total()} runs: {', '.join(f'{n} {name}' for name, n in states.most_common())}")
+    _say_what_other_code_made(scenario, arguments.results)
     if absent := ", ".join(_claims_about_others(scenario)):
         what = "panel" if _is_theory(scenario) else "method, N or environment"
         print(f"frl: note: claims with a {what} that is not here: {absent}", file=sys.stderr)
+
+
+def _say_what_other_code_made(scenario: AnyScenario, results: Path) -> None:
+    from frl.runs.validity import meta_of, of_other_code
+
+    metas = ((spec, meta_of(spec, results, scenario.name)) for spec in scenario.runs())
+    for told in of_other_code(((spec, meta) for spec, meta in metas if meta is not None), results, scenario.name):
+        print(f"frl: note: {told}", file=sys.stderr)
 
 
 def _claims_about_others(scenario: AnyScenario) -> dict[str, None]:
@@ -104,6 +113,7 @@ def collect(arguments: argparse.Namespace) -> None:
         collect.collect(scenario, arguments.results, base, arguments.partial)
     else:
         load.collect(scenario, arguments.results, base, arguments.partial)
+    _say_what_other_code_made(scenario, arguments.results)
 
 
 def figures(arguments: argparse.Namespace) -> None:

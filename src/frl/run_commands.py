@@ -32,6 +32,7 @@ def train(arguments: argparse.Namespace) -> None:
     from frl.runs.paths import run_paths
     from frl.runs.progress import Progress
     from frl.runs.runner import run_one
+    from frl.runs.validity import meta_of, of_other_code
     from frl.scenario.kinds import unit
     from frl.scenario.loading import load_scenario
     from frl.spec import RunSpec
@@ -49,6 +50,9 @@ def train(arguments: argparse.Namespace) -> None:
         print(f"{outcome}: {path}")
         if isinstance(spec, RunSpec):
             _say_where_the_policy_is(path)
+        meta = meta_of(spec, arguments.results, name)
+        for told in of_other_code([(spec, meta)] if meta else [], arguments.results, name):
+            print(f"frl: note: {told}", file=sys.stderr)
 
 
 def _with_engine(spec: AnyRun, scenario: str, engine: str | None) -> tuple[AnyRun, str]:

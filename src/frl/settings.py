@@ -21,6 +21,22 @@ Count = Annotated[int, Field(ge=1, le=10**15, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
+def refuse_unread(settings: Settings, where: str, *keys: str, group: str = "") -> None:
+    """Refuse another value than the default of what nothing reads there.
+
+    Args:
+        settings: of one group.
+        where: which setting is why, and its value.
+        keys: what is not read.
+        group: of these keys, with a dot, for the message.
+    """
+    for key in keys:
+        value, default = getattr(settings, key), type(settings).model_fields[key].default
+        if value != default:
+            kept = "leave it out" if default is None else f"leave it at {default!r}"
+            raise ValueError(f"{group}{key} = {value!r}: has no effect where {where}; {kept}")
+
+
 # --------------------------------------------------------------------------------------------------
 # Learner
 
@@ -44,11 +60,17 @@ class EstimatorSpec(Settings):
     gae_lambda: Annotated[Number, Field(ge=0, le=1)] = 0.95
     """Bias-variance trade-off of `gae`; the other estimators ignore it."""
     n_steps: Count = 20
-    """Length of the n-step returns of `nstep`; the other estimators ignore it."""
+    """Length of the n-step returns of `nstep`."""
     standardize: Flag = True
     """Scale each batch's advantages to mean 0 and standard deviation 1."""
     entropy_coefficient: NonNegative = 0.0
     """Weight of the policy's entropy in the objective (A3C)."""
+
+    @model_validator(mode="after")
+    def _read(self) -> EstimatorSpec:
+        if self.name != "nstep":
+            refuse_unread(self, f"name = {self.name!r}", "n_steps")
+        return self
 
 
 class CriticSpec(Settings):
@@ -58,6 +80,12 @@ class CriticSpec(Settings):
     """linear: least squares on the agent's recent data, for features of observation and time; none: V = 0."""
     memory: Annotated[Number, Field(ge=0, lt=1)] = 0.8
     """Factor by which the weight of a batch's data shrinks with each batch that follows."""
+
+    @model_validator(mode="after")
+    def _read(self) -> CriticSpec:
+        if self.mode == "none":
+            refuse_unread(self, "mode = 'none'", "memory")
+        return self
 
 
 class NormalizerSpec(Settings):
@@ -70,6 +98,12 @@ class NormalizerSpec(Settings):
     freeze_after_steps: Count | None = None
     """Stop updating after this many (counted) environment steps of all agents; empty means never."""
 
+    @model_validator(mode="after")
+    def _read(self) -> NormalizerSpec:
+        if self.mode == "none":
+            refuse_unread(self, "mode = 'none'", "clip", "freeze_after_steps")
+        return self
+
 
 class SamplingSpec(Settings):
     """What one task asks of an agent: `lanes` x `segment_steps` steps, or whole episodes."""
@@ -80,6 +114,12 @@ class SamplingSpec(Settings):
     """Steps of every lane in one task."""
     trajectories: Count | None = None
     """If set, a task is this many whole episodes instead of lanes x segment_steps."""
+
+    @model_validator(mode="after")
+    def _read(self) -> SamplingSpec:
+        if self.trajectories is not None:
+            refuse_unread(self, f"trajectories = {self.trajectories}", "lanes", "segment_steps")
+        return self
 
 
 Range = tuple[Positive, Positive]

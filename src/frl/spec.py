@@ -33,6 +33,7 @@ from frl.settings import (
     SamplingSpec,
     Seed,
     StragglerFleet,
+    refuse_unread,
 )
 from frl.training.codecs.wire import CODECS, CodecSpec, LocalSpec
 from frl.training.servers.a3c import A3C
@@ -185,6 +186,17 @@ class RunSpec(Settings):
                 f"adversary.number = {self.adversary.number}: must be below n_agents = {self.n_agents}, so that an "
                 "honest agent is left"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _server_reads_its_settings(self) -> RunSpec:
+        server = self.server
+        if isinstance(server, FedPG.Settings) and server.variant == "plain":
+            refuse_unread(server, "server.variant = 'plain'", "momentum", group="server.")
+        if isinstance(server, RobustAFedPG.Settings):
+            read = {"clip": "radius", "cosine": "cosine"}.get(server.defence, "aggregator")
+            others = [key for key in ("radius", "cosine", "aggregator") if key != read]
+            refuse_unread(server, f"server.defence = {server.defence!r}", *others, group="server.")
         return self
 
     @model_validator(mode="after")

@@ -46,6 +46,7 @@ from frl.verdicts import judge
 THREE = ("Swimmer", "Hopper", "Walker2d")
 WIDTHS = (style.WIDE, style.NARROW)
 Draw = Callable[[float], Drawing]
+Fleets = tuple[dict[str, object], ...]
 
 
 def drawn(draw: Draw, width: float = style.WIDE) -> Drawing:
@@ -199,22 +200,25 @@ def test_many_panels_are_counted_in_the_title() -> None:
 # Claims
 
 
-def effects_scenario(*ratios: float, alphas: tuple[float, ...] = (0.1, 0.2, 0.5)) -> Scenario:
-    """The lookahead's pairs and fleets of other ratios than 4, which is the pairs'."""
+def effects_scenario(*ratios: float, alphas: tuple[float, ...] = (0.1, 0.2, 0.5), others: Fleets = ()) -> Scenario:
+    """The lookahead's pairs, fleets of other ratios than 4, which is the pairs', and fleets of other kinds."""
     pairs = [
         {"name": f"{algorithm}-a{a}", "algorithm": algorithm, "n_agents": (8,), "server": {"momentum": a}}
         for algorithm in ("afedpg", "async_pg") for a in alphas
     ]  # fmt: skip
+    given = {
+        **{f"r{r}": {"kind": "straggler", "ratio": r} for r in ratios},
+        **{str(one["kind"]): one for one in others},
+    }
     fleets = [
-        {"name": f"afedpg-r{r}", "algorithm": "afedpg", "n_agents": (8,),
-         "set": {"fleet": {"kind": "straggler", "ratio": r}}}
-        for r in ratios
-    ]  # fmt: skip
+        {"name": f"afedpg-{name}", "algorithm": "afedpg", "n_agents": (8,), "set": {"fleet": fleet}}
+        for name, fleet in given.items()
+    ]
     methods = [*pairs, {"algorithm": "fedpg", "n_agents": (8,)}, *fleets]
     both = [{"with_lookahead": f"afedpg-a{a}", "without": f"async_pg-a{a}"} for a in alphas]
     claims = [synthetic.claim("L", test="lookahead", pairs=both, n_agents=8)]
-    if ratios:
-        faster = [*(f"afedpg-r{r}" for r in ratios), f"afedpg-a{alphas[0]}"]
+    if given:
+        faster = [*(f"afedpg-{name}" for name in given), f"afedpg-a{alphas[0]}"]
         claims.append(synthetic.claim("F", test="fleets", faster=faster, slower="fedpg", n_agents=8))
     return synthetic.scenario(methods=methods, seeds=tuple(range(6)), claims={"claims": claims})
 
@@ -263,8 +267,42 @@ def test_unequal_fleets_are_held_against_their_closed_form() -> None:
     assert x_of(theory)[[0, -1]] == pytest.approx([1, 10])
     assert y_of(theory)[[0, -1]] == pytest.approx([1, 8.875])
     assert list(drawing.data["t_max_over_t_min"]) == [1, 4, 10]  # and not the growth over all
-    assert [text.get_text() for text in panel.texts] == ["not waiting alone (closed form)", "measured"]
+    assert [text.get_text() for text in panel.texts] == ["one straggler (closed form)", "measured"]
     assert panel.get_ylabel() == "time to 60, FedPG / AFedPG"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("ratios", "others", "marks"),
+    [
+        ((1, 10), ({"kind": "linear"},), {"linear": (8, 8 * sum(1 / i for i in range(1, 9)) / 8)}),
+        ((10,), ({"kind": "constant"}, {"kind": "sqrt"}),
+         {"sqrt": (8**0.5, 8**0.5 * sum(i**-0.5 for i in range(1, 9)) / 8)}),
+        ((), ({"kind": "linear"},), {"straggler": (4, 3.625), "linear": (8, sum(1 / i for i in range(1, 9)))}),
+    ],
+)  # fmt: skip
+def test_the_line_of_the_closed_form_is_drawn_for_fleets_with_one_straggler_alone(
+    ratios: tuple[float, ...], others: Fleets, marks: dict[str, tuple[float, float]], width: float
+) -> None:
+    """Each other fleet has a mark of its own, also where it lies between two fleets that the line is true of."""
+    scenario = effects_scenario(*ratios, others=others)
+    drawing = drawn(partial(effects.fleets, scenario, judge.judge(scenario, synthetic.frame(scenario))), width)
+    (panel,) = drawing.figure.axes
+    lines = named(panel)
+    assert set(lines) == {f"closed form {kind}" for kind in marks} | (
+        {"closed form"} if len(ratios + others) > 1 else set()
+    )
+    for kind, (x, y) in marks.items():
+        found = lines[f"closed form {kind}"]
+        assert found.get_marker() == "_"
+        assert (x_of(found)[0], y_of(found)[0]) == pytest.approx((x, y))
+    if "closed form" in lines:
+        x, y = x_of(lines["closed form"]), y_of(lines["closed form"])
+        assert y == pytest.approx((7 * x + 1) / 8)
+    said = [text for text in panel.texts if text.get_text()]
+    assert {text.get_text() for text in said} >= {f"{kind} fleet (closed form)" for kind in marks}
+    boxes = [text.get_window_extent() for text in said]
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_an_effect_without_runs_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -132,6 +133,7 @@ def test_select_keeps_what_was_asked_for(runs: frl.Runs) -> None:
     assert {one.seed for one in found.facts} == set(found.frame["seed"]) == {1, 3}
     assert set(found.frame["n_agents"]) == {4}
     assert len(runs.select(environment="Swimmer")) == 15
+    assert runs.select(n_agents=np.float64(4.0)).cells == runs.select(n_agents=4).cells  # as pandas gives them
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,8 @@ def test_select_keeps_what_was_asked_for(runs: frl.Runs) -> None:
     [
         ({"method": "a3c"}, "method = 'a3c': there are afedpg, fedpg"),
         ({"n_agents": 2}, "n_agents = 2: there are 1, 4"),
+        ({"n_agents": 4.5}, r"n_agents = 4\.5: there are 1, 4"),
+        ({"method": 4}, "method = 4: there are afedpg, fedpg"),
         ({"environment": "Hopper"}, "environment = 'Hopper': there are Swimmer"),
         ({"seeds": range(6)}, "seeds = 5: there are 0, 1, 2, 3, 4"),
         ({"method": "fedpg", "n_agents": 1}, r"no run matches all of these: there are afedpg \(N = 1, Swimmer\)"),
@@ -162,6 +166,8 @@ def test_one_name_stands_for_one_thing(runs: frl.Runs) -> None:
         both.rename({"fedpg": "x"})
     with pytest.raises(frl.RunsError, match="seed 0 is there twice"):
         both.rename({"mine": "afedpg"})
+    with pytest.raises(frl.RunsError, match="method = '': a method needs a name"):
+        both.rename({"mine": ""})
 
 
 # --------------------------------------------------------------------------------------------------
@@ -276,6 +282,83 @@ def test_methods_may_have_settings_of_their_own(runs: frl.Runs) -> None:
     assert mine.compare("fedpg", ("afedpg", 4), level=60).ratio > 0
 
 
+def stopping(runs: frl.Runs, seeds: tuple[int, ...], method: str = "fedpg") -> frl.Runs:
+    """The runs, these seeds of one method set to stop at 50."""
+    stop = setting("stop_at", 50.0)
+    return changed(runs, method, lambda one: stop(one) if one.seed in seeds else one)
+
+
+def test_a_level_that_runs_stop_below_is_asked_of_those_that_go_on(runs: frl.Runs) -> None:
+    """The runs that were set to stop are left out together, those too that never got there and went on."""
+    left_out = r"level = 60: 2 of 5 runs of fedpg \(N = 4, Swimmer\) were set to stop at a return of 50 \(stop_at\)"
+    rest = (1, 3, 4)
+    some = runs.select(method="fedpg", seeds=rest) + runs.select(method="afedpg")
+    for ask in (lambda these: these.samples_to(60), lambda these: these.compare("fedpg", ("afedpg", 4), level=60)):
+        with pytest.warns(frl.ComparabilityWarning, match="3 seeds, fewer than 5"):
+            expected = ask(some)
+        with pytest.warns(frl.ComparabilityWarning) as caught:
+            found = ask(stopping(runs, (0, 2)))
+        assert any(re.match(left_out + ": the other 3 count", str(one.message)) for one in caught)
+        if isinstance(found, pd.DataFrame):
+            order = ["method", "n_agents"]
+            pd.testing.assert_frame_equal(*(t.sort_values(order, ignore_index=True) for t in (found, expected)))
+        else:
+            assert found == expected
+    assert runs.samples_to(50).equals(stopping(runs, (0, 2)).samples_to(50))  # no warning: they got there
+
+
+def test_a_level_that_all_runs_stop_below_is_refused(runs: frl.Runs) -> None:
+    message = (
+        r"level = 60: all runs of fedpg \(N = 4, Swimmer\) were set to stop at a return of 50 \(stop_at\): "
+        "no higher level can be asked of them"
+    )
+    stopped = stopping(runs, SEEDS)
+    for ask in (lambda: stopped.time_to(60), lambda: stopped.compare("fedpg", ("afedpg", 4), level=60)):
+        with pytest.raises(frl.RunsError, match=message):
+            ask()
+
+
+def test_runs_that_are_compared_with_themselves_are_named(runs: frl.Runs) -> None:
+    twin = runs.select(method="fedpg").rename({"fedpg": "twin"})
+    part = twin.select(seeds=(1, 3, 4))
+    same = r"fedpg \(N = 4, Swimmer\) and twin \(N = 4, Swimmer\) have the same settings: "
+    for some, other, message in (
+        (runs, twin, r"equal seeds \(0–4\) are the same runs"),
+        (runs.select(seeds=(0, 1, 3)), stopping(part, (3,), "twin"), r"equal seeds \(1, 3\) are the same runs"),
+        (runs.select(seeds=(0, 1)), part.select(seeds=(3, 4)), "only their seeds differ"),
+    ):
+        with pytest.warns(frl.ComparabilityWarning) as caught:
+            some.compare("fedpg", other, level=50)
+        said = [str(one.message) for one in caught]
+        assert any(re.match(same + message, one) for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"confidence": 95}, r"confidence = 95: must be a number between 0 and 1, as 0\.95"),
+        ({"confidence": 1.0}, r"confidence = 1\.0: must be a number between 0 and 1"),
+        ({"confidence": 0}, "confidence = 0: must be a number between 0 and 1"),
+        ({"confidence": "0.95"}, r"confidence = '0\.95': must be"),
+        ({"confidence": float("nan")}, "confidence = nan: must be"),
+        ({"horizon": -1}, "horizon = -1: must be a number above 0"),
+        ({"horizon": "100"}, "horizon = '100': must be a number above 0"),
+        ({"level": "60"}, "level = '60': must be a number, the return to reach"),
+        ({"level": True}, "level = True: must be a number"),
+    ],
+)
+def test_what_is_asked_must_be_a_number_that_it_can_be(runs: frl.Runs, given: dict[str, Any], message: str) -> None:
+    asked = {"level": 60, **given}
+    for ask in (
+        lambda: runs.compare("fedpg", ("afedpg", 4), **asked),
+        lambda: runs.samples_to(**asked),
+        lambda: runs.time_to(**asked),
+    ):
+        with pytest.raises(frl.RunsError, match=message):
+            ask()
+    assert runs.samples_to(np.int64(60)).equals(runs.samples_to(60))  # as numpy gives them
+
+
 def test_nothing_is_nan_in_silence(runs: frl.Runs, tmp_path: Path) -> None:
     with pytest.raises(
         frl.RunsError, match=r"level = 1000: neither got there: no seed of fedpg .* or afedpg .* within"
@@ -318,6 +401,7 @@ def test_a_run_that_diverged_never_gets_there(scenario: Scenario, tmp_path: Path
             "samples",
             r"b must be one method and N, not afedpg \(N = 1, Swimmer\), afedpg \(N = 4, Swimmer\)",
         ),
+        (("fedpg",), ("afedpg", 4), "samples", r"a = \('fedpg',\): must be a method's name, \(name, N\), or runs"),
         ("fedpg", ("fedpg", 4), "samples", r"a and b are both fedpg \(N = 4, Swimmer\)"),
         ("fedpg", ("afedpg", 4), "epochs", "by = 'epochs': allowed are samples, time, uploads"),
         ("lapg", "fedpg", "samples", "method = 'lapg': there are afedpg, fedpg"),
@@ -390,8 +474,12 @@ def test_a_table_of_another_code_base_joins(runs: frl.Runs, tmp_path: Path) -> N
             {},
             "line 3: samples = '1e2x'",
         ),
-        (lambda t: t.assign(seed=0.5), {}, "line 2: seed = '0.5' is not a number that this column may have"),
+        (lambda t: t.assign(seed=0.5), {}, "line 2: seed = '0.5': must be a whole number, not negative"),
         (lambda t: t.assign(**{"return": np.nan}), {}, "line 2: return = ''"),
+        (lambda t: t, {"n_agents": 0}, r"own\.csv: n_agents = '0': must be a whole number of at least 1"),
+        (lambda t: t.assign(n_agents=0), {"n_agents": None}, r"line 2: n_agents = '0': must be a whole number of at l"),
+        (lambda t: t.assign(method=["mine", " ", "mine", "mine"]), {}, "line 3: method is empty: it needs a name"),
+        (lambda t: t, {"environment": ""}, r"own\.csv: environment is empty: it needs a name"),
         (lambda t: pd.concat([t, t]), {}, "mine, N = 4, seed 0: two rows at samples = 0"),
         (lambda t: t.iloc[:0], {}, "no row below the header"),
     ],

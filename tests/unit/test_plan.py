@@ -114,7 +114,7 @@ def test_a_run_that_cannot_start_is_reported_by_the_measurement(scenario):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"sampling": {"trajectories": 1, "lanes": 4}}, {"fleet": {"kind": "sqrt"}}, {"link": {"uplink_bytes_per_s": 1e5}}],
+    [{"sampling": {"trajectories": 1}}, {"fleet": {"kind": "sqrt"}}, {"link": {"uplink_bytes_per_s": 1e5}}],
     ids=str,
 )
 def test_measuring_the_speed_ends_for_every_kind_of_run(scenario, settings):

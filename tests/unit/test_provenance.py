@@ -67,7 +67,7 @@ SMALL = {
 KINDS = [
     {},
     {"heterogeneity": {"gear": (0.5, 2.0)}, "fleet": {"kind": "lognormal"}},
-    {"sampling": {"trajectories": 2, "lanes": 4}, "link": {"uplink_bytes_per_s": 1e6}},
+    {"sampling": {"trajectories": 2}, "link": {"uplink_bytes_per_s": 1e6}},
 ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -148,18 +149,26 @@ def test_methods_of_one_algorithm_differ_by_name(tmp_path):
 
 def test_later_settings_of_a_method_win(tmp_path):
     """run < server < set < overrides; an override finds a method by its name and by its algorithm."""
-    run = {"steps_per_agent": 10_000, "server": {"step_size": 1.0}, "estimator": {"n_steps": 3, "discount": 0.5}}
-    sets = {"server": {"momentum": 0.3}, "estimator": {"n_steps": 4, "discount": 0.6}, "steps_per_agent": 20_000}
+    run = {
+        "steps_per_agent": 10_000,
+        "server": {"step_size": 1.0},
+        "estimator": {"entropy_coefficient": 3, "discount": 0.5},
+    }
+    sets = {
+        "server": {"momentum": 0.3},
+        "estimator": {"entropy_coefficient": 4, "discount": 0.6},
+        "steps_per_agent": 20_000,
+    }
     given = methods({}, {"name": "x", "server": {"step_size": 2.0, "momentum": 0.4}, "set": sets})
     overrides = [
-        {"where": {"method": ["x"]}, "set": {"estimator": {"n_steps": 5}}},
+        {"where": {"method": ["x"]}, "set": {"estimator": {"entropy_coefficient": 5}}},
         {"where": {"algorithm": ["afedpg"]}, "set": {"normalizer": {"clip": 6.0}}},
     ]
     scenario = load_scenario(write(tmp_path, run=run, methods=given, overrides=overrides))
     plain, x = (scenario.resolve("Hopper", name, 2, 0) for name in ("afedpg", "x"))
-    assert (plain.server.step_size, plain.estimator.n_steps, plain.estimator.discount) == (1.0, 3, 0.5)
+    assert (plain.server.step_size, plain.estimator.entropy_coefficient, plain.estimator.discount) == (1.0, 3, 0.5)
     assert (x.server.step_size, x.server.momentum) == (2.0, 0.3)
-    assert (x.estimator.n_steps, x.estimator.discount, x.steps_per_agent) == (5, 0.6, 20_000)
+    assert (x.estimator.entropy_coefficient, x.estimator.discount, x.steps_per_agent) == (5, 0.6, 20_000)
     assert plain.normalizer.clip == x.normalizer.clip == 6.0
 
 
@@ -569,3 +578,44 @@ def test_the_kind_tells_the_two_kinds_of_scenarios_apart(tmp_path):
         (tmp_path / "other.yaml").write_text(text.replace("kind: theory", given), encoding="utf-8")
         with pytest.raises(SpecError, match=message):
             load_scenario(tmp_path / "other.yaml")
+
+
+UNREAD: list[tuple[dict[str, Any], str]] = [
+    ({"sampling": {"trajectories": 1, "lanes": 4}}, "lanes = 4: has no effect where trajectories = 1; leave it at 64"),
+    ({"sampling": {"trajectories": 2, "segment_steps": 8}}, "segment_steps = 8: has no effect where trajectories = 2"),
+    ({"normalizer": {"mode": "none", "clip": 5.0}}, "clip = 5.0: has no effect where mode = 'none'; leave it at 10.0"),
+    ({"normalizer": {"mode": "none", "freeze_after_steps": 9}},
+     "freeze_after_steps = 9: has no effect where mode = 'none'; leave it out"),
+    ({"critic": {"mode": "none", "memory": 0.5}}, "memory = 0.5: has no effect where mode = 'none'; leave it at 0.8"),
+    ({"estimator": {"n_steps": 5}}, "n_steps = 5: has no effect where name = 'gae'; leave it at 20"),
+    ({"algorithm": "fedpg", "server": {"variant": "plain", "momentum": 0.1}},
+     "server.momentum = 0.1: has no effect where server.variant = 'plain'; leave it at 0.2"),
+    ({"algorithm": "robust_fedpg", "server": {"variant": "plain", "momentum": 0.1}}, "server.momentum = 0.1: has no"),
+    ({"algorithm": "robust_afedpg", "server": {"defence": "momenta", "radius": 2.0}},
+     "server.radius = 2.0: has no effect where server.defence = 'momenta'; leave it at 1.0"),
+    ({"algorithm": "robust_afedpg", "server": {"defence": "cosine", "aggregator": "krum"}},
+     "server.aggregator = 'krum': has no effect where server.defence = 'cosine'; leave it at 'median'"),
+    ({"algorithm": "robust_afedpg", "server": {"defence": "clip", "cosine": 0.5}}, "server.cosine = 0.5: has no"),
+]  # fmt: skip
+WHOLE = {"environment": "Swimmer", "algorithm": "afedpg", "n_agents": 2, "seed": 0, "steps_per_agent": 10**5}
+
+
+@pytest.mark.parametrize(("settings", "message"), UNREAD)
+def test_a_setting_that_nothing_reads_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        RunSpec.model_validate({**WHOLE, **settings})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sampling": {"trajectories": 1, "lanes": 64}},  # as a run's own dump says
+        {"normalizer": {"mode": "local", "freeze_after_steps": 9}},
+        {"estimator": {"name": "nstep", "n_steps": 5}},
+        {"estimator": {"name": "reward_to_go", "gae_lambda": 0.9}},  # not read; published runs have it
+        {"algorithm": "fedpg", "server": {"variant": "plain", "schedule": "global"}},  # of the step size
+        {"algorithm": "robust_afedpg", "server": {"defence": "clip", "radius": 2.0}},
+    ],
+)
+def test_what_is_read_or_was_published_is_accepted(settings: dict[str, Any]) -> None:
+    RunSpec.model_validate({**WHOLE, **settings})

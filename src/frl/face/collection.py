@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,18 @@ from frl.analysis.curves import TOTAL_BYTES, UPLINK, Cell, Curves, rows_of
 from frl.analysis.thresholds import FAMILY_LEVEL
 from frl.face import comparison
 from frl.face.comparison import Comparison
-from frl.face.facts import Facts, RunsError, check_axis, check_cells, check_comparable, clock_of, name_of
+from frl.face.facts import (
+    Facts,
+    RunsError,
+    check_axis,
+    check_cells,
+    check_comparable,
+    check_twins,
+    clock_of,
+    going_on,
+    listed,
+    name_of,
+)
 from frl.scenario.claim_base import Per
 from frl.verdicts.estimate import AXES, curves_per
 
@@ -49,7 +61,7 @@ class Runs:
         return len(self.facts)
 
     def __repr__(self) -> str:
-        lines = [f"  {name_of(cell)}: seeds {_listed(self._seeds(cell))}" for cell in self.cells]
+        lines = [f"  {name_of(cell)}: seeds {listed(self._seeds(cell))}" for cell in self.cells]
         return "\n".join([f"{len(self)} runs", *lines])
 
     @property
@@ -75,8 +87,8 @@ class Runs:
         for key, given in wanted.items():
             if given is None:
                 continue
-            values = [given] if isinstance(given, str | int) else list(given)
-            there = {_VALUE[key](one): None for one in self.facts}
+            values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+            there = list(dict.fromkeys(_VALUE[key](one) for one in self.facts))
             if unknown := [value for value in values if value not in there]:
                 raise RunsError(f"{key} = {unknown[0]!r}: there are {', '.join(map(str, there))}")
             kept = [one for one in kept if _VALUE[key](one) in values]
@@ -129,10 +141,10 @@ class Runs:
         """Simulated seconds until each cell reaches a return at two evaluations in a row.
 
         Args:
-            level: the return.
+            level: the return. Runs that were set to stop at a lower one do not count; a warning says how many.
             horizon: a seed that takes longer, or never gets there, counts as this time. Default: the longest time for
                 which it is known of every run whether it got there.
-            confidence: of the intervals.
+            confidence: of the intervals, between 0 and 1.
 
         Returns:
             A row for each cell: `seeds`, `reached` (how many got there within the horizon), `time` (the geometric mean
@@ -140,7 +152,8 @@ class Runs:
             is a lower bound, as some seeds did not get there, else "="), `horizon`.
 
         Raises:
-            RunsError: if there are several environments, or a seed is at the level when it is first evaluated.
+            RunsError: if there are several environments, all runs of a cell were set to stop at a lower return, or a
+                seed is at the level when it is first evaluated.
         """
         return self._to("time", level, horizon, confidence)
 
@@ -164,34 +177,42 @@ class Runs:
 
         Args:
             a, b: each a method's name, (name, N), or runs of one cell, which need not be among these.
-            level: the return to reach.
+            level: the return to reach, as in :meth:`time_to`.
             by: what to count, as in :meth:`plot`.
             horizon: as in :meth:`time_to`; with the one of a claim the ratio is that of its verdict.
-            confidence: of the interval.
+            confidence: of the interval, between 0 and 1.
 
         Raises:
-            RunsError: if `a` or `b` is not one cell, if both are the same, if no seed gets there, or if they differ in
-                the task, its version or, by time, the clock.
+            RunsError: if `a` or `b` is not one cell, if both are the same, if no seed gets there, if all runs of one
+                were set to stop at a lower return, or if they differ in the task, its version or, by time, the clock.
 
         Warns:
-            ComparabilityWarning: names everything else that differs; also if seeds are too few or the ratio is a bound.
+            ComparabilityWarning: names everything else that differs; also if seeds are too few, the ratio is a bound,
+                or both have the same settings.
         """
         first, second = self._side(a, "a"), self._side(b, "b")
         if first.cells == second.cells:
             raise RunsError(f"a and b are both {name_of(first.cells[0])}: nothing to compare")
+        level, horizon, confidence = _asked(level, horizon, confidence)
+        check_axis(by)
         both = first + second
+        both = both._only(going_on(both.facts, level))
         curves = both._curves(by, refuse=True)
-        level, clock = _finite(level), clock_of(both.facts)
-        return comparison.compare(curves[0], curves[1], by, level, horizon, confidence, clock)
+        check_twins(*([one for one in both.facts if one.cell == cell] for cell in both.cells))
+        return comparison.compare(curves[0], curves[1], by, level, horizon, confidence, clock_of(both.facts))
 
     def _to(self, by: Per, level: float, horizon: float | None, confidence: float) -> pd.DataFrame:
-        return comparison.table(self._curves(by, refuse=False), by, _finite(level), horizon, confidence)
+        level, horizon, confidence = _asked(level, horizon, confidence)
+        some = self._only(going_on(self.facts, level))
+        return comparison.table(some._curves(by, refuse=False), by, level, horizon, confidence)
 
     def _side(self, given: str | tuple[str, int] | Runs, what: str) -> Runs:
         """The one cell that is meant."""
         if isinstance(given, Runs):
             found = given
         elif isinstance(given, tuple):
+            if len(given) != 2:
+                raise RunsError(f"{what} = {given!r}: must be a method's name, (name, N), or runs of one cell")
             found = self.select(method=given[0], n_agents=given[1])
         else:
             found = self.select(method=given)
@@ -236,14 +257,17 @@ _VALUE: dict[str, Callable[[Facts], object]] = {
 }
 
 
-def _listed(seeds: list[int]) -> str:
-    """Seeds in words, successive ones as first–last."""
-    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        return f"{seeds[0]}–{seeds[-1]}"
-    return ", ".join(map(str, seeds))
+def _number(name: str, given: Any, what: str, above: float = -math.inf, below: float = math.inf) -> float:
+    """A number strictly between two; others are refused, and told what it is."""
+    if isinstance(given, bool) or not isinstance(given, Real) or not above < float(given) < below:
+        raise RunsError(f"{name} = {given!r}: must be {what}")
+    return float(given)
 
 
-def _finite(level: Any) -> float:
-    if isinstance(level, bool) or not isinstance(level, int | float) or not math.isfinite(level):
-        raise RunsError(f"level = {level!r}: must be a number, the return to reach")
-    return float(level)
+def _asked(level: Any, horizon: Any, confidence: Any) -> tuple[float, float | None, float]:
+    """Level, horizon and confidence as numbers that they can be."""
+    return (
+        _number("level", level, "a number, the return to reach"),
+        None if horizon is None else _number("horizon", horizon, "a number above 0", above=0),
+        _number("confidence", confidence, "a number between 0 and 1, as 0.95", above=0, below=1),
+    )

@@ -84,7 +84,7 @@ def clock_of(facts: Iterable[Facts]) -> str:
 
 
 def check_cells(facts: Iterable[Facts]) -> None:
-    """Refuse a seed that is there twice, and seeds of one cell that were made with different settings.
+    """Refuse a seed that is there twice, seeds of one cell that were made with different settings, and empty names.
 
     Raises:
         RunsError: names the cell, and the settings in which its runs differ.
@@ -93,6 +93,8 @@ def check_cells(facts: Iterable[Facts]) -> None:
     seen: set[tuple[Cell, int]] = set()
     for one in facts:
         name = name_of(one.cell)
+        if not one.cell[1].strip():
+            raise RunsError(f"method = {one.cell[1]!r}: a method needs a name")
         other = first.setdefault(one.cell, one)
         if (one.cell, one.seed) in seen:
             raise RunsError(f"{name}: seed {one.seed} is there twice; tell the two apart with .rename({{...}})")
@@ -130,6 +132,47 @@ def check_comparable(facts: Sequence[Facts], axis: str, refuse: bool) -> None:
         values = sorted({str(getattr(one, key)) for one in facts if getattr(one, key) is not None})
         if len(values) > 1:
             warn(f"the runs were made with different {what}: {', '.join(values)}")
+
+
+def going_on(facts: Sequence[Facts], level: float) -> list[Facts]:
+    """The runs that can tell when they get to a return: those that were not set to stop at a lower one.
+
+    Warns about the others, whatever they had reached: if those that never stopped counted, they would stand for all.
+
+    Raises:
+        RunsError: names a cell that has no such run.
+    """
+    stops = [(one.settings or {}).get("stop_at") for one in facts]
+    kept = [one for one, stop in zip(facts, stops, strict=True) if stop is None or stop >= level]
+    for cell in dict.fromkeys(one.cell for one in facts):
+        own, left = ([one.cell for one in some].count(cell) for some in (facts, kept))
+        early = {
+            f"{stop:g}": None for one, stop in zip(facts, stops, strict=True) if one.cell == cell and stop is not None
+        }
+        stopped = f"were set to stop at a return of {' or '.join(early)} (stop_at)"
+        if not left:
+            raise RunsError(
+                f"level = {level:g}: all runs of {name_of(cell)} {stopped}: no higher level can be asked of them"
+            )
+        if left < own:
+            warn(f"level = {level:g}: {own - left} of {own} runs of {name_of(cell)} {stopped}: the other {left} count")
+    return kept
+
+
+def check_twins(a: Sequence[Facts], b: Sequence[Facts]) -> None:
+    """Warn where two cells have the same settings: what is then compared are seeds, or runs with themselves."""
+    if a[0].settings is None or b[0].settings is None or differences([a[0], b[0]], own=("seed", "method", *LENGTH)):
+        return
+    both = f"{name_of(a[0].cell)} and {name_of(b[0].cell)} have the same settings"
+    same = sorted({one.seed for one in a} & {one.seed for one in b}) if a[0].settings.get("engine") is None else []
+    warn(f"{both}: {f'equal seeds ({listed(same)}) are the same runs' if same else 'only their seeds differ'}")
+
+
+def listed(seeds: Sequence[int]) -> str:
+    """Seeds in words, successive ones as first–last."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]}–{seeds[-1]}"
+    return ", ".join(map(str, seeds))
 
 
 def check_seeds(counts: dict[str, int]) -> None:

@@ -28,6 +28,11 @@ PACKAGE = Path(frl.__file__).parent
 PUBLISHED = (PACKAGE / "data" / "published", PACKAGE.parents[1] / "results" / "published")
 """Where the published runs are: in an installed package, and in the repository."""
 NEEDED = ("environment", "n_agents", "seed", "point", "env_steps_per_agent", "sim_time_s", "eval_return_mean", "status")
+_COUNTED = "a number, not negative"
+_MUST_BE = {
+    "seed": "a whole number, not negative", "n_agents": "a whole number of at least 1", "return": "a number",
+    "samples": _COUNTED, "time": _COUNTED,
+}  # fmt: skip
 CSV_COLUMNS = {"samples": "env_steps_per_agent", "time": "sim_time_s", "return": "eval_return_mean"}
 
 
@@ -112,13 +117,16 @@ def from_csv(path: str | Path, *, environment: str | None = None, n_agents: int 
         raise RunsError(f"{path}: no column {', '.join(lacking)}{also}; there are {', '.join(table)}")
     if table.empty:
         raise RunsError(f"{path}: no row below the header")
+    for key in ("environment", "method"):
+        if len(empty := table.index[table[key].str.strip() == ""]):
+            raise RunsError(f"{path}: {_place(key, given, int(empty[0]))}{key} is empty: it needs a name")
     if others := [name for name in dict.fromkeys(table["environment"]) if name not in ENVIRONMENTS]:
         known = f"this project's are {', '.join(ENVIRONMENTS)}"
         warn(
             f"{path}: environment = {', '.join(map(repr, others))}: {known}; one of your own is compared with its like"
         )
     numbers = [key for key in ("seed", "n_agents", *CSV_COLUMNS) if key in table]
-    frame = table[["environment", "method"]].assign(**{key: _numbers(path, table, key) for key in numbers})
+    frame = table[["environment", "method"]].assign(**{key: _numbers(path, table, key, given) for key in numbers})
     frame = frame.rename(columns=CSV_COLUMNS).astype({"seed": "int64", "n_agents": "int64"})
     identity = [*KEYS, "seed"]
     frame = frame.sort_values([*identity, "env_steps_per_agent"], kind="stable", ignore_index=True)
@@ -131,20 +139,23 @@ def from_csv(path: str | Path, *, environment: str | None = None, n_agents: int 
     return Runs(frame, tuple(Facts((e, m, int(n)), int(seed), str(path)) for e, m, n, seed in found))
 
 
-def _numbers(path: Path, table: pd.DataFrame, key: str) -> Array:
-    """One column as numbers; whole and not negative where it counts something."""
+def _numbers(path: Path, table: pd.DataFrame, key: str, given: dict[str, Any]) -> Array:
+    """One column as numbers; not negative but for returns, whole where it counts something, and N at least 1."""
     values: Array = pd.to_numeric(table[key], errors="coerce").to_numpy(dtype=np.float64)
     wrong = ~np.isfinite(values)
     if key != "return":
-        wrong |= values < 0
+        wrong |= values < (1 if key == "n_agents" else 0)
     if key in ("seed", "n_agents"):
         wrong |= values != np.floor(values)
     if wrong.any():
-        line = int(wrong.argmax())
-        raise RunsError(
-            f"{path}: line {line + 2}: {key} = {table[key].iloc[line]!r} is not a number that this column may have"
-        )
+        row = int(wrong.argmax())
+        raise RunsError(f"{path}: {_place(key, given, row)}{key} = {table[key].iloc[row]!r}: must be {_MUST_BE[key]}")
     return values
+
+
+def _place(key: str, given: dict[str, Any], row: int) -> str:
+    """Where the table has a value, for a message; nothing where the caller gave it."""
+    return f"line {row + 2}: " if given.get(key) is None else ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ their own, THEORY_VERSION.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -110,6 +111,37 @@ def stored(spec: AnyRun, results: Path) -> tuple[bytes, bytes] | None:
     """CSV and meta bytes of the run from the store: made by the present code, else published; None if there is none."""
     store = Store(results)
     return store.get(run_digest(spec)) or store.published(published_key(spec))
+
+
+def meta_of(spec: AnyRun, results: Path, scenario: str) -> Meta | None:
+    """What the meta file of the run says, of its own files or else of the store's; None if there is no such run."""
+    try:
+        return read(spec, results, scenario).meta
+    except Unfit:
+        entry = stored(spec, results)
+        return None if entry is None else dict(json.loads(entry[1]))
+
+
+def of_other_code(found: Iterable[tuple[AnyRun, Meta]], results: Path, scenario: str) -> Iterator[str]:
+    """One line if published runs count that other code made, so that nobody takes them for the present code's.
+
+    Args:
+        found: finished runs and what their meta files say.
+        results: the results folder.
+        scenario: the scenario's name, a folder below it.
+    """
+    others = [meta for spec, meta in found if meta.get("digest") != run_digest(spec)]
+    if not others:
+        return
+    sources = [meta.get("git") or {} for meta in others]
+    commits = dict.fromkeys(str(source.get("commit") or "unknown")[:7] for source in sources)
+    made = ", ".join([*list(commits)[:3], *["..."] * (len(commits) > 3)])
+    several = len(others) != 1
+    yield (
+        f"{len(others)} published run{'s count as they are' if several else ' counts as it is'}, made by earlier code "
+        f"(commit {made}); to train {'them' if several else 'it'} with the code as it is now: "
+        f"rm -r {results}/.store/published {results}/{scenario}/runs"
+    )
 
 
 def state(spec: AnyRun, results: Path, scenario: str) -> State:

@@ -5,6 +5,7 @@ The digests decide. Snakemake's own memory (``.snakemake``, times of files) is a
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -18,8 +19,8 @@ from frl.runs.lineage import Lineage, reads
 from frl.runs.paths import CELL_ID, RUN_FILES, base_of
 from frl.runs.plan import plan, request
 from frl.runs.runner import restore
-from frl.runs.store import Store
-from frl.runs.validity import Found, Unfit, published_key, read, run_digest, stored
+from frl.runs.store import Meta, Store
+from frl.runs.validity import Found, Unfit, of_other_code, published_key, read, run_digest, stored
 from frl.runs.watch import Watch
 from frl.scenario.kinds import AnyRun, AnyScenario
 from frl.scenario.loading import load_scenario
@@ -185,6 +186,7 @@ class Jobs:
             write: whether anything may be changed: not in a dry-run.
         """
         finished: dict[str, str] = {}
+        metas: list[tuple[AnyRun, Meta]] = []
         todo: list[AnyRun] = []
         there, known = self._run_files_there(), Store(self.results).known()
         restored = 0
@@ -196,13 +198,17 @@ class Jobs:
                 if found and write:
                     restore(spec, self.results, self.scenario.name)
                     run = self._read(spec)
+                elif found:
+                    metas.append((spec, json.loads(found[1])))
             if run is None:
                 todo.append(spec)
             else:
                 finished[run_id] = run.meta["checksum"]
+                metas.append((spec, run.meta))
         if restored:
             done = "were put in their places from the store" if write else "are in the store and need no training"
             say([f"{restored} of {len(self.runs)} runs {done}"])
+        say(of_other_code(metas, self.results, self.scenario.name))
         forced = {path for spec in todo for path in self.paths[spec.run_id]} & there
         for part in ("", "partial/"):
             forced |= set(self._stale_products(part, finished, bool(todo)))

@@ -9,12 +9,12 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from frl.analysis import waiting
 from frl.analysis.names import display_name
-from frl.analysis.quantity import Relation, shown
+from frl.analysis.quantity import Array, Relation, shown
 from frl.analysis.thresholds import arm_of
 from frl.report.figures import bounds, layout, style
 from frl.report.figures.style import Drawing
 from frl.scenario.scenario import Scenario
-from frl.settings import StragglerFleet
+from frl.settings import ConstantFleet, StragglerFleet
 from frl.verdicts.estimate import Data, curves_per
 from frl.verdicts.record import Judgement, Verdicts
 
@@ -111,19 +111,21 @@ def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
         width: of the figure, inches.
     """
     found = sorted(verdicts.of("fleets"), key=_spread)
+    kinds = [scenario.arm(*one.cells[1]).fleet.kind for one in found]
     figure, ((panel,),) = layout.page(width, 1, 1, 2.3, _grows(scenario, found))
-    data = pd.DataFrame([(_spread(o), *_ends(o), _relation(o), o.notes.waiting_gain) for o in found],
-                        columns=["t_max_over_t_min", "ratio", "low", "high", "relation", "closed_form"])  # fmt: skip
+    data = pd.DataFrame(
+        [
+            (kind, _spread(o), *_ends(o), _relation(o), o.notes.waiting_gain)
+            for kind, o in zip(kinds, found, strict=True)
+        ],
+        columns=["fleet", "t_max_over_t_min", "ratio", "low", "high", "relation", "closed_form"],
+    )
     if not found:
         layout.nothing_drawn(panel)
         return Drawing(figure, data)
-    x, y = _closed_form(scenario, found)
-    spreads = [_spread(one) for one in found]
-    values = [v for one in found for v in (*_ends(one), *y) if np.isfinite(v)]
-    low, high = min(values) / 1.25, max(values) * 1.25
+    values = [v for one in found for v in (*_ends(one), one.notes.waiting_gain or 1.0) if np.isfinite(v)]
+    spreads, (low, high) = [_spread(one) for one in found], (min(values) / 1.25, max(values) * 1.25)
     panel.set(xscale="log", yscale="log", xlim=(min(spreads) / 1.25, max(spreads) * 1.25), ylim=(low, high))
-    panel.plot(x, y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=1.3, marker="" if len(found) > 1 else "_",
-               markersize=16, zorder=1, gid="closed form")  # fmt: skip
     for one in found:
         value, start, end = _ends(one)
         panel.plot([_spread(one)] * 2, [start, end], color=style.BLUE, linewidth=1.7)
@@ -136,8 +138,8 @@ def fleets(scenario: Scenario, verdicts: Verdicts, width: float) -> Drawing:
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
     measured = np.array([_ends(one)[0] for one in found])
-    named = [("not waiting alone (closed form)", np.array(x), np.array(y), style.GREY)]
-    layout.label_curves(figure, panel, [*named, ("measured", np.array(spreads), measured, style.BLUE)])
+    named = [*_closed_forms(panel, scenario, found), ("measured", np.array(spreads), measured, style.BLUE)]
+    layout.label_curves(figure, panel, named)
     return Drawing(figure, data)
 
 
@@ -178,12 +180,31 @@ def _where(one: Judgement) -> str:
     return "with equal agents" if spread == 1 else f"where the slowest agent is {spread:g} times slower"
 
 
-def _closed_form(scenario: Scenario, found: list[Judgement]) -> tuple[list[float], list[float]]:
-    """The waiting gain between the measured fleets; exactly in between where they are stragglers of one kind."""
-    x, y = [_spread(one) for one in found], [one.notes.waiting_gain or 1.0 for one in found]
-    spec = scenario.arm(*found[-1].cells[1])
-    if not isinstance(spec.fleet, StragglerFleet) or spec.fleet.overhead_s:
-        return x, y
-    ratios = np.geomspace(min(x), max(x), 50)
-    fleets = [spec.fleet.model_copy(update={"ratio": float(r)}) for r in ratios]
-    return list(ratios), [waiting.waiting_gain(spec.model_copy(update={"fleet": f})) for f in fleets]
+def _closed_forms(panel: Axes, scenario: Scenario, found: list[Judgement]) -> list[tuple[str, Array, Array, str]]:
+    """Draw what not waiting alone gives: a line through fleets with one straggler, and a short mark for each other.
+
+    Returns:
+        Label, x, y and colour of each.
+    """
+    on_line, drawn = [one for one in found if _one_straggler(scenario, one)], []
+    if len(on_line) > 1:
+        spec, spreads = scenario.arm(*on_line[-1].cells[1]), [_spread(one) for one in on_line]
+        x = np.geomspace(min(spreads), max(spreads), 50)
+        fleets_X = [StragglerFleet(ratio=max(float(ratio), 1.0)) for ratio in x]
+        y = np.array([waiting.waiting_gain(spec.model_copy(update={"fleet": fleet})) for fleet in fleets_X])
+        panel.plot(x, y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=1.3, zorder=1, gid="closed form")
+        drawn.append(("one straggler (closed form)", x, y, style.GREY))
+    for one in found:
+        if len(on_line) > 1 and one in on_line:
+            continue
+        kind, (x, y) = scenario.arm(*one.cells[1]).fleet.kind, np.array([[_spread(one)], [one.notes.waiting_gain or 1]])
+        panel.plot(x, y, color=style.GREY, marker="_", markersize=16, markeredgewidth=1.3, linestyle="", zorder=1,
+                   gid=f"closed form {kind}")  # fmt: skip
+        drawn.append((f"{kind} fleet (closed form)", x, y, style.GREY))
+    return drawn
+
+
+def _one_straggler(scenario: Scenario, one: Judgement) -> bool:
+    """Whether the fleet's closed form follows from t_max / t_min alone: equal agents but for the last."""
+    fleet = scenario.arm(*one.cells[1]).fleet
+    return isinstance(fleet, StragglerFleet | ConstantFleet) and not fleet.overhead_s
