@@ -83,9 +83,8 @@ show.figure(
 # %% [markdown] tags=["figure-communication"]
 # ## Uploading only what has changed
 #
-# The baseline is the first method that the scenario lists for the figure. Each method has its own step size. Controls,
-# if there are any, save uploads without a rule: agents toss a coin before every upload, or there are fewer rounds with
-# larger batches. Unequal agents differ in physics, initial states and the weight of rewards.
+# Each method has its own step size. Controls, if there are any, save uploads without a rule: agents toss a coin before
+# every upload, or there are fewer rounds with larger batches.
 
 # %% tags=["figure-communication"]
 show.figure(scenario, base, "communication", front.LEADS["communication"])
@@ -99,6 +98,9 @@ show.figure(
     "largest N.",
 )
 
+# %% tags=["figure-communication"]
+show.table(base, "communication")
+
 # %% [markdown] tags=["figure-traffic"]
 # ## What a return costs in bytes
 
@@ -111,19 +113,3 @@ show.figure(
     "intervals, up to what all runs are known for. Hollow: not every seed got there. Dashed: an eighth of the first "
     "method's bytes.",
 )
-
-# %% [markdown] tags=["figure-variance_multiplier"]
-# ### The variance multiplier
-
-# %% tags=["figure-variance_multiplier"]
-show.figure(
-    scenario,
-    base,
-    "variance_multiplier",
-    "How the multiplier c acts, all else equal, on the share of answers that are uploaded, on the most rounds in a row "
-    "that an agent skipped, and on the mean return. Dots: single seeds; bars: 95 % confidence interval of the mean; "
-    "dashed: the baseline, at its own step size.",
-)
-
-# %% tags=["figure-communication"]
-show.table(base, "communication")

@@ -24,9 +24,6 @@ from frl.report import show
 show.tuned(scenario)
 
 # %%
-show.trials(scenario)
-
-# %%
 show.power(scenario)
 
 # %% [markdown]

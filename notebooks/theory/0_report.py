@@ -15,7 +15,7 @@ scenario = load_scenario("config/theory.yaml")
 base = Path("results/theory")
 
 # %%
-from frl.report.show import commands, figure, trials, tuned
+from frl.report.show import commands, figure, tuned
 from frl.theory import show
 
 show.masthead(scenario, base)
@@ -168,7 +168,7 @@ show.claims(scenario, base)
 tuned(scenario)
 
 # %%
-trials(scenario)
+show.trials(scenario)
 
 # %% [markdown]
 # ## Limits

@@ -109,7 +109,6 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
         "times": (commands.times, "print how long each seed of a tuning scenario took to the threshold, as CSV"),
         "best": (commands.best, "choose among the values of each sweep of a tuning scenario by the manual's rule"),
         "report": (commands.report, "run the notebooks and write report.html, which needs no network"),
-        "trials": (commands.trials, "rank the settings that a tuning scenario tried by mean return over time"),
         "export": (commands.export, "write the collected runs as TensorBoard's event files or as rliable's scores"),
     }
     for name, (function, text) in analysis.items():
@@ -119,17 +118,14 @@ def _add_analysis(subparsers: Subparsers) -> None:  # type: ignore[type-arg]
             action="store_true",
             help="use only the runs finished so far; files go to RESULTS/<scenario>/partial",
         )
-        if name == "trials":
-            command.add_argument(
-                "--keep",
-                type=Path,
-                metavar="FILE.csv",
-                help="add one row for each run to FILE.csv, for a scenario's key `trials`, and rank all its rows",
-            )
         if name == "export":
             command.add_argument("--format", choices=("tensorboard", "rliable"), required=True)
             command.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/<scenario>/export/<format>")
         if name == "best":
+            command.add_argument(
+                "--penalty", type=float, default=1.0, metavar="K",
+                help="count a seed that did not get to the threshold as K horizons; default: 1",
+            )  # fmt: skip
             command.add_argument("--csv", action="store_true", help="print all rows as CSV instead")
             command.add_argument(
                 "--rules", action="store_true", help="also print the horizons and thresholds that follow by rule"

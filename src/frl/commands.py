@@ -185,10 +185,12 @@ def best(arguments: argparse.Namespace) -> None:
     scenario = _training(arguments)
     if not any(method.swept for method in scenario.methods):
         raise SpecError(f"scenario {scenario.name!r}: no method has a `sweep`, so that there is nothing to choose")
+    if not 1 <= arguments.penalty < float("inf"):
+        raise SpecError(f"--penalty = {arguments.penalty:g}: allowed are finite numbers of at least 1")
     of = _lineage(arguments, scenario)
     of.require("collect")
     curves = read_curves(of.base)
-    table = choice.choices(scenario, curves)
+    table = choice.choices(scenario, curves, arguments.penalty)
     if arguments.csv:
         print(table.to_csv(index=False, lineterminator="\n"), end="")
     else:
@@ -211,23 +213,6 @@ def report(arguments: argparse.Namespace) -> None:
         film_best(scenario, arguments.results, of.base)
     with of.step("report"):
         page.render(scenario, of.base, notebooks, arguments.code)
-
-
-def trials(arguments: argparse.Namespace) -> None:
-    from frl.analysis.load import read_curves
-    from frl.report import trials
-    from frl.scenario.products import CURVES
-
-    scenario, file = _training(arguments), arguments.keep
-    of = _lineage(arguments, scenario)
-    if file is not None and file.exists() and not (of.base / CURVES).exists():
-        table = trials.kept(file)  # what was published, say
-    else:
-        of.require("collect")
-        table = trials.tried(scenario, read_curves(of.base))
-        table = table if file is None else trials.keep(table, file)
-    for line in trials.ranking(table):
-        print(line)
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -253,10 +238,7 @@ def results(arguments: argparse.Namespace) -> None:
     from frl.scenario.products import CELLS, RUNS
     from frl.theory import show
 
-    trained, lab = (
-        sorted(path.parent for path in arguments.published.glob(f"*/{name}") if results.readable(path.parent))
-        for name in (RUNS, CELLS)
-    )
+    trained, lab = (sorted(path.parent for path in arguments.published.glob(f"*/{name}")) for name in (RUNS, CELLS))
     sections = [*map(results.section, trained), *map(show.section, lab)]
     write_atomically(arguments.page, results.renewed(arguments.page, sections))
 

@@ -54,7 +54,6 @@ def _seed_documents() -> list[dict[str, Any]]:
             continue
         document["claims"] = yaml.safe_load((CONFIG / document["claims"]).read_text(encoding="utf-8"))
         document["seeds"] = [0, 10]  # of the poster, one that goes to the horizon and one that stops
-        document.pop("trials", None)
         document.pop("tuning_times", None)
         documents.append(document)
     return documents

@@ -1,4 +1,4 @@
-"""Communication: who uploaded when, what is compared with what, the table, the three figures and the privacy table."""
+"""Communication: who uploaded when, what is compared with what, the table, the figures and the privacy table."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from matplotlib.collections import EventCollection
 
 from frl.analysis import load, uploads
 from frl.analysis.thresholds import crossing
-from frl.analysis.uploads import EQUAL, UNEQUAL, Group, answers, longest_skip, silent
+from frl.analysis.uploads import answers, longest_skip, silent
 from frl.report import page as report
-from frl.report.figures import communication as figures
-from frl.report.figures import draw, pareto, style, traffic
+from frl.report.figures import draw, style, traffic
+from frl.report.figures import uploads as raster
 from frl.report.tables import communication, summary
 from frl.scenario.products import figure_names
 from frl.scenario.scenario import Scenario
-from frl.settings import HeterogeneitySpec
 
-LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG", "lapg-u": "LAPG"}
-SWEEP = {"lapg-c0": "0", "lapg": "6"}
+LABELS = {"pg": "PG", "lapg": "LAPG", "pg-u": "PG, unequal agents", "lapg-u": "LAPG, unequal agents"}
 
 
 def scenario(**more: Any) -> Scenario:
@@ -36,10 +34,9 @@ def scenario(**more: Any) -> Scenario:
         {"name": "lapg-u", "algorithm": "lapg", "n_agents": (2, 4), **unequal},
         {"name": "lapg-c0", "algorithm": "lapg", "n_agents": (4,), "server": {"variance_multiplier": 0}},
     ]
-    figures = {"communication": LABELS, "variance_multiplier": SWEEP}
     return synthetic.scenario(
-        methods=methods, figures=figures, seeds=tuple(range(6)), episodes=4, claims=None, **more
-    )  # fmt: skip
+        methods=methods, figures={"communication": LABELS}, seeds=tuple(range(6)), episodes=4, claims=None, **more
+    )
 
 
 def test_who_uploaded_when_is_read_from_the_log() -> None:
@@ -75,32 +72,26 @@ def test_of_agents_that_were_forced_to_upload_till_the_end_nothing_is_said() -> 
     assert all(row.get("silent") is None for row in table.rows)
 
 
-def test_what_is_compared_with_what() -> None:
-    of = scenario()
-    found = uploads.groups(of, "communication")
-    equal, unequal = (Group("Swimmer", HeterogeneitySpec(gear=gear)) for gear in ((1.0, 1.0), (0.5, 2.0)))
-    assert list(found) == [equal, unequal]
-    assert (equal.agents, unequal.agents) == (EQUAL, UNEQUAL)
-    assert [cell[1:] for cell in found[unequal]] == [
-        ("pg-u", 2), ("pg-u", 4), ("lapg-u", 2), ("lapg-u", 4),
-    ]  # fmt: skip
-    assert uploads.baseline(of, ("Swimmer", "lapg-u", 4)) == ("Swimmer", "pg-u", 4)
-    assert uploads.baseline(of, ("Swimmer", "lapg-c0", 4)) == ("Swimmer", "pg", 4)
-    assert uploads.baseline(synthetic.scenario(), ("Swimmer", "fedpg", 4)) is None
-
-
 def test_the_table_counts_and_compares() -> None:
     of = scenario()
     table = communication.table(of, synthetic.frame(of, noise=0.0))
     rows = {(row["agents"], row["method"], row["n_agents"]): row for row in table.rows}
     rounds = -(-synthetic.STEPS * 4 // 2048) // 4
-    plain, lazy = rows[EQUAL, "PG", 4], rows[EQUAL, "LAPG", 4]
+    plain, lazy = rows["equal", "PG", 4], rows["equal", "LAPG", 4]
     assert lazy["uploads"] == 2 * rounds  # every other time
     assert lazy["upload_share"] == pytest.approx(0.5)
     assert (lazy["longest_skip"], plain.get("longest_skip")) == (1, None)
     assert (lazy["silent"], plain.get("silent")) == ("0 of 24", None)
     assert plain["total_bytes"] == plain["uplink_bytes"] + plain["downlink_bytes"]
     assert plain["trajectory_bytes"] == plain["uploads"] * 2048 * 44
+
+
+def test_of_runs_that_stop_at_a_return_it_says_how_much_was_uploaded_but_no_bytes() -> None:
+    of = scenario()
+    stop = synthetic.frame(of, noise=0.0).assign(stop_at=60.0)
+    (row,) = [row for row in communication.table(of, stop).rows if (row["method"], row["n_agents"]) == ("LAPG", 4)]
+    assert (row["upload_share"], row["longest_skip"], row["seeds"]) == (pytest.approx(0.5), 1, 0)
+    assert "uplink_bytes" not in row
 
 
 def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
@@ -111,7 +102,7 @@ def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:
 
 
 def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None, width: float = style.WIDE) -> style.Drawing:
-    draw = pareto.communication if name == "communication" else getattr(figures, name)
+    draw = {"communication": traffic.communication, "traffic": traffic.traffic, "uploads": raster.uploads}[name]
     with style.paper_style():
         drawing: style.Drawing = draw(of, synthetic.frame(of) if frame is None else frame, width)
         style.image_bytes(drawing.figure, "png")
@@ -119,57 +110,43 @@ def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None, width: flo
 
 
 @pytest.mark.parametrize("width", [style.WIDE, style.NARROW])
-def test_what_a_return_costs_in_bytes_and_samples(width: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "marks", "told"), [("traffic", ["1/8"], "fewer bytes"), ("communication", [], "fewer uploaded")]
+)
+def test_what_a_return_costs_in_bytes_and_samples(name: str, marks: list[str], told: str, width: float) -> None:
     of = synthetic.scenario(
         methods=[
             {"name": "pg", "algorithm": "fedpg", "n_agents": (4,), "server": {"variant": "plain"}},
             {"algorithm": "lapg", "n_agents": (4,)},
         ],
-        figures={"traffic": {"pg": "PG", "lapg": "LAPG"}}, seeds=tuple(range(6)), claims=None,
+        figures={name: {"pg": "PG", "lapg": "LAPG"}}, seeds=tuple(range(6)), claims=None,
     )  # fmt: skip
     frame = synthetic.frame(of, noise=0.5)
-    with style.paper_style():
-        drawing = traffic.traffic(of, frame, width)
-        style.image_bytes(drawing.figure, "png")
+    drawing = drawn(name, of, frame, width)
     data = drawing.data.set_index("method")
     for method in ("pg", "lapg"):
         rows, times, sent = frame[frame["method"] == method], [], []
         for _, run in rows.groupby("seed"):
             x, y = run["env_steps_per_agent"].to_numpy(), run["eval_return_mean"].to_numpy(dtype=float)
-            total = (run["uplink_bytes"] + run["downlink_bytes"]).to_numpy()
+            counted = (run["uplink_bytes"] + run["downlink_bytes"] * (name == "traffic")).to_numpy()
             times.append(crossing(x, y, of.threshold("Swimmer")))
-            sent.append(crossing(total, y, of.threshold("Swimmer")) / 4)
+            sent.append(crossing(counted, y, of.threshold("Swimmer")) / 4)
         assert data.loc[method, "share"] == 1
         assert data.loc[method, "samples"] == pytest.approx(np.exp(np.log(times).mean()))
         assert data.loc[method, "bytes"] == pytest.approx(np.exp(np.log(sent).mean()))
         assert data.loc[method, "bytes_low"] < data.loc[method, "bytes"] < data.loc[method, "bytes_high"]
     (panel,) = drawing.figure.axes
-    assert [text.get_text() for text in panel.texts] == ["1/8"]
-    assert "LAPG needs" in drawing.figure.get_suptitle()
-
-
-@pytest.mark.parametrize("width", [style.WIDE, style.NARROW])
-def test_what_is_saved_and_what_is_kept(width: float) -> None:
-    drawing = drawn("communication", scenario(), synthetic.frame(scenario(), noise=0.5), width)
-    data = drawing.data.set_index(["agents", "method", "n_agents"])
-    assert list(data.index) == [(EQUAL, "lapg", 2), (EQUAL, "lapg", 4), (UNEQUAL, "lapg-u", 2), (UNEQUAL, "lapg-u", 4)]
-    for _, row in data.iterrows():
-        assert row["saving"] == pytest.approx(2, rel=0.03)  # uploads every other time
-        assert np.isnan(row["saving_low"])  # every seed alike
-        assert 0.85 < row["kept"] < 1  # learns at 7/8 of PG's pace
-        assert row["kept_low"] < row["kept"] < row["kept_high"]
-    (panel,) = drawing.figure.axes
-    assert {text.get_text() for text in panel.texts} == {"PG", "LAPG", "2", "4"}
-    assert "LAPG uploads 2" in drawing.figure.get_suptitle().replace("\n", " ")
-    joined = [line for line in panel.get_lines() if line.get_color() == style.method_colours(["lapg"])["lapg"]]
-    assert [line.get_markerfacecolor() == "white" for line in joined] == [False, True]  # hollow: unequal agents
+    assert [text.get_text() for text in panel.texts] == marks
+    title = drawing.figure.get_suptitle().replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
+    assert "LAPG needs" in title
+    assert told in title
 
 
 def test_the_raster_has_a_tick_for_every_upload() -> None:
     of = scenario()
     frame = synthetic.frame(of)
     figure = drawn("uploads", of, frame).figure
-    assert len(figure.axes) == 2  # LAPG with equal and with unequal agents, N = 4
+    assert len(figure.axes) == 1  # of the first lazy method, N = 4
     first = frame[(frame["method"] == "lapg") & (frame["n_agents"] == 4) & (frame["seed"] == 0)]
     lines = [c for c in figure.axes[0].collections if isinstance(c, EventCollection)]
     assert len(lines) == 4
@@ -177,27 +154,12 @@ def test_the_raster_has_a_tick_for_every_upload() -> None:
     assert lines[0].get_positions()[0] == 1  # agent 0 uploads in the odd rounds
     assert lines[1].get_positions()[0] == 2
     title = figure.axes[0].get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ")
-    assert title == "Swimmer-v4, equal agents: LAPG, N = 4, seed 0, 50 % uploaded"
+    assert title == "Swimmer: LAPG, N = 4, seed 0, 50 % uploaded"
     assert len(drawn("uploads", of, frame[frame["method"] == "pg"]).figure.axes) == 1  # nothing to draw, and says so
 
 
-def test_the_sweep_has_a_place_for_each_multiplier() -> None:
-    of = scenario()
-    drawing = drawn("variance_multiplier", of)
-    panels = drawing.figure.axes
-    assert [text.get_text() for text in panels[0].get_xticklabels()] == ["0", "6"]
-    assert [panel.get_ylabel() for panel in panels] == ["answers uploaded", "longest skip (rounds)", "mean return"]
-    assert panels[0].get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ") == "Swimmer-v4, equal agents, N = 4"
-    assert panels[2].texts[0].get_text() == "PG"
-    assert len(drawing.data) == 2 * 6
-    assert set(drawing.data["variance_multiplier"]) == {0, 6}
-    frame = synthetic.frame(of)
-    gone = drawn("variance_multiplier", of, frame[~frame["method"].isin(SWEEP)])
-    assert all("no finished run" in panel.texts[0].get_text() for panel in gone.figure.axes)
-
-
 def test_what_is_drawn_is_what_the_scenario_lists() -> None:
-    assert figure_names(scenario()) == ["communication", "variance_multiplier", "uploads"]
+    assert figure_names(scenario()) == ["communication", "uploads"]
     assert figure_names(synthetic.scenario(claims=None)) == [
         "sample_complexity", "time_complexity", "staleness", "time_curves",
     ]  # fmt: skip
@@ -211,46 +173,33 @@ def test_the_report_has_a_section_of_it_and_none_of_the_posters(tmp_path: Path) 
     draw.draw(of, base)
     summary.write(of, base)
     page = report.render(of, base, Path(__file__).parents[2] / "notebooks", show_code=False).read_text(encoding="utf-8")
-    for heading in ("Uploading only what has changed", "The variance multiplier", "What leaves an agent"):
+    for heading in ("Uploading only what has changed", "What leaves an agent"):
         assert heading in page
     for heading in ("Sample complexity", "Time complexity", "What the lookahead adds"):
         assert f">{heading}</h" not in page
-    # three figures, each once, and two diagrams for both widths
-    assert page.count("<svg") == 10
+    # two figures, each once, and two diagrams for both widths
+    assert page.count("<svg") == 8
     assert page.index('id="figure-lead-communication"') < page.index('href="#figure-lead-communication"')
     assert ">Task by task</h" not in page
 
 
 def test_no_raster_without_a_lazy_method_in_the_figure() -> None:
     of = scenario()
-    listed = {**of.model_dump(exclude_unset=True), "figures": {"communication": {"pg": "PG", "pg-u": "PG"}}}
+    listed = {**of.model_dump(exclude_unset=True), "figures": {"communication": {"pg": "PG"}}}
     assert figure_names(Scenario.model_validate(listed)) == ["communication"]
 
 
 @pytest.mark.parametrize(
     ("figures", "told"),
     [
-        ({"communication": {"pg": "PG", "lapg": "PG"}}, "two methods have the same label, 'PG', and equal agents"),
-        ({"communication": {"pg": "PG", "lapg-u": "A", "lapg-v": "B"}}, "unequal in more than one way"),
+        ({"communication": {"pg": "PG", "lapg": "PG"}}, "figures.communication: two methods have the same label"),
         ({"time_complexity": {"pg": "PG", "pg-u": "PG"}}, "figures.time_complexity: two methods have the same label"),
-        ({"variance_multiplier": {"lapg": "6"}}, "needs two or more methods that have an N"),
-        (
-            {"variance_multiplier": {"lapg": "6", "pg": "0"}},
-            "figures.variance_multiplier.pg: the method has no variance",
-        ),
-        ({"variance_multiplier": {"lapg": "6", "lapg-u": "0"}}, "lapg-u and lapg differ in more than"),
     ],
 )
 def test_figures_that_compare_what_cannot_be_compared(figures: dict[str, Any], told: str) -> None:
     given = scenario().model_dump(exclude_unset=True)
-    other = {
-        "name": "lapg-v",
-        "algorithm": "lapg",
-        "n_agents": (4,),
-        "set": {"heterogeneity": {"gear": [0.9, 1.1]}},
-    }
     with pytest.raises(ValueError, match=told):
-        Scenario.model_validate({**given, "methods": [*given["methods"], other], "figures": figures})
+        Scenario.model_validate({**given, "figures": figures})
 
 
 def test_a_run_that_diverged_at_once_is_no_error() -> None:
@@ -259,9 +208,6 @@ def test_a_run_that_diverged_at_once_is_no_error() -> None:
     lapg = frame["method"] == "lapg"
     frame = frame[~lapg | (frame["point"] == 0)].assign(status="ok")
     frame.loc[frame["method"] == "lapg", "uploaded"] = "///"
-    (panel,) = drawn("uploads", of, frame).figure.axes
-    assert "unequal agents" in panel.get_title(loc="left")
-    frame.loc[frame["method"] == "lapg-u", "uploaded"] = "///"
     (panel,) = drawn("uploads", of, frame).figure.axes
     assert "no finished run" in panel.texts[0].get_text()
 

@@ -53,7 +53,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, Path]:
     root = tmp_path_factory.mktemp("results")
-    scenario = synthetic.scenario().model_copy(update={"trials": "step_size,entropy,area\n0.125,,31.5\n0.25,,12.5\n"})
+    scenario = synthetic.scenario()
     synthetic.write_all(root, scenario, diverging=("Swimmer/a3c/n4/seed1",))
     synthetic.run_path(root, scenario, scenario.resolve("Swimmer", "async_pg", 4, 2)).unlink()
     base = root / scenario.name / "partial"
@@ -150,7 +150,7 @@ def test_what_a_busy_reader_needs_is_there(page: str) -> None:
         "What leaves an agent, and what never does",
     ):
         assert text in page, text
-    for absent in ("What the lookahead adds", "Uploading only what has changed", "The variance multiplier"):
+    for absent in ("What the lookahead adds", "Uploading only what has changed"):
         assert absent not in page  # the scenario has no such figure
     order = (
         'class="frl-answer"',
@@ -196,12 +196,6 @@ def test_many_missing_runs_are_folded(tmp_path: Path) -> None:
         page = show.incomplete(tmp_path)
         assert page.count("not run") == count
         assert (f"<summary>{count} missing runs</summary>" in page) == (count > show.SHOWN_MISSING)
-
-
-def test_the_trials_behind_the_settings_are_shown(page: str) -> None:
-    shown = page[page.index("What was tried to find the settings (2)") :]
-    shown = shown[: shown.index("</details>")]
-    assert re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", shown) == ["step_size", "area", "0.125", "31.5", "0.25", "12.5"]
 
 
 def test_no_code_and_no_trace_of_the_hidden_cell(page: str, analysed: tuple[Scenario, Path]) -> None:

@@ -74,6 +74,31 @@ def test_seeds_that_never_get_there_count_as_the_horizon() -> None:
     assert table["horizon_samples"].tolist() == pytest.approx([4e4, 4 * END], rel=1e-3)
 
 
+def test_a_penalty_weighs_seeds_that_never_get_there() -> None:
+    of = scenario(x=swept("afedpg", 1, values=[0.01, 0.02]))
+    logs = frame(of, {("x-0.01", 1): np.full(5, 3e5), ("x-0.02", 1): np.array([1e4, 1e4, 1e5, np.nan, np.nan])})
+    assert best(choice.choices(of, logs)) == {("x", "1"): 0.02}
+    table = choice.choices(of, logs, penalty=100)
+    assert best(table) == {("x", "1"): 0.01}
+    assert table["samples"].tolist() == pytest.approx(choice.choices(of, logs)["samples"].tolist())  # as measured
+    last = (2 * np.log(1e4) + np.log(1e5) + 2 * np.log(100 * END)) / 5
+    first = np.log(3e5)
+    seconds = np.log(0.001)
+    assert table["score"].tolist() == pytest.approx(
+        [(2 * first + last) / 3 + seconds, (2 * last + first) / 3 + seconds]
+    )
+
+
+def test_sweeps_of_one_algorithm_with_other_budgets_have_horizons_of_their_own() -> None:
+    short, long = swept("afedpg", 1, values=[0.01]), swept("afedpg", 1, values=[0.01], momentum=0.5)
+    long["set"] = {"steps_per_agent": int(3 * END)}
+    of = scenario(x=short, y=long)
+    runs = times(of, {("x", 1): [np.inf], ("y", 1): [np.inf]})
+    longer = runs["method"] == "y-0.01"
+    runs.loc[longer, ["env_steps_per_agent", "sim_time_s"]] *= 3
+    assert choice.choices(of, runs)["samples"].tolist() == pytest.approx([END, 3 * END])
+
+
 def test_a_best_value_at_an_edge_asks_for_a_further_one() -> None:
     of = scenario(x=swept("afedpg", 1), y=swept("fedpg", 1), z=swept("async_pg", 1))
     down, stuck = [4.0, 4.1, 4.2, 4.3, 4.4], [np.inf] * 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from frl.scenario.schema import schema_text
 TINY = Path(__file__).resolve().parents[1] / "workflow" / "tiny.yaml"
 RUN = ["--environment", "Swimmer", "--method", "afedpg", "--n-agents", "2", "--seed", "0"]
 COMMANDS = (
-    "train", "runs", "collect", "figures", "tables", "verdict", "report", "trials", "publish", "schema", "store",
+    "train", "runs", "collect", "figures", "tables", "verdict", "report", "publish", "schema", "store",
     "bench",
 )  # fmt: skip
 
@@ -156,26 +155,6 @@ def test_every_command_prints_on_any_terminal(monkeypatch, encoding, shown):
     assert main(["runs", str(TINY)]) == 0
     sys.stdout.flush()
     assert printed.getvalue().decode(encoding).rstrip() == shown
-
-
-def test_trials_are_ranked_on_an_ascii_terminal_and_another_file_is_refused(tmp_path):
-    config, kept = Path(__file__).resolve().parents[2] / "config", tmp_path / "trials.csv"
-
-    def run() -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("frl"), "trials", config / "tuning-communication.yaml"]
-        command += ["--keep", kept, "--results", tmp_path]
-        return subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
-
-    columns = "environment,algorithm,n_agents,seed,entropy,status,mean_return_over_sim_time,returns_at_tenths"
-    kept.write_text(f"{columns}\nSwimmer,a3c,4,0,,ok,5.0,1 2\nSwimmer,a3c,4,0,0.1,ok,4.0,1 2\n", encoding="utf-8")
-    done = run()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "entropy -\n" in done.stdout  # a setting that a method lacks
-    kept.write_text("environment,algorithm\nSwimmer,a3c\n", encoding="utf-8")
-    done = run()
-    assert done.returncode == 2
-    assert "not a CSV of trials: no column n_agents, seed, status" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_help_keeps_the_case_of_names(capsys):

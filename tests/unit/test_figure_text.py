@@ -15,15 +15,15 @@ from matplotlib.text import Text
 
 from frl.analysis.curves import TIME, all_curves
 from frl.report.figures import (
-    communication,
     complexity,
     diagrams,
-    pareto,
     progress,
     sensitivity,
     staleness,
     style,
     ticks,
+    traffic,
+    uploads,
 )
 from frl.report.figures.draw import drawer
 from frl.report.tables import summary
@@ -84,8 +84,7 @@ def lazy_scenario() -> Scenario:
         *({"name": f"lapg-c{c}", "algorithm": "lapg", "n_agents": (4,), "server": {"variance_multiplier": c}}
           for c in (0, 2)),
     ]  # fmt: skip
-    lazy = {"lapg-c0": "0", "lapg-c2": "2"}
-    figures = {"communication": {"pg": "PG", **lazy}, "variance_multiplier": lazy}
+    figures = {"communication": {"pg": "PG", "lapg-c0": "0", "lapg-c2": "2"}}
     return synthetic.scenario(methods=methods, figures=figures, claims=None, seeds=tuple(range(3)))
 
 
@@ -128,9 +127,8 @@ CURVES: dict[str, tuple[Callable[[], Scenario], Draw]] = {
     "sample_complexity": (synthetic.scenario, complexity.sample_complexity),
     "time_complexity": (synthetic.scenario, progress.time_complexity),
     "time_curves": (synthetic.scenario, complexity.time_curves),
-    "communication": (lazy_scenario, pareto.communication),
-    "uploads": (lazy_scenario, communication.uploads),
-    "variance_multiplier": (lazy_scenario, communication.variance_multiplier),
+    "communication": (lazy_scenario, traffic.communication),
+    "uploads": (lazy_scenario, uploads.uploads),
     **{name: (effects_scenario, of_verdicts(name)) for name in OF_CLAIMS},
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from frl.runs.provenance import SRC, imported_names, module_file
+from frl.scenario.products import ALL_FIGURES, TABLES
 
 FLOORS = (
     "frl.cli",
@@ -90,3 +91,8 @@ def test_files_and_functions_are_short(name: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = int(node.end_lineno or 0) - node.lineno + 1
             assert length <= 60, f"{name}.{node.name} has {length} lines"
+
+
+def test_the_workflows_report_has_a_caption_for_each_product_and_no_other() -> None:
+    captions = {path.stem for path in (SRC.parent / "workflow/report").iterdir() if path.read_text("utf-8").strip()}
+    assert captions == {*ALL_FIGURES, *TABLES, "verdict", "report", "workflow"}

@@ -129,6 +129,40 @@ def test_a_direction_is_judged_by_two_tests(
     assert (one.notes.seeds_to_decide is not None) == (expected == "inconclusive")
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_equal_seeds_are_compared_with_each_other_where_the_claim_says_so(paired: bool) -> None:
+    jitter = 1.1 ** np.where(np.arange(SEEDS) % 2, 1, -1)
+    arms = {("afedpg", 1): 1.2 * times(1e5, 0.8) * jitter, ("afedpg", 8): times(1e5, 0.8)}  # far apart, but alike
+    (one,) = judged({**RATIO, "paired": paired}, arms)
+    slow, fast = (np.log(arm) for arm in arms.values())
+    related = stats.ttest_rel(slow, fast, alternative="greater").pvalue
+    independent = stats.ttest_ind(slow, fast, equal_var=False, alternative="greater").pvalue
+    assert one.p_above == pytest.approx(related if paired else independent)
+    assert (one.verdict, one.paired) == ("replicated" if paired else "inconclusive", paired)
+    by_seed, apart = (one.effect, one.notes.other_way) if paired else (one.notes.other_way, one.effect)
+    low, high = np.exp(stats.ttest_rel(slow, fast).confidence_interval(0.9875))
+    assert (by_seed.value, by_seed.low, by_seed.high) == pytest.approx((1.2, low, high))
+    low, high = np.exp(stats.ttest_ind(slow, fast, equal_var=False).confidence_interval(0.9875))
+    assert (apart.value, apart.low, apart.high) == pytest.approx((1.2, low, high))
+    told = (
+        "with the arms as independent samples, 1.20 ["
+        if paired
+        else "seed by seed, a test that was not registered, 1.20 ["
+    )
+    assert told in words.evidence(one)
+
+
+def test_arms_of_different_seeds_cannot_be_paired() -> None:
+    arms = {("afedpg", 1): times(2e5, 0.1), ("afedpg", 8): times(1e5, 0.1)}
+    of = scenario({**RATIO, "paired": True})
+    shifted = frame(of, arms)
+    shifted.loc[shifted["n_agents"] == 8, "seed"] += 1
+    (one,) = judge.judge(of, shifted).parts
+    assert (one.verdict, one.reason.code, one.notes.other_way) == ("inconclusive", "unpaired", None)
+    (one,) = judge.judge(scenario(RATIO), shifted).parts
+    assert (one.verdict, one.notes.other_way) == ("replicated", None)
+
+
 def test_every_arm_says_how_many_of_its_seeds_got_there_and_how_far_the_others() -> None:
     (one,) = judged({**RATIO, "horizon": 200_000}, pair(1.0, 0.0, stuck=5))
     slow, fast = one.arms
@@ -346,3 +380,17 @@ def test_every_reason_has_its_sentence() -> None:
 
 def test_nothing_to_judge_is_said() -> None:
     assert words.headline(Verdicts(scenario="x", level=0.9, alpha=0.1, parts=())).startswith("No claim can be judged")
+
+
+@pytest.mark.parametrize(("bend", "told"), [(1.0, "a power law fits"), (3.0, "a power law does not fit")])
+def test_an_exponent_says_whether_a_power_law_fits(bend: float, told: str) -> None:
+    rng = np.random.default_rng(0)
+    centres = {1: 4e5, 2: 2e5 * bend, 4: 1e5, 8: 5e4}
+    arms = {("afedpg", n): c * np.exp(rng.normal(0, 0.4, SEEDS)) for n, c in centres.items()}
+    (one,) = judged(EXPONENT, arms)
+    logs = [np.log(arm) for arm in arms.values()]
+    mean, var = np.array([x.mean() for x in logs]), np.array([x.var(ddof=1) / SEEDS for x in logs])
+    line = np.stack([np.ones(4), np.log([1, 2, 4, 8])], 1)
+    hat = line @ np.linalg.inv(line.T @ (line / var[:, None])) @ (line / var[:, None]).T  # generalised least squares
+    assert one.notes.lack_of_fit == pytest.approx(stats.chi2.sf((((mean - hat @ mean) ** 2) / var).sum(), 2))
+    assert told in words.evidence(one)

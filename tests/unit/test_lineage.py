@@ -76,7 +76,7 @@ RUN = {"steps_per_agent": synthetic.STEPS, "evaluation": {"episodes": 10}}
         ({"seeds": (1, 0)}, AFTER_COLLECT),
         ({"title": "Another"}, {"figures", "tables", "verdict", "report"}),
         ({"thresholds": {"Swimmer": "61 return"}}, {"figures", "tables", "verdict", "report"}),
-        ({"trials": "a,b\n1,2\n"}, {"report"}),
+        ({"tuning_times": "a,b\n1,2\n"}, {"report"}),
         ({"claims": None}, {"figures", "tables", "report"}),
     ],
     ids=lambda value: None if isinstance(value, set) else str(value),  # a set is in another order every time

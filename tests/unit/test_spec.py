@@ -35,9 +35,28 @@ SCENARIO = {
 }
 
 
-def write(tmp_path, **changes):
+THEORY = {
+    "kind": "theory",
+    "name": "mini",
+    "title": "A test",
+    "tuned": "not at all",
+    "seeds": [0, 1, 2, 3, 4],
+    "problems": {"bowl": {"kind": "quadratic", "eigenvalues": [1, 0.1]}},
+    "targets": {"bowl": [0.3]},
+    "panels": {
+        "tuning": [
+            {"problem": "bowl", "gradients": [{"kind": "gaussian", "relative": 3}], "n_agents": [1],
+             "step_size": [0.2], "momentum": [1], "updates": 100},
+        ]
+    },
+}  # fmt: skip
+CSVS = [(SCENARIO, "tuning_times", "tuning times"), (THEORY, "trials", "trials")]
+"""A scenario of each kind, the key of it that names a CSV, and what messages call that."""
+
+
+def write(tmp_path, scenario=SCENARIO, **changes):
     path = tmp_path / "scenario.yaml"
-    path.write_text(yaml.safe_dump({**SCENARIO, **changes}))
+    path.write_text(yaml.safe_dump({**scenario, **changes}))
     return path
 
 
@@ -334,10 +353,11 @@ def test_paths_that_snakemake_cannot_take(tmp_path):
         load_scenario(write(tmp_path, claims="a\tb"))
 
 
-def test_trials_that_are_no_csv(tmp_path):
+@pytest.mark.parametrize(("scenario", "key", "what"), CSVS)
+def test_what_is_no_csv(tmp_path, scenario, key, what):
     (tmp_path / "tried.csv").write_text("a\n" + "x" * 200_000)
-    with pytest.raises(SpecError, match=r"tried.csv: the trials are no CSV"):
-        load_scenario(write(tmp_path, trials="tried.csv"))
+    with pytest.raises(SpecError, match=rf"tried.csv: the {what} are no CSV"):
+        load_scenario(write(tmp_path, scenario, **{key: "tried.csv"}))
 
 
 def test_nothing_behind_the_colon_means_nothing(tmp_path):
@@ -435,9 +455,9 @@ def test_a_bad_claims_file_is_one_clear_message(tmp_path, changes, told):
     [
         ({"claims": "absent.yaml"}, "absent.yaml: cannot read the claims file"),
         ({"claims": {"claims": []}}, "should be the path of a claims file"),
-        ({"trials": [1]}, r"trials: should be the path of a CSV, as in trials.csv, not a list"),
+        ({"tuning_times": [1]}, r"tuning_times: should be the path of a CSV, as `frl times` writes it, not a list"),
         ({"figures": {"time": {"afedpg": "X"}}}, r"figures\.time = 'time': Input should be 'sample_complexity'"),
-        ({"trials": "tried.csv"}, "tried.csv: cannot read the trials: No such file"),
+        ({"tuning_times": "tried.csv"}, "tried.csv: cannot read the tuning times: No such file"),
         ({"figures": {"sample_complexity": {"fedpg": "FedPG"}}}, "figures.sample_complexity.fedpg: no such method"),
         ({"figures": {"time_complexity": {"afedpg": "X", "a3c": "X"}}}, "two methods have the same label"),
         ({"figures": {"scatter": {"afedpg": "X"}}}, "'sample_complexity', 'time_complexity', 'sensitivity', 'comm"),
@@ -453,16 +473,24 @@ def test_a_claims_file_is_no_scenario(tmp_path):
         load_scenario(tmp_path / claims_file(tmp_path))
 
 
-@pytest.mark.parametrize(("key", "what"), [("trials", "trials"), ("tuning_times", "tuning times")])
-def test_trials_and_tuning_times_are_read(tmp_path, key, what):
+@pytest.mark.parametrize(("scenario", "key", "what"), CSVS)
+def test_the_csv_that_a_scenario_names_is_read(tmp_path, scenario, key, what):
     (tmp_path / "tried.csv").write_text("step_size,return\n0.1,3\n")
     given = ({}, {key: None}, {key: ""}, {key: "tried.csv"})
-    texts = [getattr(load_scenario(write(tmp_path, **changes)), key) for changes in given]
+    texts = [getattr(load_scenario(write(tmp_path, scenario, **changes)), key) for changes in given]
     assert texts == ["", "", "", "step_size,return\n0.1,3\n"]
     for text, told in (("", f"tried.csv: the {what} have no header"), ("a,b\n1\n", "row 2 has 1 values, the header 2")):
         (tmp_path / "tried.csv").write_text(text)
         with pytest.raises(SpecError, match=told):
-            load_scenario(write(tmp_path, **{key: "tried.csv"}))
+            load_scenario(write(tmp_path, scenario, **{key: "tried.csv"}))
+
+
+@pytest.mark.parametrize("given", ["tried.csv", "", None, [1]])
+@pytest.mark.parametrize(("scenario", "key"), [(SCENARIO, "trials"), (THEORY, "tuning_times")])
+def test_a_csv_of_the_other_kind_of_scenario_is_an_unknown_key(tmp_path, scenario, key, given):
+    (tmp_path / "tried.csv").write_text("step_size,return\n0.1,3\n")
+    with pytest.raises(SpecError, match=rf"scenario.yaml: {key} = .*: unknown key; allowed here: .*\bclaims\b"):
+        load_scenario(write(tmp_path, scenario, **{key: given}))
 
 
 def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
@@ -477,7 +505,7 @@ def test_the_committed_scenarios_name_claims_that_they_have_the_runs_for():
     assert [claim.id for claim in primary] == ["P1-swimmer", "P2-swimmer", "P3-swimmer", "P4-swimmer"]
     for claim in primary:
         assert claim.threshold == poster.threshold(claim.environment)
-    assert figure_names(lazy) == ["communication", "variance_multiplier", "uploads", "forest"]
+    assert figure_names(lazy) == ["communication", "uploads", "forest"]
     assert figure_names(quick) == ["sample_complexity", "time_complexity", "staleness", "time_curves", "forest"]
 
 

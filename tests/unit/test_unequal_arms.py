@@ -109,7 +109,7 @@ def test_a_scenario_says_the_same_after_it_was_written_down() -> None:
     ],
 )  # fmt: skip
 def test_what_a_grid_cannot_say_is_told(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
-    data = unequal(overrides=[]).model_dump(mode="json", exclude={"trials", "tuning_times", "figures"})
+    data = unequal(overrides=[]).model_dump(mode="json", exclude={"tuning_times", "figures"})
     data["seeds"], claims = "0-9", changes.pop("claims", CLAIMS)
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump(claims))
     path = tmp_path / "scenario.yaml"

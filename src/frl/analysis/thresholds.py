@@ -2,9 +2,10 @@
 
 The estimand is the restricted mean of the logarithm: every seed's own log time (samples per agent, simulated seconds or
 bytes) to the threshold, with the horizon in place of a later one or none at all. Its exponential is a geometric mean, a
-difference of two such means the logarithm of a ratio. Arms are independent samples of seeds, compared as by Welch
-(1947), with Satterthwaite's degrees of freedom. What share of the seeds got there belongs beside each ratio: stuck
-seeds pull it to 1. A ratio is a lower bound where seeds of the slower arm alone were censored, an upper bound where
+difference of two such means the logarithm of a ratio. Arms are compared as independent samples of seeds, by Welch
+(1947) with Satterthwaite's degrees of freedom, or seed by seed, by Student's t of the differences: equal seeds share
+their initial policy and evaluation episodes. What share of the seeds got there belongs beside each ratio: stuck seeds
+pull it to 1. A ratio is a lower bound where seeds of the slower arm alone were censored, an upper bound where
 those of the faster arm alone were, and neither where both were (:func:`relation`).
 
 Arrays of logs may have leading axes, which stand for simulated experiments; seeds are on the last axis.
@@ -184,6 +185,11 @@ def log_ratio(slower: Arm, faster: Arm) -> Contrast:
     return contrast([slower.log_S, faster.log_S], [1.0, -1.0])
 
 
+def paired_log_ratio(slower: Arm, faster: Arm) -> Contrast:
+    """The same value with the error of the differences between equal seeds, of which both arms have all."""
+    return contrast([slower.log_S - faster.log_S], [1.0])
+
+
 def ratio(slower: Arm, faster: Arm, level: float = FAMILY_LEVEL) -> Quantity:
     """Ratio of geometric means, slower (or N = 1) over faster, with Welch's interval; a bound if an arm is censored."""
     found = log_ratio(slower, faster).quantity(level, exponential=True)
@@ -225,6 +231,22 @@ def exponent(n_agents: ArrayLike, arms: Sequence[Arm]) -> Contrast:
         arms: in the same order.
     """
     return contrast([arm.log_S for arm in arms], -slope_weights(n_agents))
+
+
+def lack_of_fit(n_agents: ArrayLike, arms: Sequence[Arm]) -> float:
+    """p of "mean log time is linear in log N": a chi-square test of the residuals; nan where it is exact or unknown.
+
+    Args:
+        n_agents, arms: as of :func:`exponent`, at least three of each.
+    """
+    line = np.vander(np.log(np.asarray(n_agents, dtype=np.float64)), 2)
+    means = np.array([arm.log_S.mean() for arm in arms])
+    errors = np.array([arm.log_S.std(ddof=1) / np.sqrt(len(arm.log_S)) if len(arm.log_S) > 1 else 0 for arm in arms])
+    if not errors.all() or len(arms) < 3:
+        return float("nan")
+    scaled = line / errors[:, None]
+    fit = np.linalg.lstsq(scaled, means / errors, rcond=None)[0]
+    return float(stats.chi2.sf(np.square(means / errors - scaled @ fit).sum(), len(arms) - 2))
 
 
 def capped_area(curves: Curves, threshold: float, end: float) -> Array:

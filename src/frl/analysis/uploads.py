@@ -1,68 +1,12 @@
-"""Communication: who uploaded when, what a run's messages cost, and what leaves an agent at all."""
+"""Lazy uploads: who uploaded when, and for how long an agent was silent."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from frl.analysis.curves import Cell, Curves, all_curves, rows_of
-from frl.analysis.names import shown
-from frl.scenario.scenario import FigureName, Scenario
-from frl.settings import HeterogeneitySpec
-
-EQUAL, UNEQUAL = "equal", "unequal"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs to compare with each other: one environment, whose agents meet it in equal or unequal variants."""
-
-    environment: str
-    heterogeneity: HeterogeneitySpec
-
-    @property
-    def agents(self) -> str:
-        """Whether the agents' environments are equal, in a word."""
-        return UNEQUAL if self.heterogeneity.any else EQUAL
-
-    def title(self, scenario: Scenario) -> str:
-        """As a figure calls it, e.g. "Hopper-v4, unequal agents"."""
-        spec = scenario.arm(*next(cell for cell in scenario.cells() if cell[0] == self.environment))
-        return f"{self.environment}-{spec.env_version}, {self.agents} agents"
-
-
-def groups(scenario: Scenario, figure: FigureName) -> dict[Group, list[Cell]]:
-    """The cells of the figure's methods by what they can be compared in, in the figure's order of methods."""
-    found: dict[Group, list[Cell]] = {}
-    keys = list(shown(scenario, figure))
-    cells = [cell for cell in scenario.cells() if cell[1] in keys]
-    place = scenario.environments.index
-    for cell in sorted(cells, key=lambda cell: (place(cell[0]), keys.index(cell[1]), cell[2])):
-        found.setdefault(Group(cell[0], scenario.arm(*cell).heterogeneity), []).append(cell)
-    return found
-
-
-def by_n_agents(found: dict[Group, list[Cell]]) -> dict[tuple[Group, int], list[Cell]]:
-    """The same cells apart by N as well, ascending within a group."""
-    return {
-        (group, n): [cell for cell in cells if cell[2] == n]
-        for group, cells in found.items()
-        for n in sorted({cell[2] for cell in cells})
-    }
-
-
-def baseline(scenario: Scenario, cell: Cell) -> Cell | None:
-    """What a cell is compared with: the first method of the communication figure in its group, with its N."""
-    own = Group(cell[0], scenario.arm(*cell).heterogeneity)
-    cells = groups(scenario, "communication").get(own, [])
-    return next((other for other in cells if other[1] == cells[0][1] and other[2] == cell[2]), None)
-
-
-# --------------------------------------------------------------------------------------------------
-# Who uploaded when
+from frl.analysis.curves import Cell, rows_of
 
 
 def answers(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -113,9 +57,3 @@ def silent(frame: pd.DataFrame, cell: Cell, forced: int) -> str | None:
     if not later:
         return None
     return f"{sum(int((~one.any(axis=1)).sum()) for one in later)} of {sum(len(one) for one in later)}"
-
-
-def curves_of(frame: pd.DataFrame, cells: list[Cell], axis: str) -> list[Curves]:
-    """The cells' curves against an axis, without those that have no run."""
-    curves = all_curves(frame, axis)
-    return [curves[cell] for cell in cells if cell in curves]

@@ -29,9 +29,8 @@ LEADS = {
     "sensitivity": "What the seeds need to reach the threshold (geometric mean; seeds that never reach it count as the "
     "horizon) against the step size. Left: samples, a curve for each N; right: time, a curve for each method. The "
     "filled part of a marker is the share of seeds that got there; bars: intervals.",
-    "communication": "How many bytes a method's agents save in a whole run, against the share that it keeps of the "
-    "baseline's gain in return over the initial policy, at equal samples. Plus sign: the baseline; bars: intervals; "
-    "hollow: unequal agents; numbers beside the points: N.",
+    "communication": "Uploaded bytes against samples, both per agent and to the threshold: geometric means with their "
+    "intervals, up to what all runs are known for. Hollow: not every seed got there.",
     "staleness": "How many steps the server makes between sending a task and using its update, over all updates of all "
     "seeds; dashed: the median.",
 }

@@ -22,7 +22,7 @@ BEGIN, END = "<!-- written by frl results -->\n", "<!-- end -->\n"
 """What a page has before and after its sections."""
 SHOWN = 2
 """Figures of a section."""
-COLUMNS = ("id", "environment", "part", "verdict", "paper", "ours", "reached")
+COLUMNS = ("id", "environment", "part", "verdict", "paper", "margin", "ours", "reached")
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,6 @@ class Section:
                 *(f"![{literal(self.leads[name])}]({base}/figures/{name}.svg)" for name in there),
             ]
         )
-
-
-def readable(base: Path) -> bool:
-    """Whether the scenario was judged by an edition that this one can read, or names no claims."""
-    return (base / JUDGED).exists() or not (base / "tables/verdict.csv").exists()
 
 
 def section(base: Path) -> Section:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -254,14 +253,6 @@ def power(scenario: Scenario) -> Html:
         "are few tuning runs.</p>"
     )
     return Html(f"{said}{frame(found)}")
-
-
-def trials(scenario: AnyScenario) -> Html:
-    """What was tried to find the settings, folded."""
-    if not scenario.trials:
-        return Html()
-    tried = pd.read_csv(io.StringIO(scenario.trials)).dropna(axis="columns", how="all")
-    return frame(tried, fold=f"What was tried to find the settings ({len(tried)})")
 
 
 def interval_coverage(scenario: Scenario) -> Html:

@@ -50,9 +50,9 @@ class Step:
 
 STEPS = {
     "collect": Step(("frl.analysis.load",), ()),
-    "figures": Step(("frl.report.figures.draw",), ("collect", "verdict"), ("trials", "tuning_times")),
-    "tables": Step(("frl.report.tables.summary",), ("collect",), ("trials", "tuning_times")),
-    "verdict": Step(("frl.verdicts.judge", "frl.report.tables.verdict"), ("collect",), ("trials", "tuning_times")),
+    "figures": Step(("frl.report.figures.draw",), ("collect", "verdict"), ("tuning_times",)),
+    "tables": Step(("frl.report.tables.summary",), ("collect",), ("tuning_times",)),
+    "verdict": Step(("frl.verdicts.judge", "frl.report.tables.verdict"), ("collect",), ("tuning_times",)),
     "report": Step((), ("collect", "figures", "tables", "verdict")),
 }
 THEORY_STEPS = {

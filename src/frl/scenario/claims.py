@@ -34,6 +34,8 @@ class Ratio(ClaimBase):
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
     margin: Factor
     """Smallest ratio that matters; of a claimed number: number / margin to number x margin counts as it."""
+    paired: bool = False
+    """Whether equal seeds are compared with each other, by Student's t of the differences, or independent arms."""
 
     def parts(self) -> Iterator[Part]:
         for pair in self.pairs:
@@ -59,6 +61,8 @@ class Lookahead(ClaimBase):
     n_agents: Agents
     margin: Factor
     """Smallest ratio that matters."""
+    paired: bool = False
+    """As of a ratio."""
 
     def parts(self) -> Iterator[Part]:
         for pair in self.pairs:

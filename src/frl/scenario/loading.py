@@ -20,11 +20,11 @@ from frl.training.servers.base import Settings
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
-_FILES = {
-    "claims": "a claims file, as in claims.yaml",
-    "trials": "a CSV, as in trials.csv",
-    "tuning_times": "a CSV, as `frl times` writes it",
+_FILES: dict[type[AnyScenario], dict[str, str]] = {
+    Scenario: {"claims": "a claims file, as in claims.yaml", "tuning_times": "a CSV, as `frl times` writes it"},
+    TheoryScenario: {"claims": "a claims file, as in claims-theory.yaml", "trials": "a CSV, as in trials-theory.csv"},
 }
+"""The keys that name a file by its path, and what it is."""
 
 
 def load_training(path: str | Path) -> Scenario:
@@ -51,18 +51,17 @@ def load_scenario(path: str | Path) -> AnyScenario:
         raise SpecError(f"{path}: kind = {shown(kind)}: allowed is theory; a scenario of training runs has none")
     if kind is None and "panels" in data:
         raise SpecError(f"{path}: kind: required where there are panels, as in kind: theory")
-    for key, what in _FILES.items():
+    for key, what in _FILES[Scenario if kind is None else TheoryScenario].items():
         if data.get(key) in (None, ""):
             data.pop(key, None)
         elif not isinstance(data[key], str):
             hint = "; this looks like a claims file, not a scenario" if key == "claims" and len(data) == 1 else ""
             raise SpecError(f"{path}: {key}: should be the path of {what}, not a {type(data[key]).__name__}{hint}")
+        elif key != "claims":
+            data[key] = _read_csv(path.parent / data[key], key.replace("_", " "))
     if "claims" in data:
         claims = Claims if kind is None else TheoryClaims
         data["claims"] = _validated(path.parent / data["claims"], "claims file", claims)
-    for key, what in (("trials", "trials"), ("tuning_times", "tuning times")):
-        if key in data:
-            data[key] = _read_csv(path.parent / data[key], what)
     if kind is None:
         return _validated(path, "scenario", Scenario, data)
     return _validated(path, "scenario", TheoryScenario, data)

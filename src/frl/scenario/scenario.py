@@ -1,7 +1,7 @@
 """A scenario: one YAML file in ``config/``, a grid of runs and how to look at it.
 
 It resolves to many :class:`frl.spec.RunSpec`, one per (environment, method, N, seed). The file is complete: nothing but
-the claims file and the trials that it names is read besides.
+the claims file and the tuning times that it names is read besides.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from frl.scenario.grid import Cell, Environments, Keys, Method, MethodName, Over
 from frl.spec import EnvironmentName, RunSpec
 from frl.training.servers.base import Settings
 
-FigureName = Literal[
-    "sample_complexity", "time_complexity", "sensitivity", "communication", "variance_multiplier", "traffic"
-]
+FigureName = Literal["sample_complexity", "time_complexity", "sensitivity", "communication", "traffic"]
 
 
 class Scenario(Settings):
@@ -43,9 +41,6 @@ class Scenario(Settings):
     run: Keys
     """The part of a RunSpec common to all runs."""
     overrides: tuple[Override, ...] = ()
-    trials: str = ""
-    """What was tried to find the settings, for the report: a CSV, by its path from the scenario file; once read, its
-    text."""
     tuning_times: str = ""
     """How long tuning runs took to the thresholds, for the power of the claims: a CSV that `frl times` writes, by its
     path from the scenario file; once read, its text."""
@@ -142,38 +137,14 @@ class Scenario(Settings):
         for figure, labels in self.figures.items():
             if unknown := [name for name in labels if name not in {m.key for m in self.methods}]:
                 raise ValueError(f"figures.{figure}.{unknown[0]}: no such method; there are {self._methods()}")
-            if figure not in ("communication", "sensitivity") and len(set(labels.values())) < len(labels):
+            if figure != "sensitivity" and len(set(labels.values())) < len(labels):
                 raise ValueError(f"figures.{figure}: two methods have the same label")
 
     def _figures_compare_what_can_be_compared(self) -> None:
-        """The figure of communication has a row for equal agents and one for unequal ones; a sweep varies one thing."""
-        rows = [(self._any(key).heterogeneity, label) for key, label in self.figures.get("communication", {}).items()]
-        if twice := [label for i, (kind, label) in enumerate(rows) if (kind, label) in rows[:i]]:
-            raise ValueError(f"figures.communication: two methods have the same label, {twice[0]!r}, and equal agents")
-        if len({kind for kind, _ in rows if kind.any}) > 1:
-            raise ValueError("figures.communication: its agents are unequal in more than one way (heterogeneity)")
         try:
             methods.swept_setting(self.methods, self.figures.get("sensitivity", {}))
         except ValueError as error:
             raise ValueError(f"figures.sensitivity: {error}") from None
-        swept = tuple(self.figures.get("variance_multiplier", {}))
-        if alien := [key for key in swept if not hasattr(self._any(key).server, "variance_multiplier")]:
-            raise ValueError(f"figures.variance_multiplier.{alien[0]}: the method has no variance_multiplier")
-        counts = [{n for method in self.methods if method.key == key for n in method.n_agents} for key in swept]
-        common = sorted(set.intersection(*counts)) if swept else []
-        if swept and (len(swept) == 1 or not common):
-            raise ValueError("figures.variance_multiplier: needs two or more methods that have an N in common")
-        alike = []
-        for key in swept:
-            spec = self._any(key, common[0])
-            alike.append(spec.model_copy(update={"server": spec.server.model_copy(update={"variance_multiplier": 0})}))
-        if other := [spec.method for spec in alike if spec.to_json() != alike[0].to_json()]:
-            pair = f"{other[0]} and {alike[0].method}"
-            raise ValueError(f"figures.variance_multiplier: {pair} differ in more than server.variance_multiplier")
-
-    def _any(self, key: str, n_agents: int | None = None) -> RunSpec:
-        """The settings of a method in its first environment, with its first N if none is given."""
-        return self.arm(*next(cell for cell in self.cells() if cell[1] == key and n_agents in (None, cell[2])))
 
     def _methods(self) -> str:
         """The methods with their N, in words."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,14 @@ def claims(scenario: TheoryScenario, base: Path) -> Html:
         f"<details><summary>The claims in full, and what contradicts them</summary><ul>{stated}</ul></details>"
         f"<details><summary>All {len(verdicts.parts)} parts</summary>{sortable(fragment_of(parts.html()))}</details>"
     )
+
+
+def trials(scenario: TheoryScenario) -> Html:
+    """What was tried to find the settings, folded."""
+    if not scenario.trials:
+        return Html()
+    tried = pd.read_csv(io.StringIO(scenario.trials)).dropna(axis="columns", how="all")
+    return frame(tried, fold=f"What was tried to find the settings ({len(tried)})")
 
 
 def incomplete(base: Path) -> Html:

@@ -98,7 +98,8 @@ def _ratios(parts: Sequence[Judgement]) -> str:
         ((one, quantity),) = found
         ratio = NEITHER if quantity.relation == "neither" else f"ratio {shown(quantity, 'ratio')}"
         stuck = "" if quantity.relation == "=" else f"; {got_there(one)}"
-        return f" ({ratio}{stuck})"
+        small = f", below {one.margin:g}, the least that would matter" * (one.reason.code == "too_small")
+        return f" ({ratio}{small}{stuck})"
     if not ratios:
         return f" ({NEITHER})" if found else ""
     low, high = (shown(of(ratios, key=lambda q: q.value), "ratio") for of in (min, max))

@@ -1,7 +1,8 @@
 """Which value of a swept setting is best, by rule, from the runs of a tuning scenario.
 
 An arm is a sweep with one N in one environment. The score of a value is the mean over seeds of the logarithm of what
-they take to the threshold, censored at a horizon, smoothed over the neighbours in the grid; the smallest is best.
+they take to the threshold, censored at a horizon, smoothed over the neighbours in the grid; the smallest is best. A
+seed that does not get there may count as several horizons, as in PAR10 of algorithm configuration (Hutter et al. 2009).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def smoothed(scores_V: Array) -> Array:
     return np.asarray(total / weight)
 
 
-def choices(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
+def choices(scenario: Scenario, frame: pd.DataFrame, penalty: float = 1.0) -> pd.DataFrame:
     """Every arm's values, those that all N of a sweep share, and those of lookahead pairs, with `COLUMNS`.
 
     - An arm's best has the smallest score in simulated time.
@@ -54,25 +55,27 @@ def choices(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
     Args:
         scenario: with methods that sweep a setting.
         frame: its collected evaluation points.
+        penalty: horizons that a seed counts as which does not get there, at least 1.
     """
-    arms = _arms(scenario, frame)
+    arms = _arms(scenario, frame, float(np.log(penalty)))
     if arms.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     tables = [*_each(arms), *_shared(arms), *_pairs(scenario, arms)]
     return pd.concat([_with_best(table) for table in tables], ignore_index=True)[list(COLUMNS)]
 
 
-def _arms(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
+def _arms(scenario: Scenario, frame: pd.DataFrame, log_penalty: float) -> pd.DataFrame:
     """A row for each value of each arm that has a finished run.
 
-    One horizon for all sweeps of an algorithm with one N in one environment: their scores can be compared.
+    One horizon for all sweeps of an algorithm with one N and budget in one environment: their scores can be compared.
     """
     found = {per: all_curves(frame, AXES[per]) for per in PERS}
     methods = {cell: scenario.method(*cell) for cell in scenario.cells() if cell in found["time"]}
-    alike: dict[tuple[str, str, int], list[Cell]] = {}
+    alike: dict[tuple[str, str, int, int], list[Cell]] = {}
     for cell, method in methods.items():
         if method.swept:
-            alike.setdefault((cell[0], method.algorithm, cell[2]), []).append(cell)
+            budget = scenario.arm(*cell).steps_per_agent
+            alike.setdefault((cell[0], method.algorithm, cell[2], budget), []).append(cell)
     rows: dict[Cell, dict[str, object]] = {}
     for cells in alike.values():
         for per in PERS:
@@ -82,7 +85,7 @@ def _arms(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
             for cell, one in curves.items():
                 arm = arm_of(one, level, horizon)
                 row = rows.setdefault(cell, {"seeds": len(one.runs), "reached": arm.share})
-                row |= {per: arm.geometric_mean, f"log_{per}": float(arm.log_S.mean())}
+                row |= {per: arm.geometric_mean, f"log_{per}": float((arm.log_S + log_penalty * ~arm.reached_S).mean())}
                 row[f"horizon_{per}"] = HORIZON_OVER_MEDIAN * _median(one, level)
     identities = {cell: (ARM, *cell, method.family, *(method.swept or ())) for cell, method in methods.items()}
     names = ("choice", "environment", "method", "n_agents", "sweep", "setting", "value")

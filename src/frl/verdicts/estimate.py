@@ -47,6 +47,7 @@ class ArmEstimate:
     Attributes:
         cell: environment, method and N.
         label: what readers call it.
+        seeds: in the order of `arm`.
         arm: its censored times.
         capped_S: mean of min(return, threshold) up to the horizon, of each whole run, in return.
         diverged: runs that diverged; they hold their last return.
@@ -56,6 +57,7 @@ class ArmEstimate:
 
     cell: Cell
     label: str
+    seeds: tuple[int, ...]
     arm: Arm
     capped_S: Array
     diverged: int
@@ -143,7 +145,8 @@ class Data:
         early = int((unreached(curves, threshold) < horizon * (1 - 1e-9)).sum())
         at_start = int((seed_times(curves, threshold) <= 0).sum())
         return ArmEstimate(
-            cell, self.name(cell, per), arm_of(curves, threshold, horizon), capped_area(curves, threshold, horizon),
+            cell, self.name(cell, per), tuple(run.seed for run in curves.runs),
+            arm_of(curves, threshold, horizon), capped_area(curves, threshold, horizon),
             int(curves.diverged.sum()), early, at_start,
         )  # fmt: skip
 

@@ -158,6 +158,7 @@ def _record(data: Data, one: _Measured) -> Judgement:
     known: dict[str, Any] = {key: getattr(claim, key) for key in _OF_CLAIM}
     known |= {"claim": claim.id, "part": one.part.label, "joint": one.part.joint, "verdict": verdict, "reason": reason}
     known |= {"unit": "exponent" if claim.test == "exponent" or one.part.joint else "ratio"}
+    known["paired"] = getattr(claim, "paired", False)
     known["number"] = None if one.part.number == "waiting_gain" else one.part.number
     known["arms"] = tuple(_arm(data, claim, cell, estimate, i) for i, cell in enumerate(one.cells))
     for key, p in (("", one.p), ("_holm", one.p_holm)):

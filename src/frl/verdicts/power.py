@@ -2,7 +2,8 @@
 
 An arm's seeds are drawn from a population: a share of them never gets to the threshold, the others' log times are
 normal. Shares, means and standard deviations are those of tuning runs, which are few, so the chances are rough. A claim
-is simulated with the rest of its family, whose truth is the tuning runs', since Holm's correction looks at all.
+is simulated with the rest of its family, whose truth is the tuning runs', since Holm's correction looks at all. Arms
+are simulated as independent; where a claim pairs seeds that go together, its chances of a decision are better.
 """
 
 from __future__ import annotations

@@ -63,6 +63,10 @@ class Notes(Settings):
     """Share of the bias of Vanilla's direction that the lookahead removes in theory."""
     capped_area_gain: Interval | None = None
     """Mean of min(return, threshold) up to the horizon: the faster arm's less the slower one's, in return."""
+    lack_of_fit: float | None = None
+    """p of "the logarithms of the times are linear in log N"; small where no power law fits."""
+    other_way: Interval | None = None
+    """The effect with the interval of the test that the claim does not name: seed by seed, or of independent arms."""
     seeds_to_decide: int | None = None
     """Seeds an arm with which an interval of this spread would exclude either no effect or one that matters."""
 
@@ -121,6 +125,8 @@ class Judgement(Settings):
     """In `unit`: 1.25 is a ratio of 1.25 or, for a claimed number, a factor of 1.25 about it."""
     number: float | None = None
     """The claimed number; None where only a direction is claimed."""
+    paired: bool = False
+    """Whether equal seeds were compared with each other."""
     arms: tuple[ArmResult, ...]
     """In the order of the test: slower and faster; by N; slower and then each fleet's."""
     effect: Interval | None = None

@@ -1,7 +1,8 @@
 """The rules that turn an estimate into a verdict.
 
-A claim of a direction is judged by two one-sided tests of Welch, of "the effect is at most none" (a ratio of 1) and of
-"it is at least the smallest that matters" (the margin m):
+A claim of a direction is judged by two one-sided tests (Welch's or, where the claim pairs seeds, Student's of their
+differences), of "the effect is at most none" (a ratio of 1) and of "it is at least the smallest that matters" (the
+margin m):
 
 - replicated: above none, and not below m;
 - contradicted: below m, which is the opposite of the claim where the interval lies below none, and else too small to

@@ -31,6 +31,7 @@ REASONS = {
     "at_start": "{runs} of the runs are at the threshold before any training",
     "ended_early": "{runs} of the runs ended before the horizon without getting to the threshold",
     "no_spread": "all seeds take equally long",
+    "unpaired": "equal seeds are to be compared, but the arms have different ones",
     "differ": "the two differ in {settings} as well",
     "retime": "{why}",
     "above": "above {none}, and not shown to stay below {matter}",
@@ -118,6 +119,13 @@ def notes(one: Judgement) -> list[str]:
     if known.capped_area_gain is not None:
         gain = shown(known.capped_area_gain.quantity, "return")
         said.append(f"mean of min(return, {one.threshold:g}) up to the horizon differs by {gain}")
+    if known.lack_of_fit is not None:
+        verb = "does not fit" if known.lack_of_fit < 0.05 else "fits"
+        said.append(f"a power law {verb} (chi-square test, p = {known.lack_of_fit:.2g})")
+    if known.other_way is not None:
+        other = "with the arms as independent samples" if one.paired else "seed by seed, a test that was not registered"
+        relation = one.measured.relation if one.measured else "="
+        said.append(f"{other}, {shown(replace(known.other_way.quantity, relation=relation), 'ratio')}")
     if known.seeds_to_decide is not None:
         said.append(f"about {known.seeds_to_decide:,} seeds an arm would decide")
     if diverged := sum(each.diverged for each in one.arms):

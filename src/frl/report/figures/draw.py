@@ -10,16 +10,15 @@ import pandas as pd
 
 from frl.analysis.load import read_curves
 from frl.report.figures import (
-    communication,
     complexity,
     effects,
     forest,
-    pareto,
     progress,
     sensitivity,
     staleness,
     style,
     traffic,
+    uploads,
 )
 from frl.scenario.products import OF_CLAIMS, figure_names
 from frl.scenario.scenario import Scenario
@@ -59,10 +58,9 @@ _OF_RUNS: dict[str, Callable[[Scenario, pd.DataFrame, float], style.Drawing]] = 
     "time_curves": complexity.time_curves,
     "staleness": staleness.staleness,
     "sensitivity": sensitivity.sensitivity,
-    "communication": pareto.communication,
-    "uploads": communication.uploads,
+    "communication": traffic.communication,
+    "uploads": uploads.uploads,
     "traffic": traffic.traffic,
-    "variance_multiplier": communication.variance_multiplier,
 }
 _OF_VERDICTS: dict[str, Callable[[Scenario, Verdicts, float], style.Drawing]] = {
     "forest": forest.forest,

@@ -1,16 +1,16 @@
-"""What a return costs: bytes of both directions against samples, both to the threshold."""
+"""What a return costs: bytes, of both directions or of uploads alone, against samples, both to the threshold."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from frl.analysis.curves import STEPS, TOTAL_BYTES, Cell, Curves, all_curves, with_total_bytes
+from frl.analysis.curves import STEPS, TOTAL_BYTES, UPLINK, Cell, Curves, all_curves, with_total_bytes
 from frl.analysis.names import display_name, shown
 from frl.analysis.thresholds import Arm, arm_of, common_horizon
 from frl.report.figures import layout, style, ticks
 from frl.report.figures.style import Drawing, Look
-from frl.scenario.scenario import Scenario
+from frl.scenario.scenario import FigureName, Scenario
 
 COLUMNS = [
     "environment", "method", "n_agents", "share",
@@ -21,18 +21,28 @@ GOAL = 8
 
 
 def traffic(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
-    """Geometric means with their intervals, a panel for each environment; hollow where fewer than all seeds got there.
+    """Bytes of both directions against samples, for the methods of `figures.traffic`; dashed: the goal.
 
     Args:
-        scenario: names the methods (`figures.traffic`); the first is the baseline.
+        scenario: names the methods; the first is the baseline.
         frame: the collected evaluation points.
         width: of the figure, inches.
     """
-    data, called = measured(scenario, frame), shown(scenario, "traffic")
+    return _draw(scenario, "traffic", measured(scenario, "traffic", with_total_bytes(frame), TOTAL_BYTES), width)
+
+
+def communication(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
+    """The same of uploaded bytes alone, for the methods of `figures.communication`."""
+    return _draw(scenario, "communication", measured(scenario, "communication", frame, UPLINK), width)
+
+
+def _draw(scenario: Scenario, figure_name: FigureName, data: pd.DataFrame, width: float) -> Drawing:
+    """Geometric means with their intervals, a panel for each environment; hollow where not all seeds got there."""
+    called, both = shown(scenario, figure_name), figure_name == "traffic"
     looks = style.method_looks(called.values())
     columns = min(len(scenario.environments), 2) if width > style.NARROW else 1
     rows = -(-len(scenario.environments) // columns)
-    figure, grid = layout.page(width, rows, columns, 3.0, _finding(data, called))
+    figure, grid = layout.page(width, rows, columns, 3.0, _finding(data, called, "" if both else "uploaded "))
     panels = [panel for line in grid for panel in line]
     for panel in panels[len(scenario.environments) :]:
         panel.remove()
@@ -44,10 +54,10 @@ def traffic(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
         if own.empty:
             layout.nothing_drawn(panel)
             continue
-        _points(panel, own, called, looks)
+        _points(panel, own, called, looks, GOAL if both else None)
         panel.set_xlabel("samples per agent")
         if place % columns == 0:
-            panel.set_ylabel("bytes per agent, up and down")
+            panel.set_ylabel("bytes per agent, up and down" if both else "uploaded bytes per agent")
     handles = [
         panels[0].plot([], [], look.marker, color=look.colour, label=display_name(label))[0]
         for label, look in looks.items()
@@ -58,11 +68,10 @@ def traffic(scenario: Scenario, frame: pd.DataFrame, width: float) -> Drawing:
     return Drawing(figure, data)
 
 
-def measured(scenario: Scenario, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each method and N of the figure that has runs; columns as in `COLUMNS`."""
-    keys, rows = list(shown(scenario, "traffic")), []
-    frame = with_total_bytes(frame)
-    axes = all_curves(frame, STEPS), all_curves(frame, TOTAL_BYTES)
+def measured(scenario: Scenario, figure_name: FigureName, frame: pd.DataFrame, axis: str) -> pd.DataFrame:
+    """One row for each method and N of the figure that has runs; columns as in `COLUMNS`, bytes per agent."""
+    keys, rows = list(shown(scenario, figure_name)), []
+    axes = all_curves(frame, STEPS), all_curves(frame, axis)
     for environment in scenario.environments:
         cells = [c for key in keys for c in scenario.cells() if c[:2] == (environment, key) and c in axes[0]]
         if not cells:
@@ -80,7 +89,7 @@ def _arms(curves: dict[Cell, Curves], cells: list[Cell], threshold: float) -> li
     return [arm_of(curves[cell], threshold, horizon) for cell in cells]
 
 
-def _points(panel: Axes, own: pd.DataFrame, called: dict[str, str], looks: dict[str, Look]) -> None:
+def _points(panel: Axes, own: pd.DataFrame, called: dict[str, str], looks: dict[str, Look], goal: float | None) -> None:
     for row in own.to_dict("records"):
         look = looks[called[row["method"]]]
         face = look.colour if row["share"] == 1 else "white"
@@ -88,17 +97,17 @@ def _points(panel: Axes, own: pd.DataFrame, called: dict[str, str], looks: dict[
         panel.hlines(row["bytes"], row["samples_low"], row["samples_high"], color=look.colour, linewidth=0.7)
         panel.vlines(row["samples"], row["bytes_low"], row["bytes_high"], color=look.colour, linewidth=0.7)
     first = own[own["method"] == next(iter(called))]
-    if len(first):
-        goal = float(first["bytes"].iloc[0]) / GOAL
-        panel.axhline(goal, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 2)))
-        panel.annotate(f"1/{GOAL}", (1, goal), (-2, 2), xycoords=("axes fraction", "data"),
+    if goal and len(first):
+        level = float(first["bytes"].iloc[0]) / goal
+        panel.axhline(level, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+        panel.annotate(f"1/{goal:g}", (1, level), (-2, 2), xycoords=("axes fraction", "data"),
                        textcoords="offset points", ha="right", color=style.GREY)  # fmt: skip
     panel.set(xscale="log", yscale="log")
     ticks.few(panel.xaxis, 4)
     ticks.few(panel.yaxis, 5)
 
 
-def _finding(data: pd.DataFrame, called: dict[str, str]) -> str:
+def _finding(data: pd.DataFrame, called: dict[str, str], what: str) -> str:
     """The largest saving of each environment, of methods that every seed got there with."""
     said, first = [], next(iter(called), "")
     for environment, own in data.groupby("environment", sort=False):
@@ -108,5 +117,5 @@ def _finding(data: pd.DataFrame, called: dict[str, str]) -> str:
             best = rest.loc[rest["bytes"].idxmin()]
             saving = layout.number(float(base["bytes"].iloc[0] / best["bytes"]), 2)
             saving = f"> {saving}" if base["share"].iloc[0] < 1 else saving
-            said.append(f"{environment}: {display_name(called[best['method']])} needs {saving} times fewer bytes")
+            said.append(f"{environment}: {display_name(called[best['method']])} needs {saving} times fewer {what}bytes")
     return layout.unbroken("; ".join(said)) or "Bytes and samples to the threshold"

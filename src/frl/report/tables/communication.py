@@ -7,27 +7,27 @@ import pandas as pd
 
 from frl.analysis.curves import UPLINK, Cell, all_curves, whole_runs
 from frl.analysis.names import display_name, shown
-from frl.analysis.uploads import EQUAL, Group, longest_skips, runs_of, silent, upload_shares
+from frl.analysis.uploads import longest_skips, runs_of, silent, upload_shares
 from frl.report.tables.table import Column, Row, Table
 from frl.scenario.scenario import Scenario
 from frl.spec import SERVERS, RunSpec
 
 
 def table(scenario: Scenario, frame: pd.DataFrame) -> Table:
-    """Messages and bytes of a whole run, and what they were with trajectories."""
-    frame = whole_runs(frame)
-    uplink = all_curves(frame, UPLINK)
+    """Messages and bytes of a whole run, and what they were with trajectories; how much lazy agents uploaded."""
+    whole = whole_runs(frame)
+    uplink = all_curves(whole, UPLINK)
     names = shown(scenario, "communication")
     rows: list[Row] = []
     for cell in scenario.cells():
         spec, (environment, method, n) = scenario.arm(*cell), cell
         row: Row = {"environment": environment, "method": display_name(names.get(method, method)), "n_agents": n}
-        row |= {"agents": Group(environment, spec.heterogeneity).agents, "seeds": 0, "diverged": 0}
+        row |= {"agents": "unequal" if spec.heterogeneity.any else "equal", "seeds": 0, "diverged": 0}
         if one := uplink.get(cell):
             row |= {"seeds": len(one.runs), "diverged": int(one.diverged.sum())}
-            row |= _of_whole_runs(frame, cell)
-            if SERVERS[spec.algorithm].lazy:
-                row |= _of_rounds(frame, cell, getattr(spec.server, "window", 0))
+            row |= _of_whole_runs(whole, cell)
+        if SERVERS[spec.algorithm].lazy:
+            row |= _of_rounds(frame, cell, getattr(spec.server, "window", 0))
         rows.append(row)
     columns = _columns(rows)
     keys = {column.key for column in columns}
@@ -76,13 +76,13 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
         Column("diverged", "diverged", "count"),
     )
     idle = {key for key in ("upload_share", "longest_skip", "silent") if all(row.get(key) is None for row in rows)}
-    idle |= {"agents"} if all(row["agents"] == EQUAL for row in rows) else set()
+    idle |= {"agents"} if all(row["agents"] == "equal" for row in rows) else set()
     return tuple(column for column in columns if column.key not in idle)
 
 
 _NOTE = (
-    "All agents together in whole runs, mean over seeds; runs that are set to stop at a return are left out. 1 MB is "
-    "10^6 bytes. If trajectories were sent: observations, actions and rewards instead of gradients."
+    "All agents together in whole runs, mean over seeds; the bytes of runs that are set to stop at a return are left "
+    "out. 1 MB is 10^6 bytes. If trajectories were sent: observations, actions and rewards instead of gradients."
 )
 _NOTE_LAZY = (
     " A skipped upload costs one byte if it would hold only a gradient. The longest skip is the longest of all "
