@@ -92,6 +92,9 @@ def test_of_runs_that_stop_at_a_return_it_says_how_much_was_uploaded_but_no_byte
     (row,) = [row for row in communication.table(of, stop).rows if (row["method"], row["n_agents"]) == ("LAPG", 4)]
     assert (row["upload_share"], row["longest_skip"], row["seeds"]) == (pytest.approx(0.5), 1, 0)
     assert "uplink_bytes" not in row
+    shown = {column.key for column in communication.table(of, stop).columns}
+    assert not shown & {"uploads", "uplink_bytes", "total_bytes", "seeds", "diverged"}  # nothing but dashes
+    assert {"upload_share", "longest_skip", "silent"} <= shown
 
 
 def test_the_table_of_other_scenarios_has_no_columns_of_dashes() -> None:

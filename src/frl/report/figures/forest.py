@@ -83,12 +83,12 @@ def draw(lines: Sequence[Line], width: float) -> Drawing:
     """
     count, narrow = Counter(line.verdict for line in lines), width <= style.NARROW
     said = ", ".join(f"{count[verdict]} {verdict}" for verdict in LOOKS if count[verdict])
-    title = f"Of {len(lines)} comparisons {said}" if lines else "No claim to judge"
+    title = f"Of {len(lines)} comparison{'s' * (len(lines) > 1)} {said}" if lines else "No claim to judge"
     room = 0.85 * width if narrow else 0.36 * width
     labels = ["\n".join(layout.wrapped(layout.unbroken(line.label), room, 7)) for line in lines]
     labels = [f"{label}\n{line.measured}" if narrow else label for label, line in zip(labels, lines, strict=True)]
     most = max(max((label.count("\n") + 1 for label in labels), default=1), 2)
-    height = 0.55 + (0.31 + 0.13 * most if narrow else 0.12 + 0.13 * most) * max(len(lines), 1)
+    height = 0.55 + (0.31 + 0.13 * most if narrow else 0.12 + 0.13 * most) * max(len(lines), 2)
     figure, ((panel,),) = layout.page(width, 1, 1, height, title)
     if not lines:
         layout.nothing_drawn(panel, "no claim to judge")

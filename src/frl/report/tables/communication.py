@@ -57,7 +57,7 @@ def _of_rounds(frame: pd.DataFrame, cell: Cell, forced: int) -> Row:
 
 
 def _columns(rows: list[Row]) -> tuple[Column, ...]:
-    """Those for methods that can skip only where there are such."""
+    """Those for methods that can skip only where there are such, and those of whole runs only where there is one."""
     columns = (
         Column("environment", "environment"),
         Column("agents", "agents"),
@@ -76,6 +76,9 @@ def _columns(rows: list[Row]) -> tuple[Column, ...]:
         Column("diverged", "diverged", "count"),
     )
     idle = {key for key in ("upload_share", "longest_skip", "silent") if all(row.get(key) is None for row in rows)}
+    if not any(row["seeds"] for row in rows):
+        idle |= {"uploads", "bytes_per_upload", "uplink_bytes", "downlink_bytes", "total_bytes", "trajectory_bytes"}
+        idle |= {"seeds", "diverged"}
     idle |= {"agents"} if all(row["agents"] == "equal" for row in rows) else set()
     return tuple(column for column in columns if column.key not in idle)
 
