@@ -75,12 +75,22 @@ def test_two_verdicts_on_one_task_are_told_apart() -> None:
     assert "inconclusive on Swimmer with 4 agents" in said
     (said,) = answered(part("Swimmer", "replicated", 2.0, title="A"), part("Swimmer", "contradicted", 1.0, title="B"))
     assert 'replicated on Swimmer as in "A"' in said
+    (said,) = answered(part("Swimmer", "replicated", 2.0, part="a"), part("Swimmer", "contradicted", 1.0, part="b"))
+    assert 'replicated on Swimmer as in "a"' in said
 
 
-def test_only_primary_claims_count_where_there_are_some() -> None:
+def test_secondary_claims_have_the_room_that_primary_ones_leave_and_exploratory_ones_none() -> None:
+    first = part("Swimmer", "contradicted", 4.0, role="secondary", title="An eighth")
+    primary, third = part("Swimmer", "replicated", 2.0), part("Swimmer", "replicated", 3.0, role="secondary", title="Z")
     exploratory = part("Hopper", "replicated", 9.0, role="exploratory")
-    assert "Hopper" not in answered(part("Swimmer", "replicated", 2.0), exploratory)[0]
-    assert "Hopper" in answered(exploratory)[0]
+    assert answered(first, exploratory, primary, third, exploratory) == [
+        "An eighth: contradicted on Swimmer (ratio 4.00 [2.00, 8.00]).",
+        "More agents need fewer samples each than one: replicated on Swimmer (ratio 2.00 [1.00, 4.00]).",
+        "Z: replicated on Swimmer (ratio 3.00 [1.50, 6.00]).",
+    ]
+    three = (part("Swimmer", "replicated", 2.0, per=per) for per in ("samples", "time", "uploads"))
+    assert not any("Z:" in sentence for sentence in answered(third, *three))
+    assert answered(exploratory)[0].startswith("More agents need fewer samples each than one: replicated on Hopper")
 
 
 def test_too_few_seeds_are_a_sentence_and_no_claim_is_one() -> None:

@@ -24,24 +24,37 @@ _LESS: dict[Per, str] = {
 
 
 def answer(verdicts: Verdicts) -> list[str]:
-    """At most `MOST` sentences: what was asked, and the verdicts on it with their ratios, task by task.
+    """At most `MOST` sentences, in the order of the claims: the verdicts with their ratios, task by task.
 
-    They are about the primary claims of a ratio, or where there are none, about all of that kind.
+    The primary claims of a ratio are asked in words, all of one question together. Where that leaves room, secondary
+    ones stand by their titles. Exploratory ones are asked, if there are no others.
     """
     parts = [one for one in verdicts.parts if one.reason.code != "not_in_scenario" and not one.joint]
     parts = [one for one in parts if one.unit == "ratio" and len(one.arms) == 2]
-    parts = [one for one in parts if one.role == "primary"] or parts
+    parts = [one for one in parts if one.role != "exploratory"] or parts
     if not parts:
         return [NOTHING]
-    questions: dict[str, dict[str, list[Judgement]]] = {}
+    asked: dict[str, dict[str, list[Judgement]]] = {}
+    titled: dict[str, list[Judgement]] = {}
     for one in parts:
-        question, against = _question(one)
-        questions.setdefault(question, {}).setdefault(against, []).append(one)
-    sentences = [_sentence(question, against) for question, against in questions.items()][:MOST]
-    if len(sentences) < MOST and all(one.reason.code == "few_seeds" for one in parts):
+        if one.role == "secondary":
+            titled.setdefault(one.title, []).append(one)
+        else:
+            question, against = _question(one)
+            asked.setdefault(question, {}).setdefault(against, []).append(one)
+    sentences = {_sentence(question, against): _first(against, parts) for question, against in asked.items()}
+    for title, those in list(titled.items())[: max(MOST - len(sentences), 0)]:
+        sentences[f"{title}: {_verdicts(those)}."] = parts.index(those[0])
+    said = sorted(list(sentences)[:MOST], key=lambda sentence: sentences[sentence])
+    if len(said) < MOST and all(one.reason.code == "few_seeds" for one in parts):
         seeds, least = max(one.seeds[0] for one in parts), parts[0].reason.details["least"]
-        sentences.append(f"An arm has {seeds} seed{'s' * (seeds != 1)}; fewer than {least} decide nothing.")
-    return sentences
+        said.append(f"An arm has {seeds} seed{'s' * (seeds != 1)}; fewer than {least} decide nothing.")
+    return said
+
+
+def _first(against: dict[str, list[Judgement]], parts: Sequence[Judgement]) -> int:
+    """Where the first part of a question stands."""
+    return min(parts.index(one) for those in against.values() for one in those)
 
 
 def _question(one: Judgement) -> tuple[str, str]:
@@ -79,14 +92,14 @@ def _verdicts(parts: Sequence[Judgement]) -> str:
 
 
 def _where(one: Judgement, parts: Sequence[Judgement]) -> str:
-    """The task; with N, or else the claim's title, where other parts on it have another verdict."""
+    """The task; with N, or else the claim's title or part, where other parts on it have another verdict."""
     same = [other for other in parts if other.environment == one.environment]
     if len({other.verdict for other in same}) == 1:
         return one.environment
     agents = one.arms[1].n_agents
     if len({other.arms[1].n_agents for other in same}) == len(same):
         return f"{one.environment} with {agents} agents"
-    return f'{one.environment} as in "{one.title}"'
+    return f'{one.environment} as in "{one.title if len({other.title for other in same}) > 1 else one.part}"'
 
 
 def _ratios(parts: Sequence[Judgement]) -> str:
