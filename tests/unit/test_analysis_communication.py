@@ -15,7 +15,7 @@ from frl.analysis import load, uploads
 from frl.analysis.thresholds import crossing
 from frl.analysis.uploads import answers, longest_skip, silent
 from frl.report import page as report
-from frl.report.figures import draw, style, traffic
+from frl.report.figures import draw, layout, style, traffic
 from frl.report.figures import uploads as raster
 from frl.report.tables import communication, summary
 from frl.scenario.products import figure_names
@@ -114,7 +114,7 @@ def drawn(name: str, of: Scenario, frame: pd.DataFrame | None = None, width: flo
 
 @pytest.mark.parametrize("width", [style.WIDE, style.NARROW])
 @pytest.mark.parametrize(
-    ("name", "marks", "told"), [("traffic", ["1/8"], "fewer bytes"), ("communication", [], "fewer uploaded")]
+    ("name", "marks", "told"), [("traffic", ["1/8"], "fewer bytes"), ("communication", [], "fewer uploaded bytes")]
 )
 def test_what_a_return_costs_in_bytes_and_samples(name: str, marks: list[str], told: str, width: float) -> None:
     of = synthetic.scenario(
@@ -141,8 +141,8 @@ def test_what_a_return_costs_in_bytes_and_samples(name: str, marks: list[str], t
     (panel,) = drawing.figure.axes
     assert [text.get_text() for text in panel.texts] == marks
     title = drawing.figure.get_suptitle().replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
-    assert "LAPG needs" in title
-    assert told in title
+    saving = layout.number(data.loc["pg", "bytes"] / data.loc["lapg", "bytes"], 2)
+    assert title == f"Swimmer: {saving} times {told} than PG"
 
 
 def test_the_raster_has_a_tick_for_every_upload() -> None:

@@ -108,14 +108,15 @@ def _points(panel: Axes, own: pd.DataFrame, called: dict[str, str], looks: dict[
 
 
 def _finding(data: pd.DataFrame, called: dict[str, str], what: str) -> str:
-    """The largest saving of each environment, of methods that every seed got there with."""
+    """What the methods that every seed got there with save, from the least to the most, in each environment."""
     said, first = [], next(iter(called), "")
     for environment, own in data.groupby("environment", sort=False):
         base = own[own["method"] == first]
         rest = own[(own["method"] != first) & (own["share"] == 1)]
         if len(base) and len(rest):
-            best = rest.loc[rest["bytes"].idxmin()]
-            saving = layout.number(float(base["bytes"].iloc[0] / best["bytes"]), 2)
-            saving = f"> {saving}" if base["share"].iloc[0] < 1 else saving
-            said.append(f"{environment}: {display_name(called[best['method']])} needs {saving} times fewer {what}bytes")
+            savings = sorted(float(base["bytes"].iloc[0]) / rest["bytes"])
+            low, high = (layout.number(saving, 2) for saving in (savings[0], savings[-1]))
+            times = low if len(rest) == 1 else f"{low} to {high}"
+            bound = "more than " if base["share"].iloc[0] < 1 else ""
+            said.append(f"{environment}: {bound}{times} times fewer {what}bytes than {display_name(called[first])}")
     return layout.unbroken("; ".join(said)) or "Bytes and samples to the threshold"
