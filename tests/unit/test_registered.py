@@ -11,21 +11,36 @@ from frl.scenario.loading import load_scenario
 
 CONFIG = Path(__file__).parents[2] / "config"
 REGISTERED = {
-    "Swimmer": (
+    ("config", "Swimmer"): (
         "a7159e4b88ff653cf7a63282ddc13febbfef96ec1c318e36013aadc80d9ad8df",
         "a2c77f15d42c43a60bfdf937e251f45b07b54d4372cea1c021e14a8ecabbe674",
     ),
+    ("communication", "Swimmer"): (
+        "f5fcc44cb07ff24ef41309fa4ce89291ed78765871404d345878b68dd91be290",
+        "a5999b77d9e0e9fd92c9e15893412a01025d0b3f8bdf95456925f33992d51b77",
+    ),
+    ("adversaries", "Swimmer"): (
+        "627ae495a655230e776bfd17e24798f38f175ef37e82e8942d5515f73cca02aa",
+        "df246751d12e376775d7879f08ecabb97c7c49c5b53345c8ba392adf9dbf2128",
+    ),
+    ("rennala", "Swimmer"): (
+        "06c7682818cd2f2db98f011bd3dbb0bc9acc5180b8694505a7a40f072724e183",
+        "a10f47f922d259730ba1c80da6e17aa317c962a25ba7b8ec5d1ca2ae462be81c",
+    ),
 }
-"""Of a task: SHA-256 of its claims and of its runs' settings."""
+"""Of a scenario's file and a task: SHA-256 of its claims and of its runs' settings."""
 
 
 def digest(what):
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("task", REGISTERED)
-def test_the_registered_claims_and_runs_are_as_they_were(task):
-    claims = yaml.safe_load((CONFIG / "claims.yaml").read_text(encoding="utf-8"))["claims"]
-    runs = {spec.run_id: json.loads(spec.to_json()) for spec in load_scenario(CONFIG / "config.yaml").runs()}
-    assert digest([claim for claim in claims if claim["environment"] == task]) == REGISTERED[task][0]
-    assert digest({run: of for run, of in runs.items() if of["environment"] == task}) == REGISTERED[task][1]
+@pytest.mark.parametrize(("name", "task"), REGISTERED)
+def test_the_registered_claims_and_runs_are_as_they_were(name, task):
+    scenario = load_scenario(CONFIG / f"{name}.yaml")
+    written = yaml.safe_load((CONFIG / yaml.safe_load((CONFIG / f"{name}.yaml").read_text())["claims"]).read_text())
+    runs = {spec.run_id: json.loads(spec.to_json()) for spec in scenario.runs() if spec.environment == task}
+    claims = [claim for claim in written["claims"] if claim["environment"] == task]
+    assert claims
+    assert runs
+    assert (digest(claims), digest(runs)) == REGISTERED[name, task]
