@@ -201,6 +201,9 @@ def test_time_bytes_and_what_waiting_gives() -> None:
     assert one.number == one.notes.waiting_gain == pytest.approx(3.625)
     assert one.effect is not None
     assert one.effect.value == pytest.approx(3.625)
+    claim = {**TIMES, "horizon": 1000, "pairs": [{"slower": ONE, "faster": EIGHT}]}
+    (one,) = judged(claim, pair(4.7, 0.1))
+    assert one.notes.waiting_gain is None  # neither waits
     for per, a_step in (("uplink_bytes", 1), ("total_bytes", 4), ("uploads", 1 / 2048)):
         (other,) = judged({**TIMES, "per": per, "horizon": END * a_step}, arms)
         assert other.arms[0].time is not None

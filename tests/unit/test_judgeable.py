@@ -96,6 +96,15 @@ def test_only_what_answers_every_round_is_re_timed(slower):
         scenario("fleets", faster=["afedpg"], slower=slower, n_agents=4, margin=2)
 
 
+@pytest.mark.parametrize(("slower", "faster"), [("a3c", "afedpg"), ("fedpg", "lapg")])
+def test_what_not_waiting_gives_is_no_number_where_nobody_or_everybody_waits(slower, faster):
+    one = {**pair(arm(slower), arm(faster)), "number": "waiting_gain"}
+    with pytest.raises(ValidationError, match=r"claim X: .*: number = 'waiting_gain' needs a slower method that waits"):
+        scenario("ratio", pairs=[one], per="time", margin=1.25)
+    one = {**pair(arm("fedpg"), arm("afedpg")), "number": "waiting_gain"}
+    assert scenario("ratio", pairs=[one], per="time", margin=1.25).claims
+
+
 def test_what_can_be_judged_is_taken():
     assert scenario("fleets", faster=["afedpg", "other", "async_pg"], slower="fedpg", n_agents=4, margin=2).claims
     assert scenario("ratio", pairs=[pair(arm("afedpg", 1), arm("afedpg", 4))], **RATIO).claims

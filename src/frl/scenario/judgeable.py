@@ -36,7 +36,7 @@ def problem(claim: ClaimBase, test: str, cells: Cells) -> str:
         for cell in filter(None, (_first(need, cells) for need in part.needs)):
             if (stop := cells[cell].stop_at) is not None and stop < claim.threshold:
                 return f"threshold = {claim.threshold:g}: runs of {cell[0]} (N = {cell[1]}) stop at {stop:g} (stop_at)"
-    return _re_timing(claim, test, cells)
+    return _re_timing(claim, test, cells) or _waiting(claim, cells)
 
 
 def question(claim: ClaimBase, cells: Cells) -> tuple[object, ...]:
@@ -60,6 +60,18 @@ def _run(need: Need, cells: Cells) -> str:
 def _name(need: Need, cells: Cells) -> str:
     names, n_agents = _first(need, cells) or (", ".join(need[0]), need[1])
     return f"{names} (N = {n_agents})"
+
+
+def _waiting(claim: ClaimBase, cells: Cells) -> str:
+    """What not waiting gives is a number only of a method that does not wait, against one that does."""
+    for part in claim.parts():
+        found = [_first(need, cells) for need in part.needs]
+        if part.number == "waiting_gain" and None not in found:
+            slower, faster = (SERVERS[cells[cell].algorithm].synchronous for cell in found if cell)
+            if faster or not slower:
+                needs = "a slower method that waits and a faster one that does not"
+                return f"{part.label}: number = 'waiting_gain' needs {needs}"
+    return ""
 
 
 def _re_timing(claim: ClaimBase, test: str, cells: Cells) -> str:

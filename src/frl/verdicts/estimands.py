@@ -17,6 +17,7 @@ from frl.analysis.quantity import Array
 from frl.analysis.thresholds import contrast
 from frl.scenario import claims
 from frl.scenario.claim_base import Part, Per
+from frl.spec import SERVERS
 from frl.verdicts.estimate import ArmEstimate, Data, Estimate, flaw_of, other_differences
 from frl.verdicts.record import Interval, Notes, Reason
 
@@ -24,7 +25,8 @@ from frl.verdicts.record import Interval, Notes, Reason
 def ratio(claim: claims.Ratio, part: Part, data: Data, cells: list[Cell]) -> Estimate:
     """What the slower arm needs to the threshold over what the faster one needs."""
     slow, fast = (data.arm(cell, claim.per, claim.threshold, claim.horizon) for cell in cells)
-    gain = waiting.waiting_gain(data.spec(cells[0])) if claim.per == "time" else None
+    waits, goes_on = (SERVERS[data.spec(cell).algorithm].synchronous for cell in cells)
+    gain = waiting.waiting_gain(data.spec(cells[0])) if claim.per == "time" and waits and not goes_on else None
     return _compare(label_of(data, cells, claim.per), slow, fast, claim.margin, _number(part.number, gain),
                     Notes(waiting_gain=gain), claim.paired)  # fmt: skip
 
