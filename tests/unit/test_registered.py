@@ -27,6 +27,10 @@ REGISTERED = {
         "06c7682818cd2f2db98f011bd3dbb0bc9acc5180b8694505a7a40f072724e183",
         "a10f47f922d259730ba1c80da6e17aa317c962a25ba7b8ec5d1ca2ae462be81c",
     ),
+    ("compression", "Swimmer"): (
+        "ead48ea3721eaca38b991e41afea5033cd114e81964cd95f572bfcbf7239d015",
+        "89336054d02e77defeb8ef5fa5fe3613d427688cfe6c356edd0ae8ced25ee365",
+    ),
 }
 """Of a scenario's file and a task: SHA-256 of its claims and of its runs' settings."""
 
