@@ -145,6 +145,20 @@ def test_what_a_return_costs_in_bytes_and_samples(name: str, marks: list[str], t
     assert title == f"Swimmer: {saving} times {told} than PG"
 
 
+def test_the_ninth_method_is_a_point_too() -> None:
+    names = [f"pg{i}" for i in range(9)]
+    methods = [{"name": name, "algorithm": "fedpg", "n_agents": (4,), "server": {"variant": "plain"}} for name in names]
+    for i, method in enumerate(methods):
+        method["server"] = {"variant": "plain", "step_size": 0.01 * (i + 1)}
+    of = synthetic.scenario(methods=methods, figures={"traffic": {n: n for n in names}}, claims=None, seeds=(0, 1))
+    drawing = drawn("traffic", of)
+    (panel,) = drawing.figure.axes
+    points = [line for line in panel.lines if line.get_marker() not in ("None", "", None) and len(line.get_xdata())]
+    assert sorted(float(line.get_xdata()[0]) for line in points) == sorted(drawing.data["samples"])
+    assert all(line.get_linestyle() == "None" for line in points)
+    assert panel.get_xlim()[0] > drawing.data["samples_low"].min() / 2
+
+
 def test_the_raster_has_a_tick_for_every_upload() -> None:
     of = scenario()
     frame = synthetic.frame(of)

@@ -39,7 +39,7 @@ def mark(
         arrow: along which axis the arrow of a bound points, a few points long whatever the scale; None for no arrow.
     """
     hollow = is_bound(relation)
-    panel.plot(x, y, look.marker or "o", color=look.colour, markersize=size, zorder=3,
+    panel.plot(x, y, linestyle="", marker=look.marker or "o", color=look.colour, markersize=size, zorder=3,
                markerfacecolor="white" if hollow else look.colour, markeredgewidth=1.2 if hollow else 0.7)  # fmt: skip
     for sign, end in zip((-1, 1), ENDS[relation], strict=True):
         if end and arrow:

@@ -59,7 +59,7 @@ def _draw(scenario: Scenario, figure_name: FigureName, data: pd.DataFrame, width
         if place % columns == 0:
             panel.set_ylabel("bytes per agent, up and down" if both else "uploaded bytes per agent")
     handles = [
-        panels[0].plot([], [], look.marker, color=look.colour, label=display_name(label))[0]
+        panels[0].plot([], [], linestyle="", marker=look.marker, color=look.colour, label=display_name(label))[0]
         for label, look in looks.items()
         if label in {called[method] for method in data["method"]}
     ]
@@ -93,7 +93,8 @@ def _points(panel: Axes, own: pd.DataFrame, called: dict[str, str], looks: dict[
     for row in own.to_dict("records"):
         look = looks[called[row["method"]]]
         face = look.colour if row["share"] == 1 else "white"
-        panel.plot(row["samples"], row["bytes"], look.marker, color=look.colour, markerfacecolor=face, zorder=3)
+        at = row["samples"], row["bytes"]
+        panel.plot(*at, linestyle="", marker=look.marker, color=look.colour, markerfacecolor=face, zorder=3)
         panel.hlines(row["bytes"], row["samples_low"], row["samples_high"], color=look.colour, linewidth=0.7)
         panel.vlines(row["samples"], row["bytes_low"], row["bytes_high"], color=look.colour, linewidth=0.7)
     first = own[own["method"] == next(iter(called))]
