@@ -25,7 +25,7 @@ REGISTERED = {
     ),
     ("rennala", "Swimmer"): (
         "06c7682818cd2f2db98f011bd3dbb0bc9acc5180b8694505a7a40f072724e183",
-        "a10f47f922d259730ba1c80da6e17aa317c962a25ba7b8ec5d1ca2ae462be81c",
+        "3925ed9a03372ee4dfeead33bd0e6349b815c87bdfdbdaa5c1ddb52f4a47b174",
     ),
     ("compression", "Swimmer"): (
         "ead48ea3721eaca38b991e41afea5033cd114e81964cd95f572bfcbf7239d015",
