@@ -77,6 +77,9 @@ def test_two_verdicts_on_one_task_are_told_apart() -> None:
     assert 'replicated on Swimmer as in "A"' in said
     (said,) = answered(part("Swimmer", "replicated", 2.0, part="a"), part("Swimmer", "contradicted", 1.0, part="b"))
     assert 'replicated on Swimmer as in "a"' in said
+    parts = [part("Swimmer", "replicated", 2.0, part=name) for name in "ab"]
+    parts.append(part("Swimmer", "contradicted", 1.0, part="c"))
+    assert 'replicated on Swimmer as in "a" and as in "b"' in answered(*parts)[0]
 
 
 def test_secondary_claims_have_the_room_that_primary_ones_leave_and_exploratory_ones_none() -> None:

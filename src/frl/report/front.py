@@ -31,6 +31,9 @@ LEADS = {
     "filled part of a marker is the share of seeds that got there; bars: intervals.",
     "communication": "Uploaded bytes against samples, both per agent and to the threshold: geometric means with their "
     "intervals, up to what all runs are known for. Hollow: not every seed got there.",
+    "traffic": "Bytes of both directions against samples, both per agent and to the threshold: geometric means with "
+    "their intervals, up to what all runs are known for. Hollow: not every seed got there. Dashed: an eighth of the "
+    "first method's bytes.",
     "staleness": "How many steps the server makes between sending a task and using its update, over all updates of all "
     "seeds; dashed: the median.",
 }

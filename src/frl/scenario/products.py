@@ -13,7 +13,7 @@ OF_CLAIMS = ("forest", "lookahead", "fleets")
 """Figures of what was judged."""
 _BESIDE = {"sample_complexity": "staleness", "time_complexity": "time_curves"}
 """Figures of an appendix, each with the one that it explains."""
-_LEADS = ("sample_complexity", "time_complexity", "sensitivity", "communication", "staleness")
+_LEADS = ("sample_complexity", "time_complexity", "sensitivity", "communication", "traffic", "staleness")
 """Figures to lead with, the most telling first."""
 NOTEBOOKS = "[0-9]*.py"
 """The notebooks that the report is made of, in order of name; the others are for readers to start from."""

@@ -79,27 +79,33 @@ def _sentence(question: str, against: dict[str, list[Judgement]]) -> str:
     for name, parts in against.items():
         alike.setdefault(tuple(sorted((one.environment, one.verdict) for one in parts)), []).append(name)
     said = [f"{listed(names)}: {_verdicts([p for name in names for p in against[name]])}" for names in alike.values()]
-    return f"{question} {'; than '.join(said)}."
+    return f"{question[0].upper()}{question[1:]} {'; than '.join(said)}."
 
 
 def _verdicts(parts: Sequence[Judgement]) -> str:
     said = []
     for verdict in VERDICTS:
         if having := [one for one in parts if one.verdict == verdict]:
-            where = list(dict.fromkeys(_where(one, parts) for one in having))
-            said.append(f"{verdict} on {listed(where)}{_ratios(having)}")
+            said.append(f"{verdict} on {listed(_where(having, parts))}{_ratios(having)}")
     return ", ".join(said)
 
 
-def _where(one: Judgement, parts: Sequence[Judgement]) -> str:
-    """The task; with N, or else the claim's title or part, where other parts on it have another verdict."""
-    same = [other for other in parts if other.environment == one.environment]
+def _where(having: Sequence[Judgement], parts: Sequence[Judgement]) -> list[str]:
+    """The tasks; each with what tells these parts from the others on it that have another verdict."""
+    which: dict[str, list[str]] = {}
+    for one in having:
+        same = [other for other in parts if other.environment == one.environment]
+        which.setdefault(one.environment, []).append(_which(one, same))
+    return [f"{task} {listed(list(dict.fromkeys(names)))}".strip() for task, names in which.items()]
+
+
+def _which(one: Judgement, same: Sequence[Judgement]) -> str:
+    """N, or else the claim's title or the part, where other parts on the task have another verdict."""
     if len({other.verdict for other in same}) == 1:
-        return one.environment
-    agents = one.arms[1].n_agents
+        return ""
     if len({other.arms[1].n_agents for other in same}) == len(same):
-        return f"{one.environment} with {agents} agents"
-    return f'{one.environment} as in "{one.title if len({other.title for other in same}) > 1 else one.part}"'
+        return f"with {one.arms[1].n_agents} agents"
+    return f'as in "{one.title if len({other.title for other in same}) > 1 else one.part}"'
 
 
 def _ratios(parts: Sequence[Judgement]) -> str:
