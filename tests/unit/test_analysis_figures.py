@@ -349,6 +349,21 @@ def test_the_forest_has_a_line_for_each_claim_with_its_verdict_in_words(width: f
     assert list(drawing.data.columns) == columns
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 11])
+def test_what_was_claimed_stands_clear_of_the_next_label_in_a_narrow_forest(count: int) -> None:
+    label = "time, AFedPG with slow links, N = 10 over Rennala NIGT with slow links, N = 10"
+    one = forest.Line(label, float("nan"), 0.4, 0.1, 1.7, "inconclusive", "<", "10 and 5 of 10")
+    drawing = drawn(partial(forest.draw, [one] * count), style.NARROW)
+    (panel,) = drawing.figure.axes
+    drawing.figure.canvas.draw()
+    claimed = [line for line in panel.lines if line.get_marker() == ">" and line.get_markerfacecolor() == "none"]
+    labels = [text.get_window_extent() for text in panel.texts if text.get_text().startswith("time")]
+    assert len(claimed) == len(labels) == count
+    for above, below in zip(claimed[:-1], labels[1:], strict=True):
+        middle = float(above.get_transform().transform((1.0, above.get_ydata()[0]))[1])
+        assert middle - above.get_markersize() / 2 * drawing.figure.dpi / 72 > below.y1
+
+
 def test_the_forest_of_a_scenario_shows_its_primary_claims() -> None:
     scenario = synthetic.scenario(seeds=tuple(range(6)))
     drawing = drawn(partial(forest.forest, scenario, judge.judge(scenario, synthetic.frame(scenario))))

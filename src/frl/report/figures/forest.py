@@ -88,12 +88,15 @@ def draw(lines: Sequence[Line], width: float) -> Drawing:
     labels = ["\n".join(layout.wrapped(layout.unbroken(line.label), room, 7)) for line in lines]
     labels = [f"{label}\n{line.measured}" if narrow else label for label, line in zip(labels, lines, strict=True)]
     most = max(max((label.count("\n") + 1 for label in labels), default=1), 2)
-    height = 0.55 + (0.31 + 0.13 * most if narrow else 0.12 + 0.13 * most) * max(len(lines), 2)
+    legend = _legend(any(is_bound(line.relation) for line in lines), narrow)
+    around, row = max(0.55, 0.43 + 0.13 * legend.count("\n")), (0.35 if narrow else 0.12) + 0.13 * most
+    height = around + row * max(len(lines), 2)
     figure, ((panel,),) = layout.page(width, 1, 1, height, title)
     if not lines:
         layout.nothing_drawn(panel, "no claim to judge")
     else:
         _draw(panel, lines, labels, narrow)
+        panel.set_xlabel(legend, loc="left" if narrow else "center")
     return Drawing(figure, pd.DataFrame([asdict(line) for line in lines], columns=list(Line.__annotations__)))
 
 
@@ -120,8 +123,6 @@ def _draw(panel: Axes, lines: Sequence[Line], labels: Sequence[str], narrow: boo
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_locator(FixedLocator(layout.round_places(start, end, 5)))
     panel.xaxis.set_minor_locator(NullLocator())
-    said = _legend(any(is_bound(line.relation) for line in lines), narrow)
-    panel.set_xlabel(said, loc="left" if narrow else "center")
 
 
 def _legend(bounds: bool, narrow: bool) -> str:
