@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter, NullFormatter
 
 from frl.analysis.quantity import Array
 
@@ -72,11 +72,6 @@ def _text(value: float, decimals: int, exponent: int) -> str:
 def per_cent(axis: Axis) -> None:
     """The axis shows shares: its labels are in per cent."""
     axis.set_major_formatter(Exact(100, " %"))
-
-
-def few(axis: Axis, count: int) -> None:
-    """At most so many intervals between ticks, at round places."""
-    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]))
 
 
 def make_exact(figure: Figure) -> None:

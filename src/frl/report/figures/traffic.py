@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator
 
 from frl.analysis.curves import STEPS, TOTAL_BYTES, UPLINK, Cell, Curves, all_curves, with_total_bytes
 from frl.analysis.names import display_name, shown
 from frl.analysis.thresholds import Arm, arm_of, common_horizon
-from frl.report.figures import layout, style, ticks
+from frl.report.figures import layout, style
 from frl.report.figures.style import Drawing, Look
 from frl.scenario.scenario import FigureName, Scenario
 
@@ -50,7 +51,7 @@ def _draw(scenario: Scenario, figure_name: FigureName, data: pd.DataFrame, width
         own = data[data["environment"] == environment]
         goal = layout.number(scenario.threshold(environment))
         title = f"{environment}: to a return of {goal}, down and left is better"
-        layout.panel_title(panel, title, 0.9 * width / columns)
+        layout.panel_title(panel, title, 0.8 * width / columns)
         if own.empty:
             layout.nothing_drawn(panel)
             continue
@@ -104,8 +105,8 @@ def _points(panel: Axes, own: pd.DataFrame, called: dict[str, str], looks: dict[
         panel.annotate(f"1/{goal:g}", (1, level), (-2, 2), xycoords=("axes fraction", "data"),
                        textcoords="offset points", ha="right", color=style.GREY)  # fmt: skip
     panel.set(xscale="log", yscale="log")
-    ticks.few(panel.xaxis, 4)
-    ticks.few(panel.yaxis, 5)
+    panel.xaxis.set_major_locator(FixedLocator(layout.round_places(*panel.get_xlim(), 3)))
+    panel.yaxis.set_major_locator(FixedLocator(layout.round_places(*panel.get_ylim(), 5)))
 
 
 def _finding(data: pd.DataFrame, called: dict[str, str], what: str) -> str:
