@@ -147,9 +147,10 @@ def test_what_a_return_costs_in_bytes_and_samples(name: str, marks: list[str], t
 
 def test_the_ninth_method_is_a_point_too() -> None:
     names = [f"pg{i}" for i in range(9)]
-    methods = [{"name": name, "algorithm": "fedpg", "n_agents": (4,), "server": {"variant": "plain"}} for name in names]
-    for i, method in enumerate(methods):
-        method["server"] = {"variant": "plain", "step_size": 0.01 * (i + 1)}
+    methods = [
+        {"name": name, "algorithm": "fedpg", "n_agents": (4,), "server": {"variant": "plain", "step_size": 0.01 * i}}
+        for i, name in enumerate(names, start=1)
+    ]
     of = synthetic.scenario(methods=methods, figures={"traffic": {n: n for n in names}}, claims=None, seeds=(0, 1))
     drawing = drawn("traffic", of)
     (panel,) = drawing.figure.axes

@@ -72,6 +72,12 @@ def test_readme_is_short_and_finished():
     assert re.search(r"published\s+neither\s+code\s+nor\s+settings", first)
 
 
+def test_no_line_begins_with_a_bound_which_would_be_a_quotation():
+    pages = [ROOT / name for name in ("README.md", "CHANGELOG.md", "config/README.md", "results/published/README.md")]
+    for page in (*pages, *(ROOT / "docs").glob("*.md")):
+        assert not re.findall(r"^ *> *\d.*", page.read_text(encoding="utf-8"), re.MULTILINE), page
+
+
 def test_published_pages_and_films_are_small():
     films, pages = (list(ROOT.glob(f"results/published/*/{name}")) for name in ("gaits/*.gif", "report.html"))
     assert films

@@ -35,16 +35,20 @@ REGISTERED = {
 """Of a scenario's file and a task: SHA-256 of its claims and of its runs' settings."""
 
 
+def read(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 def digest(what):
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 @pytest.mark.parametrize(("name", "task"), REGISTERED)
 def test_the_registered_claims_and_runs_are_as_they_were(name, task):
-    scenario = load_scenario(CONFIG / f"{name}.yaml")
-    written = yaml.safe_load((CONFIG / yaml.safe_load((CONFIG / f"{name}.yaml").read_text())["claims"]).read_text())
-    runs = {spec.run_id: json.loads(spec.to_json()) for spec in scenario.runs() if spec.environment == task}
-    claims = [claim for claim in written["claims"] if claim["environment"] == task]
+    path = CONFIG / f"{name}.yaml"
+    of_claims = read(CONFIG / read(path)["claims"])
+    runs = {spec.run_id: json.loads(spec.to_json()) for spec in load_scenario(path).runs() if spec.environment == task}
+    claims = [claim for claim in of_claims["claims"] if claim["environment"] == task]
     assert claims
     assert runs
     assert (digest(claims), digest(runs)) == REGISTERED[name, task]

@@ -34,27 +34,16 @@ def answer(verdicts: Verdicts) -> list[str]:
     parts = [one for one in parts if one.role != "exploratory"] or parts
     if not parts:
         return [NOTHING]
-    asked: dict[str, dict[str, list[Judgement]]] = {}
-    titled: dict[str, list[Judgement]] = {}
+    groups: dict[tuple[bool, str], list[Judgement]] = {}
     for one in parts:
-        if one.role == "secondary":
-            titled.setdefault(one.title, []).append(one)
-        else:
-            question, against = _question(one)
-            asked.setdefault(question, {}).setdefault(against, []).append(one)
-    sentences = {_sentence(question, against): _first(against, parts) for question, against in asked.items()}
-    for title, those in list(titled.items())[: max(MOST - len(sentences), 0)]:
-        sentences[f"{title}: {_verdicts(those)}."] = parts.index(those[0])
-    said = sorted(list(sentences)[:MOST], key=lambda sentence: sentences[sentence])
+        by_title = one.role == "secondary"
+        groups.setdefault((by_title, one.title if by_title else _question(one)[0]), []).append(one)
+    chosen = sorted(groups, key=lambda group: group[0])[:MOST]
+    said = [_sentence(*group, those) for group, those in groups.items() if group in chosen]
     if len(said) < MOST and all(one.reason.code == "few_seeds" for one in parts):
         seeds, least = max(one.seeds[0] for one in parts), parts[0].reason.details["least"]
         said.append(f"An arm has {seeds} seed{'s' * (seeds != 1)}; fewer than {least} decide nothing.")
     return said
-
-
-def _first(against: dict[str, list[Judgement]], parts: Sequence[Judgement]) -> int:
-    """Where the first part of a question stands."""
-    return min(parts.index(one) for those in against.values() for one in those)
 
 
 def _question(one: Judgement) -> tuple[str, str]:
@@ -73,13 +62,18 @@ def _name(label: str) -> str:
     return label.partition(", N = ")[0]
 
 
-def _sentence(question: str, against: dict[str, list[Judgement]]) -> str:
-    """The claim, then each verdict with the tasks that have it; what fared alike is said together."""
+def _sentence(by_title: bool, begin: str, parts: Sequence[Judgement]) -> str:
+    """The title or the question, then each verdict with the tasks that have it; what fared alike is said together."""
+    if by_title:
+        return f"{begin}: {_verdicts(parts)}."
+    against: dict[str, list[Judgement]] = {}
+    for one in parts:
+        against.setdefault(_question(one)[1], []).append(one)
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for name, parts in against.items():
-        alike.setdefault(tuple(sorted((one.environment, one.verdict) for one in parts)), []).append(name)
+    for name, those in against.items():
+        alike.setdefault(tuple(sorted((one.environment, one.verdict) for one in those)), []).append(name)
     said = [f"{listed(names)}: {_verdicts([p for name in names for p in against[name]])}" for names in alike.values()]
-    return f"{question[0].upper()}{question[1:]} {'; than '.join(said)}."
+    return f"{begin[0].upper()}{begin[1:]} {'; than '.join(said)}."
 
 
 def _verdicts(parts: Sequence[Judgement]) -> str:
